@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The clock; where a kernel or sandbox lacks CLOCK_BOOTTIME, CLOCK_MONOTONIC is the nearest. */
+#include "base/clock.h"
+
+#include <time.h>
+
+int64_t sm_clock_now_ns(void)
+{
+	struct timespec now;
+
+	if (clock_gettime(CLOCK_BOOTTIME, &now) != 0 && clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+		return 0;
+	return (int64_t)now.tv_sec * SM_NS_PER_S + now.tv_nsec;
+}

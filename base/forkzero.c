@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Fork-zeroed memory; without the kernel's promise there is none, for a stale lock in a child would be worse. */
+#include "base/forkzero.h"
+
+#include <sys/mman.h>
+
+void *sm_forkzero_map(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return NULL;
+	if (madvise(memory, size, MADV_WIPEONFORK) != 0) {
+		munmap(memory, size);
+		return NULL;
+	}
+	return memory;
+}
+
+void sm_forkzero_unmap(void *memory, size_t size)
+{
+	if (memory)
+		munmap(memory, size);
+}

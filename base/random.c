@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Chance, without locks and without waiting. */
+#include "base/random.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+static const uint64_t GOLDEN = 0x9e3779b97f4a7c15ULL;
+
+static uint64_t mixed(uint64_t z)
+{
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+
+uint64_t sm_random_step(uint64_t *state)
+{
+	*state += GOLDEN;
+	return mixed(*state);
+}
+
+static void fill_without_kernel(uint8_t *bytes, size_t size)
+{
+	static _Atomic uint64_t calls;
+	const void *seed = (const void *)getauxval(AT_RANDOM); /* 16 random bytes, getauxval(3) */
+	uint64_t state = 0;
+
+	if (seed)
+		memcpy(&state, seed, sizeof(state));
+	state ^= mixed((uint64_t)sm_clock_now_ns() ^ (uint64_t)getpid() << 40) + atomic_fetch_add(&calls, GOLDEN);
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (uint8_t)sm_random_step(&state);
+}
+
+void sm_random_fill(void *bytes, size_t size)
+{
+	ssize_t got = getrandom(bytes, size, GRND_NONBLOCK);
+	size_t filled = got > 0 ? (size_t)got : 0;
+
+	if (filled < size)
+		fill_without_kernel((uint8_t *)bytes + filled, size - filled);
+}
+
+uint64_t sm_random_draw(_Atomic uint64_t *state)
+{
+	uint64_t seed = 0;
+
+	if (atomic_load_explicit(state, memory_order_relaxed) == 0) {
+		uint64_t fresh;
+
+		sm_random_fill(&fresh, sizeof(fresh));
+		atomic_compare_exchange_strong(state, &seed, fresh | 1);
+	}
+	return mixed(atomic_fetch_add_explicit(state, GOLDEN, memory_order_relaxed) + GOLDEN);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is known of a service name: its targets with their addresses, or that there are none. A value. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SM_TARGETS_MAX 256   /* per answer; a larger SRV set keeps its best (lowest priority, heaviest) */
+#define SM_ADDRESSES_MAX 512 /* per answer, over all targets */
+
+enum sm_families {
+	SM_IPV4 = 1,
+	SM_IPV6 = 2,
+	SM_IPV4_AND_IPV6 = 3,
+};
+
+struct sm_address {
+	uint8_t family;    /* SM_IPV4 or SM_IPV6 */
+	uint8_t bytes[16]; /* network order; IPv4 in the first four */
+};
+
+struct sm_target {
+	const char *name; /* borrowed, NUL-terminated, folded */
+	uint16_t priority;
+	uint16_t weight;
+	uint16_t port; /* 0: not known (an address without SRV) */
+	uint16_t first_address;
+	uint16_t n_addresses;
+};
+
+enum sm_answer_kind {
+	SM_ANSWER_ADDRESSES,
+	SM_ANSWER_NO_NAME, /* the service decidedly does not exist: NXDOMAIN, or the SRV target "." */
+	SM_ANSWER_NO_DATA, /* it exists, without an address of the families that were asked */
+	SM_ANSWER_FAILURE, /* nobody could say */
+};
+
+struct sm_answer {
+	enum sm_answer_kind kind;
+	uint32_t ttl_s;             /* as DNS gave it: the smallest along the chain; not yet clamped */
+	uint8_t uncertain_families; /* families for which some target's addresses could not be learnt */
+	uint16_t n_targets;
+	uint16_t n_addresses;
+	struct sm_target targets[SM_TARGETS_MAX]; /* by priority, lowest first */
+	struct sm_address addresses[SM_ADDRESSES_MAX];
+};

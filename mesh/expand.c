@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The expansion. One rule runs through it: what is not known is never reported as not existing. */
+#include "mesh/expand.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CHAIN_MAX 16 /* CNAMEs followed inside one message */
+#define NO_HOST UINT16_MAX
+
+/* Where the chain of CNAMEs that starts at a question leads inside one message. */
+enum chain_end {
+	CHAIN_RECORDS,   /* to records of the asked type */
+	CHAIN_NO_NAME,   /* to a name that does not exist */
+	CHAIN_NO_DATA,   /* to a name without such records */
+	CHAIN_ELSEWHERE, /* out of the message */
+};
+
+static void ask(struct sm_expand *expand, const char *name, enum sm_rr_type type, uint16_t host, uint8_t hops)
+{
+	uint32_t number = expand->n_questions;
+
+	if (number == SM_QUESTIONS_MAX || !name) {
+		expand->is_cut = true;
+		return;
+	}
+	expand->questions[number].question = (struct sm_question){.name = name, .type = type};
+	expand->questions[number].host = host;
+	expand->questions[number].hops = hops;
+	expand->questions[number].is_done = false;
+	expand->n_questions++;
+	expand->n_open++;
+}
+
+static void lower(uint32_t *least, uint32_t value)
+{
+	if (value < *least)
+		*least = value;
+}
+
+static uint8_t family_of(enum sm_rr_type type)
+{
+	return type == SM_RR_A ? SM_IPV4 : SM_IPV6;
+}
+
+static uint16_t add_host(struct sm_expand *expand, const char *name)
+{
+	for (uint16_t i = 0; i < expand->n_hosts; i++)
+		if (strcmp(expand->hosts[i].name, name) == 0)
+			return i;
+	name = sm_arena_text(&expand->arena, name, strlen(name));
+	if (!name || expand->n_hosts == SM_TARGETS_MAX)
+		return NO_HOST;
+	expand->hosts[expand->n_hosts] = (struct sm_expand_host){.name = name};
+	return (uint16_t)expand->n_hosts++;
+}
+
+static void add_target(struct sm_expand *expand, const struct sm_target *target, const char *name)
+{
+	uint16_t host = add_host(expand, name);
+
+	if (host == NO_HOST)
+		return;
+	expand->targets[expand->n_targets] = *target;
+	expand->targets[expand->n_targets].name = expand->hosts[host].name;
+	expand->host_of_target[expand->n_targets++] = host;
+}
+
+static void add_address(struct sm_expand *expand, uint16_t host, const struct sm_dns_record *record)
+{
+	struct sm_address *address = &expand->addresses[expand->n_addresses];
+
+	if (expand->n_addresses == SM_ADDRESSES_MAX)
+		return;
+	*address = (struct sm_address){.family = family_of(record->type)};
+	memcpy(address->bytes, record->address, record->type == SM_RR_A ? 4 : 16);
+	expand->host_of_address[expand->n_addresses++] = host;
+	lower(&expand->ttl_s, record->ttl_s);
+}
+
+/* Asks for what glue has not told. Families that the policy leaves out are not asked. */
+static void ask_addresses(struct sm_expand *expand)
+{
+	uint8_t wanted = sm_rule_families(expand->rule);
+
+	for (uint16_t host = 0; host < expand->n_hosts; host++) {
+		uint8_t told = 0;
+
+		for (uint32_t i = 0; i < expand->n_addresses; i++)
+			if (expand->host_of_address[i] == host)
+				told |= expand->addresses[i].family;
+		if (wanted & ~told & SM_IPV4)
+			ask(expand, expand->hosts[host].name, SM_RR_A, host, 0);
+		if (wanted & ~told & SM_IPV6)
+			ask(expand, expand->hosts[host].name, SM_RR_AAAA, host, 0);
+	}
+}
+
+static void fall_back(struct sm_expand *expand)
+{
+	expand->is_fallback = true;
+	if (expand->rule->fallback == SM_FALLBACK_NONE || sm_name_is_srv_owner(&expand->name))
+		return;
+	add_target(expand, &(struct sm_target){.port = 0}, expand->name.text);
+	ask_addresses(expand);
+}
+
+/* Asks for the next SRV owner, or falls back when the templates are used up. */
+static void ask_owner(struct sm_expand *expand)
+{
+	for (;;) {
+		struct sm_name owner;
+		enum sm_status status = sm_rule_owner(expand->rule, &expand->name, expand->template++, &owner);
+
+		if (status == SM_MISS) {
+			fall_back(expand);
+			return;
+		}
+		if (status == SM_OK) {
+			ask(expand, sm_arena_text(&expand->arena, owner.text, owner.length), SM_RR_SRV, NO_HOST, 0);
+			return;
+		}
+	}
+}
+
+void sm_expand_init(struct sm_expand *expand, const struct sm_rule *rule, const struct sm_name *name)
+{
+	expand->rule = rule;
+	expand->name = *name;
+	expand->template = 0;
+	expand->is_fallback = expand->is_denied = expand->is_failed = expand->is_cut = false;
+	expand->ttl_s = expand->negative_ttl_s = UINT32_MAX;
+	expand->n_questions = expand->n_handed_out = expand->n_open = 0;
+	expand->n_targets = expand->n_hosts = expand->n_addresses = 0;
+	expand->arena = sm_arena_of(expand->text, sizeof(expand->text));
+	ask_owner(expand);
+}
+
+enum sm_status sm_expand_next(struct sm_expand *expand, struct sm_question *ret, uint32_t *ret_number)
+{
+	if (expand->n_handed_out == expand->n_questions)
+		return SM_MISS;
+	*ret = expand->questions[expand->n_handed_out].question;
+	*ret_number = expand->n_handed_out++;
+	return SM_OK;
+}
+
+static bool is_answer(const struct sm_dns_record *record, const char *owner, uint16_t type)
+{
+	return !record->is_additional && record->type == type && strcmp(record->owner, owner) == 0;
+}
+
+static const struct sm_dns_record *find(const struct sm_reply *reply, const char *owner, uint16_t type)
+{
+	for (uint32_t i = 0; i < reply->n_records; i++)
+		if (is_answer(&reply->records[i], owner, type))
+			return &reply->records[i];
+	return NULL;
+}
+
+/* Follows CNAMEs from `*at`, which ends as the name where the chain leaves off; their TTLs count only where the chain
+ * leads to records. */
+static enum chain_end follow(const struct sm_reply *reply, enum sm_rr_type type, const char **at, uint32_t *ttl_s)
+{
+	uint32_t ttl = UINT32_MAX;
+
+	for (int hops = 0; hops <= CHAIN_MAX; hops++) {
+		const struct sm_dns_record *alias;
+
+		if (find(reply, *at, type)) {
+			lower(ttl_s, ttl);
+			return CHAIN_RECORDS;
+		}
+		alias = find(reply, *at, SM_RR_CNAME);
+		if (!alias) {
+			if (reply->rcode == SM_RCODE_NXDOMAIN)
+				return CHAIN_NO_NAME;
+			if (hops == 0 || reply->has_soa)
+				return CHAIN_NO_DATA;
+			lower(ttl_s, ttl);
+			return CHAIN_ELSEWHERE;
+		}
+		lower(&ttl, alias->ttl_s);
+		*at = alias->target;
+	}
+	return CHAIN_ELSEWHERE;
+}
+
+/* Best first: by priority, then the heavier, then as the server listed them. */
+static int better_first(const void *left, const void *right)
+{
+	const struct sm_dns_record *a = *(const struct sm_dns_record *const *)left;
+	const struct sm_dns_record *b = *(const struct sm_dns_record *const *)right;
+
+	if (a->priority != b->priority)
+		return a->priority < b->priority ? -1 : 1;
+	if (a->weight != b->weight)
+		return a->weight > b->weight ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
+static void take_targets(struct sm_expand *expand, const struct sm_reply *reply, const char *owner)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < reply->n_records; i++)
+		if (is_answer(&reply->records[i], owner, SM_RR_SRV))
+			expand->sorting[n++] = &reply->records[i];
+	qsort(expand->sorting, n, sizeof(expand->sorting[0]), better_first);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct sm_dns_record *srv = expand->sorting[i];
+		struct sm_target target = {.priority = srv->priority, .weight = srv->weight, .port = srv->port};
+
+		lower(&expand->ttl_s, srv->ttl_s);
+		if (srv->target[0] != '\0' && expand->n_targets < SM_TARGETS_MAX)
+			add_target(expand, &target, srv->target);
+	}
+	expand->is_denied = expand->n_targets == 0;
+}
+
+static void take_glue(struct sm_expand *expand, const struct sm_reply *reply)
+{
+	uint8_t wanted = sm_rule_families(expand->rule);
+
+	for (uint32_t i = 0; i < reply->n_records; i++) {
+		const struct sm_dns_record *record = &reply->records[i];
+
+		if (!record->is_additional || (record->type != SM_RR_A && record->type != SM_RR_AAAA))
+			continue;
+		if (!(family_of(record->type) & wanted))
+			continue;
+		for (uint16_t host = 0; host < expand->n_hosts; host++)
+			if (strcmp(expand->hosts[host].name, record->owner) == 0)
+				add_address(expand, host, record);
+	}
+}
+
+static void take_addresses(struct sm_expand *expand, const struct sm_reply *reply, const char *owner,
+                           enum sm_rr_type type, uint16_t host)
+{
+	for (uint32_t i = 0; i < reply->n_records; i++)
+		if (is_answer(&reply->records[i], owner, type))
+			add_address(expand, host, &reply->records[i]);
+}
+
+static void close_question(struct sm_expand *expand, uint32_t number)
+{
+	expand->questions[number].is_done = true;
+	expand->n_open--;
+}
+
+static void fail(struct sm_expand *expand, enum sm_rr_type type, uint16_t host)
+{
+	if (host == NO_HOST)
+		expand->is_failed = true;
+	else
+		expand->hosts[host].failed_families |= family_of(type);
+}
+
+static void ask_elsewhere(struct sm_expand *expand, const char *name, enum sm_rr_type type, uint16_t host, uint8_t hops)
+{
+	uint32_t before = expand->n_questions;
+
+	if (hops < SM_HOPS_MAX)
+		ask(expand, sm_arena_text(&expand->arena, name, strlen(name)), type, host, hops + 1);
+	if (expand->n_questions == before)
+		fail(expand, type, host);
+}
+
+static void learn_owner(struct sm_expand *expand, const struct sm_reply *reply, enum chain_end end, const char *at)
+{
+	if (end == CHAIN_RECORDS) {
+		take_targets(expand, reply, at);
+		take_glue(expand, reply);
+		ask_addresses(expand);
+		return;
+	}
+	lower(&expand->negative_ttl_s, reply->negative_ttl_s);
+	ask_owner(expand);
+}
+
+static void learn_host(struct sm_expand *expand, const struct sm_reply *reply, enum chain_end end, const char *at,
+                       enum sm_rr_type type, uint16_t host)
+{
+	if (end == CHAIN_RECORDS) {
+		take_addresses(expand, reply, at, type, host);
+		return;
+	}
+	lower(&expand->negative_ttl_s, reply->negative_ttl_s);
+	if (end == CHAIN_NO_NAME)
+		expand->hosts[host].missing_families |= family_of(type);
+}
+
+void sm_expand_reply(struct sm_expand *expand, uint32_t number, const struct sm_reply *reply)
+{
+	enum sm_rr_type type = expand->questions[number].question.type;
+	const char *at = expand->questions[number].question.name;
+	uint16_t host = expand->questions[number].host;
+	enum chain_end end;
+
+	if (expand->questions[number].is_done)
+		return;
+	close_question(expand, number);
+	end = follow(reply, type, &at, &expand->ttl_s);
+	if (end == CHAIN_ELSEWHERE)
+		ask_elsewhere(expand, at, type, host, expand->questions[number].hops);
+	else if (host == NO_HOST)
+		learn_owner(expand, reply, end, at);
+	else
+		learn_host(expand, reply, end, at, type, host);
+}
+
+void sm_expand_failed(struct sm_expand *expand, uint32_t number)
+{
+	if (expand->questions[number].is_done)
+		return;
+	close_question(expand, number);
+	fail(expand, expand->questions[number].question.type, expand->questions[number].host);
+}
+
+bool sm_expand_is_finished(const struct sm_expand *expand)
+{
+	return expand->n_open == 0;
+}
+
+/* Families about which some host is still unsure. */
+static uint8_t uncertain_families(const struct sm_expand *expand)
+{
+	uint8_t families = 0;
+
+	for (uint32_t i = 0; i < expand->n_hosts; i++)
+		families |= expand->hosts[i].failed_families;
+	for (uint32_t i = 0; i < expand->n_questions; i++)
+		if (!expand->questions[i].is_done && expand->questions[i].host != NO_HOST)
+			families |= family_of(expand->questions[i].question.type);
+	return families;
+}
+
+static bool owner_is_unknown(const struct sm_expand *expand)
+{
+	return expand->is_failed || (expand->n_open > 0 && expand->n_hosts == 0);
+}
+
+static enum sm_answer_kind kind_of(const struct sm_expand *expand, uint8_t uncertain)
+{
+	if (expand->n_addresses > 0)
+		return SM_ANSWER_ADDRESSES;
+	if (owner_is_unknown(expand) || uncertain || expand->is_cut)
+		return SM_ANSWER_FAILURE;
+	if (expand->is_denied || expand->n_hosts == 0)
+		return SM_ANSWER_NO_NAME;
+	if (expand->is_fallback && expand->hosts[0].missing_families)
+		return SM_ANSWER_NO_NAME;
+	return SM_ANSWER_NO_DATA;
+}
+
+/* The addresses of each host side by side; `first` and `count` by host. */
+static void gather_addresses(const struct sm_expand *expand, struct sm_answer *answer, uint16_t *first, uint16_t *count)
+{
+	for (uint16_t host = 0; host < expand->n_hosts; host++) {
+		first[host] = answer->n_addresses;
+		for (uint32_t i = 0; i < expand->n_addresses; i++)
+			if (expand->host_of_address[i] == host)
+				answer->addresses[answer->n_addresses++] = expand->addresses[i];
+		count[host] = answer->n_addresses - first[host];
+	}
+}
+
+void sm_expand_answer(const struct sm_expand *expand, struct sm_answer *ret)
+{
+	uint16_t first[SM_TARGETS_MAX], count[SM_TARGETS_MAX];
+
+	ret->uncertain_families = uncertain_families(expand);
+	ret->kind = kind_of(expand, ret->uncertain_families);
+	ret->n_targets = ret->n_addresses = 0;
+	ret->ttl_s = expand->ttl_s;
+	if (ret->kind != SM_ANSWER_ADDRESSES) {
+		/* "." is said by the SRV record itself, everything else by the lack of records */
+		if (!expand->is_denied)
+			ret->ttl_s = expand->negative_ttl_s == UINT32_MAX ? 0 : expand->negative_ttl_s;
+		return;
+	}
+	gather_addresses(expand, ret, first, count);
+	for (uint32_t i = 0; i < expand->n_targets; i++) {
+		uint16_t host = expand->host_of_target[i];
+		struct sm_target *target = &ret->targets[ret->n_targets];
+
+		if (count[host] == 0)
+			continue;
+		*target = expand->targets[i];
+		target->first_address = first[host];
+		target->n_addresses = count[host];
+		ret->n_targets++;
+	}
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Domain names: parsing, and the suffix test that every foreign lookup passes through. */
+#include "mesh/name.h"
+
+#include <string.h>
+
+enum sm_status sm_name_parse(const char *text, size_t length, struct sm_name *ret)
+{
+	struct sm_name name;
+	size_t label = 0;
+
+	if (length > 0 && text[length - 1] == '.')
+		length--;
+	if (length == 0 || length > SM_NAME_MAX)
+		return SM_INVALID;
+	for (size_t i = 0; i < length; i++) {
+		char c = sm_name_fold(text[i]);
+
+		name.text[i] = c;
+		if (c == '.' && label == 0)
+			return SM_INVALID;
+		if (c != '.' && !sm_name_allows(c))
+			return SM_INVALID;
+		label = c == '.' ? 0 : label + 1;
+		if (label > SM_LABEL_MAX)
+			return SM_INVALID;
+	}
+	if (label == 0)
+		return SM_INVALID;
+	name.text[length] = '\0';
+	name.length = (uint8_t)length;
+	memcpy(ret->text, name.text, length + 1);
+	ret->length = name.length;
+	return SM_OK;
+}
+
+bool sm_name_under(const char *text, size_t length, const struct sm_name *suffix)
+{
+	const char *tail;
+
+	if (length > 0 && text[length - 1] == '.')
+		length--;
+	if (length < suffix->length)
+		return false;
+	tail = text + length - suffix->length;
+	for (size_t i = suffix->length; i > 0; i--)
+		if (sm_name_fold(tail[i - 1]) != suffix->text[i - 1])
+			return false;
+	return tail == text || tail[-1] == '.';
+}
+
+bool sm_name_is_srv_owner(const struct sm_name *name)
+{
+	const char *dot = strchr(name->text, '.');
+	const char *second = dot ? strchr(dot + 1, '.') : NULL;
+
+	return name->text[0] == '_' && second && dot[1] == '_';
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The record codec. Little endian, without padding:
+ *
+ *   0  u64 checksum     XXH3 of everything behind it
+ *   8  u8  version      1
+ *   9  u8  kind         enum sm_answer_kind
+ *  10  u8  uncertain    families
+ *  11  u8  name length
+ *  12  u64 expires_ns   CLOCK_BOOTTIME
+ *  20  u32 ttl_s        as DNS gave it
+ *  24  u16 targets
+ *  26  u16 addresses
+ *  28  name
+ *      targets          u16 priority, weight, port, first address, addresses; u8 length; name; NUL
+ *      addresses        u8 family; 4 or 16 bytes
+ */
+#include "mesh/record.h"
+
+#include "base/cursor.h"
+
+#define XXH_INLINE_ALL
+#include <string.h>
+#include <xxhash.h>
+
+#define VERSION 1
+#define CHECKSUM_SIZE 8
+
+static void encode_target(struct sm_writer *writer, const struct sm_target *target)
+{
+	size_t length = strlen(target->name);
+
+	sm_write_u16le(writer, target->priority);
+	sm_write_u16le(writer, target->weight);
+	sm_write_u16le(writer, target->port);
+	sm_write_u16le(writer, target->first_address);
+	sm_write_u16le(writer, target->n_addresses);
+	sm_write_u8(writer, (uint8_t)length);
+	sm_write_bytes(writer, target->name, length + 1);
+}
+
+static size_t address_size(uint8_t family)
+{
+	return family == SM_IPV4 ? 4 : 16;
+}
+
+enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answer *answer, int64_t expires_ns,
+                                void *bytes, size_t size, size_t *ret_size)
+{
+	struct sm_writer writer = sm_writer_of(bytes, size), checksum = sm_writer_of(bytes, size);
+
+	sm_write_u64le(&writer, 0);
+	sm_write_u8(&writer, VERSION);
+	sm_write_u8(&writer, (uint8_t)answer->kind);
+	sm_write_u8(&writer, answer->uncertain_families);
+	sm_write_u8(&writer, name->length);
+	sm_write_u64le(&writer, (uint64_t)expires_ns);
+	sm_write_u32le(&writer, answer->ttl_s);
+	sm_write_u16le(&writer, answer->n_targets);
+	sm_write_u16le(&writer, answer->n_addresses);
+	sm_write_bytes(&writer, name->text, name->length);
+	for (uint32_t i = 0; i < answer->n_targets; i++)
+		encode_target(&writer, &answer->targets[i]);
+	for (uint32_t i = 0; i < answer->n_addresses; i++) {
+		sm_write_u8(&writer, answer->addresses[i].family);
+		sm_write_bytes(&writer, answer->addresses[i].bytes, address_size(answer->addresses[i].family));
+	}
+	if (writer.failed)
+		return SM_FULL;
+	sm_write_u64le(&checksum, XXH3_64bits(writer.bytes + CHECKSUM_SIZE, writer.at - CHECKSUM_SIZE));
+	*ret_size = writer.at;
+	return SM_OK;
+}
+
+static void decode_target(struct sm_reader *reader, uint16_t n_addresses, struct sm_target *ret)
+{
+	uint8_t length;
+
+	ret->priority = sm_read_u16le(reader);
+	ret->weight = sm_read_u16le(reader);
+	ret->port = sm_read_u16le(reader);
+	ret->first_address = sm_read_u16le(reader);
+	ret->n_addresses = sm_read_u16le(reader);
+	length = sm_read_u8(reader);
+	ret->name = (const char *)sm_read_bytes(reader, (size_t)length + 1);
+	if (!ret->name || ret->name[length] != '\0')
+		reader->failed = true;
+	if (ret->first_address > n_addresses || ret->n_addresses > n_addresses - ret->first_address)
+		reader->failed = true;
+}
+
+static void decode_address(struct sm_reader *reader, struct sm_address *ret)
+{
+	const uint8_t *bytes;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->family = sm_read_u8(reader);
+	if (ret->family != SM_IPV4 && ret->family != SM_IPV6) {
+		reader->failed = true;
+		return;
+	}
+	bytes = sm_read_bytes(reader, address_size(ret->family));
+	if (bytes)
+		memcpy(ret->bytes, bytes, address_size(ret->family));
+}
+
+static void decode_lists(struct sm_reader *reader, struct sm_answer *ret)
+{
+	if (ret->n_targets > SM_TARGETS_MAX || ret->n_addresses > SM_ADDRESSES_MAX)
+		reader->failed = true;
+	for (uint32_t i = 0; i < ret->n_targets && !reader->failed; i++)
+		decode_target(reader, ret->n_addresses, &ret->targets[i]);
+	for (uint32_t i = 0; i < ret->n_addresses && !reader->failed; i++)
+		decode_address(reader, &ret->addresses[i]);
+}
+
+enum sm_status sm_record_decode(const struct sm_name *name, const void *bytes, size_t size, struct sm_answer *ret,
+                                int64_t *ret_expires_ns)
+{
+	struct sm_reader reader = sm_reader_of(bytes, size);
+	uint64_t checksum = sm_read_u64le(&reader);
+	uint8_t version = sm_read_u8(&reader), kind = sm_read_u8(&reader), length;
+	const uint8_t *own_name;
+
+	ret->kind = (enum sm_answer_kind)kind;
+	ret->uncertain_families = sm_read_u8(&reader);
+	length = sm_read_u8(&reader);
+	*ret_expires_ns = (int64_t)sm_read_u64le(&reader);
+	ret->ttl_s = sm_read_u32le(&reader);
+	ret->n_targets = sm_read_u16le(&reader);
+	ret->n_addresses = sm_read_u16le(&reader);
+	own_name = sm_read_bytes(&reader, length);
+	if (reader.failed || version != VERSION || kind > SM_ANSWER_FAILURE)
+		return SM_CORRUPT;
+	if (checksum != XXH3_64bits(reader.bytes + CHECKSUM_SIZE, size - CHECKSUM_SIZE))
+		return SM_CORRUPT;
+	if (length != name->length || memcmp(own_name, name->text, length) != 0)
+		return SM_MISS;
+	decode_lists(&reader, ret);
+	return reader.failed || reader.at != size ? SM_CORRUPT : SM_OK;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the configuration says of a name: a rule for a suffix or for one exact name, and the finding of the most
+ * specific one. Values; a rule set is immutable once it is built, so any thread may read it. */
+#pragma once
+
+#include "mesh/answer.h"
+#include "mesh/name.h"
+
+#define SM_SERVERS_MAX 8   /* more servers than a deadline can try help nobody */
+#define SM_TEMPLATES_MAX 8 /* each costs a round trip before the next */
+#define SM_ANSWERS_MAX 64  /* addresses returned to a program; glibc pays a connect for each */
+
+enum sm_family_policy {
+	SM_FAMILY_ANY,
+	SM_FAMILY_IPV4,
+	SM_FAMILY_IPV6,
+	SM_FAMILY_PREFER_IPV4,
+	SM_FAMILY_PREFER_IPV6,
+};
+
+enum sm_answers {
+	SM_ANSWERS_ALL,
+	SM_ANSWERS_ONE,
+};
+
+enum sm_fallback {
+	SM_FALLBACK_ADDRESS,
+	SM_FALLBACK_NONE,
+};
+
+struct sm_server {
+	struct sm_address address;
+	uint16_t port;
+};
+
+struct sm_rule {
+	struct sm_name name;   /* the suffix, or the exact name */
+	struct sm_name domain; /* what {domain} stands for */
+	bool is_exact;         /* a [service] section */
+
+	uint32_t n_templates;
+	char templates[SM_TEMPLATES_MAX][SM_NAME_MAX + 1];
+	char proto[SM_LABEL_MAX + 1]; /* what {proto} stands for */
+	enum sm_fallback fallback;
+
+	uint32_t n_servers;
+	struct sm_server servers[SM_SERVERS_MAX];
+	uint32_t timeout_ms;
+	uint32_t attempts;
+	uint32_t backoff_permille; /* 2000: each further try waits twice as long */
+	uint32_t deadline_ms;
+
+	enum sm_family_policy family;
+	enum sm_answers answers;
+	uint32_t max_answers;
+	uint32_t port; /* 0: any */
+
+	uint32_t min_ttl_ms;
+	uint32_t max_ttl_ms;
+	uint32_t negative_ttl_ms;
+	uint32_t failure_ttl_ms;
+};
+
+struct sm_rules {
+	struct sm_rule elsewhere; /* for the addresses of targets under no rule */
+	uint32_t n_rules;
+	struct sm_rule *rules; /* sorted by sm_rules_sort */
+};
+
+/* Most specific first: longer names before shorter ones, exact before suffix. */
+void sm_rules_sort(struct sm_rules *rules);
+
+/* The most specific rule for `text`, or NULL: not one of our names. `text` need not be a valid name. */
+const struct sm_rule *sm_rules_match(const struct sm_rules *rules, const char *text, size_t length);
+
+/* The SRV owner that template `index` makes of `name`. A name that is itself an SRV owner has one template: itself.
+ * SM_MISS: no such template. SM_INVALID: this one makes no valid name (for instance {service} of the suffix itself). */
+enum sm_status sm_rule_owner(const struct sm_rule *rule, const struct sm_name *name, uint32_t index,
+                             struct sm_name *ret) SM_MUST_CHECK;
+
+/* Which families the policy lets be asked at all. */
+uint8_t sm_rule_families(const struct sm_rule *rule);
