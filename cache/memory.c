@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The memory cache: a set-associative index over a ring of record bytes.
+ *
+ *   region │ lock, head │ sets of 8 slots │ ring of bytes ...      │
+ *                              slot ──position──► record
+ *
+ * Positions only grow; the byte of a position is at position % ring_size. New records are written at the head over the
+ * oldest ones, and a slot whose position has fallen a whole ring behind the head is thereby invalid: no free list, no
+ * fragmentation, no allocation. */
+#include "cache/memory.h"
+
+#include "base/forkzero.h"
+
+#define XXH_INLINE_ALL
+#include <stdatomic.h>
+#include <string.h>
+#include <xxhash.h>
+
+#define SLOTS_PER_SET 8
+#define LOCK_TRIES 200 /* some microseconds: ten times what a holder needs */
+
+struct slot {
+	uint64_t hash;
+	uint64_t position;
+	int64_t expires_ns;
+	uint32_t size; /* 0: empty */
+};
+
+struct sm_memory_region {
+	_Atomic uint32_t lock;
+	uint64_t head;
+	_Alignas(64) struct slot slots[];
+};
+
+void sm_memory_init(struct sm_memory *memory, uint32_t entries)
+{
+	size_t index_size;
+
+	memory->n_sets = (entries + SLOTS_PER_SET - 1) / SLOTS_PER_SET;
+	memory->ring_size = entries * SM_MEMORY_BYTES_PER_ENTRY;
+	index_size = sizeof(struct sm_memory_region) + (size_t)memory->n_sets * SLOTS_PER_SET * sizeof(struct slot);
+	memory->region_size = index_size + memory->ring_size;
+	memory->region = entries > 0 ? sm_forkzero_map(memory->region_size) : NULL;
+}
+
+void sm_memory_clear(struct sm_memory *memory)
+{
+	sm_forkzero_unmap(memory->region, memory->region_size);
+	memory->region = NULL;
+}
+
+static void pause_briefly(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#endif
+}
+
+static bool try_lock(struct sm_memory_region *region)
+{
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (atomic_load_explicit(&region->lock, memory_order_relaxed) == 0 &&
+		    atomic_exchange_explicit(&region->lock, 1, memory_order_acquire) == 0)
+			return true;
+		pause_briefly();
+	}
+	return false;
+}
+
+static void unlock(struct sm_memory_region *region)
+{
+	atomic_store_explicit(&region->lock, 0, memory_order_release);
+}
+
+static struct slot *set_of(const struct sm_memory *memory, uint64_t hash)
+{
+	return memory->region->slots + hash % memory->n_sets * SLOTS_PER_SET;
+}
+
+static uint8_t *ring_at(const struct sm_memory *memory, uint64_t position)
+{
+	uint8_t *ring = (uint8_t *)memory->region + memory->region_size - memory->ring_size;
+
+	return ring + position % memory->ring_size;
+}
+
+static bool is_live(const struct sm_memory *memory, const struct slot *slot)
+{
+	return slot->size > 0 && memory->region->head - slot->position <= memory->ring_size;
+}
+
+static struct slot *find(const struct sm_memory *memory, uint64_t hash)
+{
+	struct slot *set = set_of(memory, hash);
+
+	for (int i = 0; i < SLOTS_PER_SET; i++)
+		if (set[i].hash == hash && is_live(memory, &set[i]))
+			return &set[i];
+	return NULL;
+}
+
+static uint64_t hash_of(const struct sm_name *name)
+{
+	return XXH3_64bits(name->text, name->length);
+}
+
+static enum sm_status copy_out(const struct slot *slot, const struct sm_memory *memory, void *bytes, size_t size,
+                               size_t *ret_size)
+{
+	*ret_size = slot->size;
+	if (slot->size > size)
+		return SM_FULL;
+	memcpy(bytes, ring_at(memory, slot->position), slot->size);
+	return SM_OK;
+}
+
+enum sm_status sm_memory_get(const struct sm_memory *memory, const struct sm_name *name, void *bytes, size_t size,
+                             size_t *ret_size)
+{
+	uint64_t hash = hash_of(name);
+	enum sm_status status = SM_MISS;
+	struct slot *slot;
+
+	if (!memory->region || !try_lock(memory->region))
+		return SM_MISS;
+	slot = find(memory, hash);
+	if (slot)
+		status = copy_out(slot, memory, bytes, size, ret_size);
+	unlock(memory->region);
+	return status;
+}
+
+/* Is `a` the better one to give up? Dead before expired before the longest stored. */
+static bool gives_way(const struct sm_memory *memory, const struct slot *a, const struct slot *b, int64_t now_ns)
+{
+	if (is_live(memory, a) != is_live(memory, b))
+		return !is_live(memory, a);
+	if ((a->expires_ns <= now_ns) != (b->expires_ns <= now_ns))
+		return a->expires_ns <= now_ns;
+	return a->position < b->position;
+}
+
+static struct slot *place_for(const struct sm_memory *memory, uint64_t hash, int64_t now_ns)
+{
+	struct slot *set = set_of(memory, hash), *place = find(memory, hash);
+
+	if (place)
+		return place;
+	place = &set[0];
+	for (int i = 1; i < SLOTS_PER_SET; i++)
+		if (gives_way(memory, &set[i], place, now_ns))
+			place = &set[i];
+	return place;
+}
+
+/* Room for `size` bytes that do not wrap around the ring's end. */
+static uint64_t advance_head(const struct sm_memory *memory, size_t size)
+{
+	struct sm_memory_region *region = memory->region;
+	uint64_t left = memory->ring_size - region->head % memory->ring_size, position;
+
+	if (left < size)
+		region->head += left;
+	position = region->head;
+	region->head += size;
+	return position;
+}
+
+void sm_memory_put(const struct sm_memory *memory, const struct sm_name *name, const void *bytes, size_t size,
+                   int64_t expires_ns, int64_t now_ns)
+{
+	uint64_t hash = hash_of(name), position;
+	struct slot *slot;
+
+	if (!memory->region || size == 0 || size > memory->ring_size / 4 || !try_lock(memory->region))
+		return;
+	slot = place_for(memory, hash, now_ns);
+	position = advance_head(memory, size);
+	memcpy(ring_at(memory, position), bytes, size);
+	*slot = (struct slot){.hash = hash, .position = position, .expires_ns = expires_ns, .size = (uint32_t)size};
+	unlock(memory->region);
+}

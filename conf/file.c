@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Files. */
+#include "conf/file.h"
+
+#include "base/scope.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum sm_status open_regular(const char *path, int *ret, size_t *ret_size)
+{
+	SM_SCOPE_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat status;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? SM_MISS : SM_REFUSED;
+	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+		return SM_REFUSED;
+	if (status.st_size > SM_FILE_MAX)
+		return SM_FULL;
+	*ret_size = (size_t)status.st_size;
+	*ret = fd;
+	fd = -1;
+	return SM_OK;
+}
+
+enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size)
+{
+	SM_SCOPE_CLOSE int fd = -1;
+	SM_SCOPE_FREE char *text = NULL;
+	size_t size, done = 0;
+	enum sm_status status = open_regular(path, &fd, &size);
+
+	if (status != SM_OK)
+		return status;
+	text = malloc(size + 1);
+	if (!text)
+		return SM_MEMORY;
+	while (done < size) {
+		ssize_t got = read(fd, text + done, size - done);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return SM_REFUSED;
+		if (got == 0)
+			break;
+		done += (size_t)got;
+	}
+	text[done] = '\0';
+	*ret_size = done;
+	*ret = text;
+	text = NULL;
+	return SM_OK;
+}
+
+static bool is_dropin(const char *name)
+{
+	size_t length = strlen(name);
+
+	return name[0] != '.' && length > 5 && strcmp(name + length - 5, ".conf") == 0;
+}
+
+static enum sm_status list(DIR *directory, struct sm_dropins *ret)
+{
+	struct dirent *entry;
+
+	while ((entry = readdir(directory))) {
+		if (!is_dropin(entry->d_name))
+			continue;
+		if (ret->n == SM_DROPINS_MAX)
+			return SM_FULL;
+		memcpy(ret->names[ret->n++], entry->d_name, strlen(entry->d_name) + 1);
+	}
+	return SM_OK;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+enum sm_status sm_file_dropins(const char *path, struct sm_dropins *ret)
+{
+	DIR *directory = opendir(path);
+	enum sm_status status;
+
+	ret->n = 0;
+	if (!directory)
+		return errno == ENOENT || errno == ENOTDIR ? SM_OK : SM_REFUSED;
+	status = list(directory, ret);
+	closedir(directory);
+	qsort(ret->names, ret->n, sizeof(ret->names[0]), by_bytes);
+	return status;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The key table. Defaults are text and go through the same parsers as the administrator's, so the table, the sample file
+ * and the behaviour cannot drift apart. */
+#include "conf/keys.h"
+
+#include "conf/value.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define ANYWHERE (SM_SECTION_RESOLVER | SM_SECTION_DOMAIN | SM_SECTION_SERVICE)
+#define NAMED (SM_SECTION_DOMAIN | SM_SECTION_SERVICE)
+
+enum kind { DURATION, SIZE, COUNT, RATIO, PERCENT, CHOICE, SERVERS, TEMPLATES, LABEL, TEXT };
+
+struct sm_key {
+	const char *name;
+	const char *fallback; /* the default */
+	const char *expected;
+	enum kind kind;
+	unsigned sections;
+	uint64_t low, high;         /* bounds of numbers, in the unit they are kept in */
+	const char *const *choices; /* their index is what is kept */
+	size_t offset;              /* of a uint32_t, or of the first thing that the kind sets */
+	bool is_future;             /* its work is not there yet */
+	bool may_be_empty;
+};
+
+#define RULE(field) .offset = offsetof(struct sm_rule, field)
+#define HOST(field) .offset = offsetof(struct sm_host_conf, field)
+#define MS_PER_MINUTE 60000
+#define MS_PER_DAY 86400000
+#define MONTH (30ULL * MS_PER_DAY)
+#define A_DURATION(range) "a duration such as 500ms, 2s, 5m, 1h or 1d, " range
+#define ONE_MS_TO_A_MINUTE A_DURATION("from 1ms to 1m")
+#define ZERO_TO_30_DAYS A_DURATION("from 0 to 30d")
+
+static const char *const families[] = {"any", "ipv4", "ipv6", "prefer-ipv4", "prefer-ipv6", NULL};
+static const char *const answers[] = {"all", "one", "ordered", NULL};
+static const char *const fallbacks[] = {"address", "none", NULL};
+static const char *const all_none[] = {"all", "none", NULL};
+static const char *const target_owner[] = {"target", "owner", NULL};
+static const char *const off_tcp[] = {"off", "tcp", NULL};
+static const char *const no_yes[] = {"no", "yes", NULL};
+static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
+static const char *const formats[] = {"logfmt", "json", NULL};
+
+static const struct sm_key keys[] = {
+	{"servers", "", "IP addresses with optional ports, such as 127.0.0.1:8600 or [::1]:53, at most 8", SERVERS,
+	 ANYWHERE, RULE(servers), .may_be_empty = true},
+	{"timeout", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(timeout_ms)},
+	{"attempts", "3", "a number from 1 to 16", COUNT, ANYWHERE, 1, 16, RULE(attempts)},
+	{"backoff", "2.0", "a factor from 1.0 to 10.0", RATIO, ANYWHERE, 1000, 10000, RULE(backoff_permille)},
+	{"deadline", "3s", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(deadline_ms)},
+	{"family", "any", "any, ipv4, ipv6, prefer-ipv4 or prefer-ipv6", CHOICE, ANYWHERE, .choices = families,
+	 RULE(family)},
+	{"answers", "all", "all or one", CHOICE, ANYWHERE, .choices = answers, RULE(answers)},
+	{"max_answers", "8", "a number from 1 to 64", COUNT, ANYWHERE, 1, SM_ANSWERS_MAX, RULE(max_answers)},
+	{"fallback", "address", "address or none", CHOICE, ANYWHERE, .choices = fallbacks, RULE(fallback)},
+	{"port", "", "a port from 1 to 65535, or nothing", COUNT, ANYWHERE, 1, UINT16_MAX, RULE(port),
+	 .may_be_empty = true},
+	{"min_ttl", "1s", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(min_ttl_ms)},
+	{"max_ttl", "1h", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(max_ttl_ms)},
+	{"negative_ttl", "10s", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(negative_ttl_ms)},
+	{"failure_ttl", "5s", A_DURATION("from 0 to 5m"), DURATION, ANYWHERE, 0, 5 * MS_PER_MINUTE,
+	 RULE(failure_ttl_ms)},
+	{"stale", "1d", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, .is_future = true},
+	{"stale_after", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, .is_future = true},
+	{"filter", "", "key=value pairs", TEXT, ANYWHERE, .is_future = true, .may_be_empty = true},
+	{"prefer", "", "key=value pairs", TEXT, ANYWHERE, .is_future = true, .may_be_empty = true},
+	{"filter_fallback", "all", "all or none", CHOICE, ANYWHERE, .choices = all_none, .is_future = true},
+	{"metadata", "target", "target or owner", CHOICE, ANYWHERE, .choices = target_owner, .is_future = true},
+	{"health", "off", "off or tcp", CHOICE, ANYWHERE, .choices = off_tcp, .is_future = true},
+	{"health_interval", "10s", A_DURATION("from 100ms to 1h"), DURATION, ANYWHERE, 100, 60 * MS_PER_MINUTE,
+	 .is_future = true},
+	{"health_timeout", "1s", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, .is_future = true},
+	{"health_fall", "2", "a number from 1 to 100", COUNT, ANYWHERE, 1, 100, .is_future = true},
+	{"health_rise", "1", "a number from 1 to 100", COUNT, ANYWHERE, 1, 100, .is_future = true},
+
+	{"directory", "/run/srvmesh", "an absolute path", TEXT, SM_SECTION_CACHE, .is_future = true},
+	{"size", "64M", "a size such as 64K, 64M or 1G, from 1M to 64G", SIZE, SM_SECTION_CACHE, 1 << 20, 1ULL << 36,
+	 .is_future = true},
+	{"memory_entries", "256", "a number from 0 to 65536", COUNT, SM_SECTION_CACHE, 0, 65536, HOST(memory_entries)},
+	{"embedded", "yes", "yes or no", CHOICE, SM_SECTION_CACHE, .choices = no_yes, HOST(is_embedded)},
+
+	{"socket", "/run/srvmesh/socket", "an absolute path", TEXT, SM_SECTION_DAEMON, .is_future = true},
+	{"max_clients", "4096", "a number from 1 to 65536", COUNT, SM_SECTION_DAEMON, 1, 65536, .is_future = true},
+	{"max_jobs", "4096", "a number from 1 to 65536", COUNT, SM_SECTION_DAEMON, 1, 65536, .is_future = true},
+	{"quota", "25%", "a percentage from 1% to 100%", PERCENT, SM_SECTION_DAEMON, 1, 100, .is_future = true},
+	{"log_level", "info", "error, warning, info or debug", CHOICE, SM_SECTION_DAEMON, .choices = levels,
+	 .is_future = true},
+	{"log_format", "logfmt", "logfmt or json", CHOICE, SM_SECTION_DAEMON, .choices = formats, .is_future = true},
+
+	{"srv", "_{service}._{proto}.{domain}",
+	 "templates of SRV owners, such as _{service}._{proto}.{domain}, {name} or _http._tcp.{name}, at most 8",
+	 TEMPLATES, NAMED, RULE(templates)},
+	{"proto", "tcp", "a protocol label, such as tcp or udp", LABEL, NAMED, RULE(proto)},
+};
+
+#define N_KEYS (sizeof(keys) / sizeof(keys[0]))
+
+const struct sm_key *sm_key_at(size_t index)
+{
+	return index < N_KEYS ? &keys[index] : NULL;
+}
+
+const struct sm_key *sm_key_find(const char *name)
+{
+	for (size_t i = 0; i < N_KEYS; i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+/* Edits between two words (Levenshtein), for words of up to 31 characters. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned row[32], size = (unsigned)strlen(b);
+
+	for (unsigned j = 0; j <= size; j++)
+		row[j] = j;
+	for (unsigned i = 1; a[i - 1]; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = i;
+		for (unsigned j = 1; j <= size; j++) {
+			unsigned replaced = diagonal + (a[i - 1] != b[j - 1]), least = row[j] + 1;
+
+			diagonal = row[j];
+			if (row[j - 1] + 1 < least)
+				least = row[j - 1] + 1;
+			row[j] = replaced < least ? replaced : least;
+		}
+	}
+	return row[size];
+}
+
+const struct sm_key *sm_key_nearest(const char *name)
+{
+	const struct sm_key *nearest = NULL;
+	unsigned least = 4; /* more edits than three is another word */
+
+	for (size_t i = 0; i < N_KEYS; i++) {
+		unsigned edits = distance(name, keys[i].name);
+
+		if (edits < least && edits < strlen(keys[i].name)) {
+			least = edits;
+			nearest = &keys[i];
+		}
+	}
+	return nearest;
+}
+
+const char *sm_key_name(const struct sm_key *key)
+{
+	return key->name;
+}
+
+const char *sm_key_default(const struct sm_key *key)
+{
+	return key->fallback;
+}
+
+const char *sm_key_expected(const struct sm_key *key)
+{
+	return key->expected;
+}
+
+bool sm_key_belongs(const struct sm_key *key, enum sm_section_kind section)
+{
+	return key->sections & section;
+}
+
+static enum sm_status choice_of(const struct sm_key *key, const char *value, uint64_t *ret)
+{
+	for (uint64_t i = 0; key->choices[i]; i++) {
+		if (strcmp(key->choices[i], value) == 0) {
+			*ret = i;
+			return SM_OK;
+		}
+	}
+	return SM_INVALID;
+}
+
+/* The kinds that come down to one number. */
+static enum sm_status number_of(const struct sm_key *key, const char *value, uint64_t *ret)
+{
+	switch (key->kind) {
+	case DURATION:
+		return sm_value_duration(value, ret);
+	case SIZE:
+		return sm_value_size(value, ret);
+	case COUNT:
+		return sm_value_count(value, ret);
+	case RATIO:
+		return sm_value_ratio(value, ret);
+	case PERCENT:
+		return sm_value_percent(value, ret);
+	case CHOICE:
+		return choice_of(key, value, ret);
+	case SERVERS:
+	case TEMPLATES:
+	case LABEL:
+	case TEXT:
+		break;
+	}
+	return SM_INVALID;
+}
+
+static enum sm_status bounded_number(const struct sm_key *key, const char *value, uint64_t *ret)
+{
+	uint64_t number = 0;
+
+	if (value[0] != '\0' && number_of(key, value, &number) != SM_OK)
+		return SM_INVALID;
+	if (value[0] != '\0' && key->kind != CHOICE && (number < key->low || number > key->high))
+		return SM_INVALID;
+	*ret = number;
+	return SM_OK;
+}
+
+static enum sm_status apply_number(const struct sm_key *key, const char *value, void *base)
+{
+	uint64_t number;
+	uint32_t kept;
+
+	if (bounded_number(key, value, &number) != SM_OK)
+		return SM_INVALID;
+	kept = (uint32_t)number;
+	memcpy((char *)base + key->offset, &kept, sizeof(kept));
+	return SM_OK;
+}
+
+static enum sm_status apply_servers(const char *value, struct sm_rule *rule)
+{
+	struct sm_server servers[SM_SERVERS_MAX];
+	char word[64];
+	uint32_t n = 0;
+
+	for (;;) {
+		enum sm_status status = sm_value_word(&value, word, sizeof(word));
+
+		if (status == SM_MISS)
+			break;
+		if (status != SM_OK || n == SM_SERVERS_MAX || sm_value_server(word, &servers[n]) != SM_OK)
+			return SM_INVALID;
+		n++;
+	}
+	memcpy(rule->servers, servers, n * sizeof(servers[0]));
+	rule->n_servers = n;
+	return SM_OK;
+}
+
+static enum sm_status apply_templates(const char *value, struct sm_rule *rule)
+{
+	char templates[SM_TEMPLATES_MAX][SM_NAME_MAX + 1];
+	uint32_t n = 0;
+
+	for (;; n++) {
+		char word[SM_NAME_MAX + 1];
+		enum sm_status status = sm_value_word(&value, word, sizeof(word));
+
+		if (status == SM_MISS)
+			break;
+		if (status != SM_OK || n == SM_TEMPLATES_MAX || sm_value_template(word) != SM_OK)
+			return SM_INVALID;
+		memcpy(templates[n], word, sizeof(word));
+	}
+	if (n == 0)
+		return SM_INVALID;
+	memcpy(rule->templates, templates, n * sizeof(templates[0]));
+	rule->n_templates = n;
+	return SM_OK;
+}
+
+static enum sm_status apply_label(const char *value, struct sm_rule *rule)
+{
+	struct sm_name label;
+
+	if (sm_name_parse(value, strlen(value), &label) != SM_OK || strchr(value, '.') || value[0] == '_')
+		return SM_INVALID;
+	memcpy(rule->proto, label.text, label.length + 1U);
+	return SM_OK;
+}
+
+/* A key whose work is not there yet: validated like any other, accepted with its default alone. */
+static enum sm_status check_future(const struct sm_key *key, const char *value)
+{
+	uint64_t number, usual;
+
+	if (key->kind == TEXT)
+		return strcmp(value, key->fallback) == 0 ? SM_OK : SM_REFUSED;
+	if (bounded_number(key, value, &number) != SM_OK || bounded_number(key, key->fallback, &usual) != SM_OK)
+		return SM_INVALID;
+	return number == usual ? SM_OK : SM_REFUSED;
+}
+
+enum sm_status sm_key_apply(const struct sm_key *key, const char *value, struct sm_rule *rule,
+                            struct sm_host_conf *host)
+{
+	if (value[0] == '\0' && !key->may_be_empty)
+		return SM_INVALID;
+	if (key->is_future)
+		return check_future(key, value);
+	if (key->choices == answers && strcmp(value, "ordered") == 0)
+		return SM_REFUSED; /* known, and to come */
+	switch (key->kind) {
+	case SERVERS:
+		return apply_servers(value, rule);
+	case TEMPLATES:
+		return apply_templates(value, rule);
+	case LABEL:
+		return apply_label(value, rule);
+	case DURATION:
+	case SIZE:
+	case COUNT:
+	case RATIO:
+	case PERCENT:
+	case CHOICE:
+		return apply_number(key, value, key->sections & ANYWHERE ? (void *)rule : (void *)host);
+	case TEXT:
+		break;
+	}
+	return SM_INVALID;
+}
+
+void sm_keys_defaults(struct sm_rule *ret_rule, struct sm_host_conf *ret_host)
+{
+	memset(ret_rule, 0, sizeof(*ret_rule));
+	memset(ret_host, 0, sizeof(*ret_host));
+	for (size_t i = 0; i < N_KEYS; i++) {
+		/* a test holds that every default is accepted */
+		enum sm_status status = sm_key_apply(&keys[i], keys[i].fallback, ret_rule, ret_host);
+
+		(void)status;
+	}
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The one table of configuration keys: where each may stand, what it takes, its default, where it goes. */
+#pragma once
+
+#include "base/status.h"
+#include "mesh/rule.h"
+
+enum sm_section_kind {
+	SM_SECTION_RESOLVER = 1,
+	SM_SECTION_CACHE = 2,
+	SM_SECTION_DAEMON = 4,
+	SM_SECTION_DOMAIN = 8,
+	SM_SECTION_SERVICE = 16,
+};
+
+/* What [cache] and [daemon] say. */
+struct sm_host_conf {
+	uint32_t memory_entries;
+	uint32_t is_embedded; /* 0 or 1 */
+};
+
+struct sm_key;
+
+/* The rows in the order of the sample configuration; NULL behind the last. */
+const struct sm_key *sm_key_at(size_t index);
+/* NULL: there is no such key. */
+const struct sm_key *sm_key_find(const char *name);
+/* The known key that looks most like `name`; NULL if none does. */
+const struct sm_key *sm_key_nearest(const char *name);
+
+const char *sm_key_name(const struct sm_key *key);
+const char *sm_key_default(const struct sm_key *key);
+/* What the key takes, to go behind "expected". */
+const char *sm_key_expected(const struct sm_key *key);
+bool sm_key_belongs(const struct sm_key *key, enum sm_section_kind section);
+
+/* Sets what the key sets: something of `rule` or of `host`. SM_INVALID: not what is expected. SM_REFUSED: a valid value, but
+ * the work behind this key is not there yet, and so only its default is accepted. Nothing is changed then. */
+enum sm_status sm_key_apply(const struct sm_key *key, const char *value, struct sm_rule *rule,
+                            struct sm_host_conf *host) SM_MUST_CHECK;
+
+/* Every key's default. */
+void sm_keys_defaults(struct sm_rule *ret_rule, struct sm_host_conf *ret_host);

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Parsers of values: digits first, then a unit from a table. */
+#include "conf/value.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+/* Digits at *text; moves *text behind them. */
+static enum sm_status digits(const char **text, uint64_t *ret)
+{
+	const char *at = *text;
+	uint64_t value = 0;
+
+	while (*at >= '0' && *at <= '9') {
+		value = value * 10 + (uint64_t)(*at++ - '0');
+		if (value > UINT32_MAX)
+			return SM_INVALID;
+	}
+	if (at == *text)
+		return SM_INVALID;
+	*text = at;
+	*ret = value;
+	return SM_OK;
+}
+
+static enum sm_status with_unit(const char *text, const struct unit *units, uint64_t *ret)
+{
+	uint64_t value;
+
+	if (digits(&text, &value) != SM_OK)
+		return SM_INVALID;
+	for (; units->name; units++) {
+		if (strcmp(text, units->name) == 0) {
+			*ret = value * units->factor;
+			return SM_OK;
+		}
+	}
+	return SM_INVALID;
+}
+
+enum sm_status sm_value_duration(const char *text, uint64_t *ret_ms)
+{
+	static const struct unit units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
+	                                    {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
+
+	if (strcmp(text, "0") == 0) {
+		*ret_ms = 0;
+		return SM_OK;
+	}
+	return with_unit(text, units, ret_ms);
+}
+
+enum sm_status sm_value_size(const char *text, uint64_t *ret_bytes)
+{
+	static const struct unit units[] = {{"", 1}, {"K", 1024}, {"M", 1024 * 1024}, {"G", 1024 * 1024 * 1024}, {NULL, 0}};
+
+	return with_unit(text, units, ret_bytes);
+}
+
+enum sm_status sm_value_count(const char *text, uint64_t *ret)
+{
+	static const struct unit units[] = {{"", 1}, {NULL, 0}};
+
+	return with_unit(text, units, ret);
+}
+
+enum sm_status sm_value_percent(const char *text, uint64_t *ret)
+{
+	static const struct unit units[] = {{"%", 1}, {NULL, 0}};
+
+	return with_unit(text, units, ret);
+}
+
+enum sm_status sm_value_ratio(const char *text, uint64_t *ret_permille)
+{
+	uint64_t whole, fraction = 0, scale = 1000;
+
+	if (digits(&text, &whole) != SM_OK)
+		return SM_INVALID;
+	if (*text == '.') {
+		if (text[1] == '\0')
+			return SM_INVALID;
+		for (text++; *text >= '0' && *text <= '9' && scale > 1; text++) {
+			scale /= 10;
+			fraction += (uint64_t)(*text - '0') * scale;
+		}
+	}
+	if (*text != '\0')
+		return SM_INVALID;
+	*ret_permille = whole * 1000 + fraction;
+	return SM_OK;
+}
+
+static enum sm_status address_of(const char *text, size_t length, struct sm_address *ret)
+{
+	char copy[INET6_ADDRSTRLEN];
+
+	if (length >= sizeof(copy))
+		return SM_INVALID;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	memset(ret, 0, sizeof(*ret));
+	if (inet_pton(AF_INET, copy, ret->bytes) == 1)
+		ret->family = SM_IPV4;
+	else if (inet_pton(AF_INET6, copy, ret->bytes) == 1)
+		ret->family = SM_IPV6;
+	return ret->family ? SM_OK : SM_INVALID;
+}
+
+static enum sm_status port_of(const char *text, uint16_t *ret)
+{
+	uint64_t port;
+
+	if (sm_value_count(text, &port) != SM_OK || port == 0 || port > UINT16_MAX)
+		return SM_INVALID;
+	*ret = (uint16_t)port;
+	return SM_OK;
+}
+
+enum sm_status sm_value_server(const char *text, struct sm_server *ret)
+{
+	const char *colon = strrchr(text, ':'), *close = strchr(text, ']');
+	struct sm_server server = {.port = 53};
+	enum sm_status status;
+
+	if (text[0] == '[') {
+		if (!close || (close[1] != '\0' && close[1] != ':'))
+			return SM_INVALID;
+		status = address_of(text + 1, (size_t)(close - text - 1), &server.address);
+		colon = close[1] == ':' ? close + 1 : NULL;
+		if (status == SM_OK && server.address.family != SM_IPV6)
+			return SM_INVALID;
+	} else {
+		if (colon && strchr(text, ':') != colon)
+			colon = NULL; /* several colons: a bare IPv6 address */
+		status = address_of(text, colon ? (size_t)(colon - text) : strlen(text), &server.address);
+	}
+	if (status == SM_OK && colon)
+		status = port_of(colon + 1, &server.port);
+	if (status == SM_OK)
+		*ret = server;
+	return status;
+}
+
+enum sm_status sm_value_template(const char *text)
+{
+	static const struct sm_name example = {.length = 3, .text = "a.b"}, domain = {.length = 1, .text = "b"};
+	struct sm_rule rule = {.domain = domain, .n_templates = 1, .proto = "tcp"};
+	struct sm_name owner;
+
+	if (strlen(text) > SM_NAME_MAX)
+		return SM_INVALID;
+	memcpy(rule.templates[0], text, strlen(text) + 1);
+	return sm_rule_owner(&rule, &example, 0, &owner);
+}
+
+enum sm_status sm_value_word(const char **text, char *word, size_t size)
+{
+	const char *start = *text + strspn(*text, " \t,");
+	size_t length = strcspn(start, " \t,");
+
+	if (length == 0)
+		return SM_MISS;
+	if (length >= size)
+		return SM_FULL;
+	memcpy(word, start, length);
+	word[length] = '\0';
+	*text = start + length;
+	return SM_OK;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The values that a configuration key can have. Pure; every parser takes NUL-terminated text and SM_INVALID means: not
+ * such a value, or outside the bounds. Independent of the locale. */
+#pragma once
+
+#include "base/status.h"
+#include "mesh/rule.h"
+
+/* `500ms`, `2s`, `5m`, `1h`, `1d`, or a bare `0` → milliseconds. */
+enum sm_status sm_value_duration(const char *text, uint64_t *ret_ms) SM_MUST_CHECK;
+/* `64K`, `64M`, `1G`, or bytes. */
+enum sm_status sm_value_size(const char *text, uint64_t *ret_bytes) SM_MUST_CHECK;
+/* A decimal number. */
+enum sm_status sm_value_count(const char *text, uint64_t *ret) SM_MUST_CHECK;
+/* `2`, `2.0`, `1.25` → thousandths. */
+enum sm_status sm_value_ratio(const char *text, uint64_t *ret_permille) SM_MUST_CHECK;
+/* `25%`. */
+enum sm_status sm_value_percent(const char *text, uint64_t *ret) SM_MUST_CHECK;
+/* `127.0.0.1`, `127.0.0.1:8600`, `::1`, `[::1]`, `[::1]:53`; port 53 if none is given. */
+enum sm_status sm_value_server(const char *text, struct sm_server *ret) SM_MUST_CHECK;
+/* A template of an SRV owner: placeholders known, and a valid name once they are filled in. */
+enum sm_status sm_value_template(const char *text) SM_MUST_CHECK;
+
+/* The next word of a list by blanks or commas: moves *text on, copies the word. SM_MISS: no more. SM_FULL: too long. */
+enum sm_status sm_value_word(const char **text, char *word, size_t size) SM_MUST_CHECK;

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tries. What arrives is only copied while c-ares is on the stack, and read in sm_asker_take. */
+#include "resolve/asker.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "resolve/message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void sm_asker_init(struct sm_asker *asker)
+{
+	asker->n_channels = asker->n_asked = 0;
+}
+
+void sm_asker_clear(struct sm_asker *asker)
+{
+	for (uint32_t i = 0; i < asker->n_channels; i++)
+		sm_channel_close(asker->channels[i].channel);
+	for (uint32_t i = 0; i < asker->n_asked; i++)
+		free(asker->asked[i].message);
+	sm_asker_init(asker);
+}
+
+static bool same_server(const struct sm_server *a, const struct sm_server *b)
+{
+	return a->port == b->port && memcmp(&a->address, &b->address, sizeof(a->address)) == 0;
+}
+
+static struct sm_channel *channel_to(struct sm_asker *asker, const struct sm_server *server)
+{
+	uint32_t n = asker->n_channels;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (same_server(&asker->channels[i].server, server))
+			return asker->channels[i].channel;
+	if (n == SM_CHANNELS_MAX || sm_channel_open(server, &asker->channels[n].channel) != SM_OK)
+		return NULL;
+	asker->channels[n].server = *server;
+	asker->n_channels++;
+	return asker->channels[n].channel;
+}
+
+/* May run inside sm_channel_ask, sm_channel_process or sm_channel_close: it only notes. */
+static void hear(void *context, const uint8_t *message, size_t size)
+{
+	struct sm_try *try = context;
+	struct sm_asked *asked = &try->asker->asked[try->question];
+	uint8_t *copy = message ? malloc(size) : NULL;
+
+	if (!copy) {
+		asked->failed |= (uint8_t)(1U << try->server);
+		return;
+	}
+	memcpy(copy, message, size);
+	free(asked->message);
+	asked->message = copy;
+	asked->message_size = size;
+	asked->heard_from = try->server;
+}
+
+/* timeout × backoff^n, and up to a quarter more, so that a crowd that failed together does not return together. The
+ * first try waits as long as configured. */
+static int64_t wait_ns(const struct sm_asked *asked)
+{
+	int64_t wait = asked->rule->timeout_ms * SM_NS_PER_MS, longest = asked->rule->deadline_ms * SM_NS_PER_MS;
+	uint32_t jitter;
+
+	if (asked->n_silent == 0)
+		return wait;
+	for (uint8_t i = 0; i < asked->n_silent && wait < longest; i++)
+		wait = wait * asked->rule->backoff_permille / 1000;
+	sm_random_fill(&jitter, sizeof(jitter));
+	return wait + wait / 4 * (jitter % 1024) / 1024;
+}
+
+static bool has_failed(const struct sm_asked *asked, uint32_t server)
+{
+	return asked->failed & 1U << server;
+}
+
+/* The next server in turn that has not said its last word. */
+static enum sm_status choose_server(struct sm_asked *asked)
+{
+	uint32_t n = asked->rule->n_servers;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t server = (asked->next + i) % n;
+
+		if (has_failed(asked, server))
+			continue;
+		asked->server = (uint8_t)server;
+		asked->next = (uint8_t)((server + 1) % n);
+		return SM_OK;
+	}
+	return SM_REFUSED;
+}
+
+static void send_try(struct sm_asker *asker, struct sm_asked *asked)
+{
+	struct sm_channel *channel = channel_to(asker, &asked->rule->servers[asked->server]);
+	struct sm_try *try = &asked->tries[asked->n_tries++];
+
+	*try = (struct sm_try){
+		.asker = asker,
+		.question = (uint32_t)(asked - asker->asked),
+		.server = asked->server,
+	};
+	if (channel)
+		sm_channel_ask(channel, asked->question.name, asked->question.type, hear, try);
+	else
+		hear(try, NULL, 0);
+}
+
+/* Sends to the next server that will take it; a server that fails at once costs no try. */
+static enum sm_status start_try(struct sm_asker *asker, struct sm_asked *asked, int64_t now_ns)
+{
+	if (asked->n_silent >= asked->rule->attempts)
+		return SM_SILENT;
+	do {
+		if (choose_server(asked) != SM_OK)
+			return SM_REFUSED;
+		send_try(asker, asked);
+	} while (has_failed(asked, asked->server));
+	asked->try_ends_ns = now_ns + wait_ns(asked);
+	return SM_OK;
+}
+
+void sm_asker_ask(struct sm_asker *asker, uint32_t number, const struct sm_question *question,
+                  const struct sm_rule *rule, int64_t now_ns)
+{
+	struct sm_asked *asked = &asker->asked[number];
+
+	asker->n_asked = number + 1;
+	asked->question = *question;
+	asked->rule = rule;
+	asked->is_open = true;
+	asked->next = asked->failed = asked->n_silent = asked->n_tries = 0;
+	asked->message = NULL;
+	asked->try_ends_ns = now_ns;
+	asked->outcome = start_try(asker, asked, now_ns);
+}
+
+size_t sm_asker_fds(const struct sm_asker *asker, struct pollfd *ret)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < asker->n_channels; i++)
+		n += sm_channel_fds(asker->channels[i].channel, ret + n);
+	return n;
+}
+
+int64_t sm_asker_wakes_ns(const struct sm_asker *asker)
+{
+	int64_t wakes_ns = INT64_MAX;
+
+	for (uint32_t i = 0; i < asker->n_asked; i++)
+		if (asker->asked[i].is_open && asker->asked[i].try_ends_ns < wakes_ns)
+			wakes_ns = asker->asked[i].try_ends_ns;
+	return wakes_ns;
+}
+
+/* Each channel takes up its own descriptors, looked up afresh: what one does may close another's. */
+static void process_channel(struct sm_channel *channel, const struct pollfd *fds, size_t n)
+{
+	struct pollfd own[SM_CHANNEL_FDS_MAX];
+	size_t n_own = sm_channel_fds(channel, own);
+
+	for (size_t i = 0; i < n_own; i++)
+		for (size_t j = 0; j < n; j++)
+			if (fds[j].fd == own[i].fd)
+				own[i].revents = fds[j].revents;
+	sm_channel_process(channel, own, n_own);
+}
+
+void sm_asker_process(struct sm_asker *asker, const struct pollfd *fds, size_t n)
+{
+	for (uint32_t i = 0; i < asker->n_channels; i++)
+		process_channel(asker->channels[i].channel, fds, n);
+}
+
+/* Reads what came. Anything that does not settle the question is the last word of the server it came from. */
+static enum sm_status read_message(struct sm_asked *asked, struct sm_reply *ret)
+{
+	enum sm_status status;
+
+	if (!asked->message)
+		return SM_MISS;
+	status = sm_message_decode(asked->message, asked->message_size, asked->question.name, asked->question.type, ret);
+	free(asked->message);
+	asked->message = NULL;
+	if (status == SM_OK && sm_message_settles(ret))
+		return SM_OK;
+	asked->failed |= (uint8_t)(1U << asked->heard_from);
+	return SM_MISS;
+}
+
+/* Starts the next try if the current one is over. SM_OK: a try is running. */
+static enum sm_status move_on(struct sm_asker *asker, struct sm_asked *asked, int64_t now_ns)
+{
+	if (asked->outcome != SM_OK)
+		return asked->outcome;
+	if (has_failed(asked, asked->server))
+		return start_try(asker, asked, now_ns);
+	if (now_ns < asked->try_ends_ns)
+		return SM_OK;
+	asked->n_silent++;
+	return start_try(asker, asked, now_ns);
+}
+
+enum sm_status sm_asker_take(struct sm_asker *asker, int64_t now_ns, struct sm_reply *ret, uint32_t *ret_number)
+{
+	for (uint32_t i = 0; i < asker->n_asked; i++) {
+		struct sm_asked *asked = &asker->asked[i];
+
+		if (!asked->is_open)
+			continue;
+		*ret_number = i;
+		if (read_message(asked, ret) == SM_OK) {
+			asked->is_open = false;
+			return SM_OK;
+		}
+		asked->outcome = move_on(asker, asked, now_ns);
+		if (asked->outcome != SM_OK) {
+			asked->is_open = false;
+			return asked->outcome;
+		}
+	}
+	return SM_MISS;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One conversation with one DNS server, by c-ares: UDP with EDNS0, TCP where an answer is truncated.
+ *
+ * It never outlives a lookup, so that every lookup has source ports of its own. It has no time-out: who asks decides
+ * how long to wait, and a late answer is still welcome until the channel is closed. Not for two threads at once. */
+#pragma once
+
+#include "base/status.h"
+#include "mesh/reply.h"
+#include "mesh/rule.h"
+
+#include <poll.h>
+
+#define SM_CHANNEL_FDS_MAX 2 /* UDP and TCP */
+#define SM_EDNS_SIZE 1232    /* what crosses every network unfragmented (DNS flag day 2020) */
+
+struct sm_channel;
+
+/* The message is borrowed for the call; NULL: refused, unreachable or broken. Called at most once for each question, from
+ * sm_channel_ask or sm_channel_process; for what is open at sm_channel_close it is called with NULL. */
+typedef void sm_channel_hear(void *context, const uint8_t *message, size_t size);
+
+/* SM_MEMORY; SM_REFUSED: not with this address. Opens no socket yet. */
+enum sm_status sm_channel_open(const struct sm_server *server, struct sm_channel **ret) SM_MUST_CHECK;
+void sm_channel_close(struct sm_channel *channel);
+
+/* Sends one question, recursion desired, under a random id. `name` must live until it is heard of. */
+void sm_channel_ask(struct sm_channel *channel, const char *name, enum sm_rr_type type, sm_channel_hear *hear,
+                    void *context);
+
+/* What to poll: at most SM_CHANNEL_FDS_MAX entries, written to `ret`. */
+size_t sm_channel_fds(const struct sm_channel *channel, struct pollfd *ret);
+/* Takes up the entries of sm_channel_fds after a poll. */
+void sm_channel_process(struct sm_channel *channel, const struct pollfd *fds, size_t n);

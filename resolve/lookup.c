@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The lookup: the expansion's questions go to the asker, the asker's replies to the expansion, until none is open. */
+#include "resolve/lookup.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct sm_lookup {
+	const struct sm_rules *rules;
+	const struct sm_rule *rule;
+	int64_t deadline_ns;
+	struct sm_expand expand;
+	struct sm_asker asker;
+	struct sm_reply reply;
+	struct sm_answer answer;
+};
+
+enum sm_status sm_lookup_open(const struct sm_rules *rules, const struct sm_rule *rule, const struct sm_name *name,
+                              int64_t deadline_ns, struct sm_lookup **ret)
+{
+	struct sm_lookup *lookup = malloc(sizeof(*lookup));
+
+	if (!lookup)
+		return SM_MEMORY;
+	lookup->rules = rules;
+	lookup->rule = rule;
+	lookup->deadline_ns = deadline_ns;
+	sm_expand_init(&lookup->expand, rule, name);
+	sm_asker_init(&lookup->asker);
+	*ret = lookup;
+	return SM_OK;
+}
+
+void sm_lookup_close(struct sm_lookup *lookup)
+{
+	if (!lookup)
+		return;
+	sm_asker_clear(&lookup->asker);
+	free(lookup);
+}
+
+/* Names of ours are asked where their rule says, all others at the default servers. The service's own names, SRV owners
+ * included, go to its own servers, even where a template leads out of the suffix. */
+static const struct sm_rule *rule_of(const struct sm_lookup *lookup, const struct sm_question *question)
+{
+	const struct sm_rule *rule;
+
+	if (question->type == SM_RR_SRV)
+		return lookup->rule;
+	rule = sm_rules_match(lookup->rules, question->name, strlen(question->name));
+	return rule ? rule : &lookup->rules->elsewhere;
+}
+
+static void hand_out_questions(struct sm_lookup *lookup, int64_t now_ns)
+{
+	struct sm_question question;
+	uint32_t number;
+
+	while (sm_expand_next(&lookup->expand, &question, &number) == SM_OK)
+		sm_asker_ask(&lookup->asker, number, &question, rule_of(lookup, &question), now_ns);
+}
+
+/* Takes up one settled question; false: there is none. */
+static bool take_one(struct sm_lookup *lookup, int64_t now_ns)
+{
+	uint32_t number;
+	enum sm_status status = sm_asker_take(&lookup->asker, now_ns, &lookup->reply, &number);
+
+	if (status == SM_MISS)
+		return false;
+	if (status == SM_OK)
+		sm_expand_reply(&lookup->expand, number, &lookup->reply);
+	else
+		sm_expand_failed(&lookup->expand, number);
+	return true;
+}
+
+bool sm_lookup_advance(struct sm_lookup *lookup, int64_t now_ns)
+{
+	do {
+		hand_out_questions(lookup, now_ns);
+	} while (take_one(lookup, now_ns));
+	return now_ns >= lookup->deadline_ns || sm_expand_is_finished(&lookup->expand);
+}
+
+size_t sm_lookup_fds(const struct sm_lookup *lookup, struct pollfd *ret)
+{
+	return sm_asker_fds(&lookup->asker, ret);
+}
+
+int64_t sm_lookup_wakes_ns(const struct sm_lookup *lookup)
+{
+	int64_t wakes_ns = sm_asker_wakes_ns(&lookup->asker);
+
+	return wakes_ns < lookup->deadline_ns ? wakes_ns : lookup->deadline_ns;
+}
+
+void sm_lookup_process(struct sm_lookup *lookup, const struct pollfd *fds, size_t n)
+{
+	sm_asker_process(&lookup->asker, fds, n);
+}
+
+/* false: the system will not let us wait (a sandbox, RLIMIT_NOFILE), and turning in a circle is no way to wait. */
+static bool wait_for(struct pollfd *fds, size_t n, int64_t ns)
+{
+	struct timespec timeout = {.tv_sec = ns / SM_NS_PER_S, .tv_nsec = ns % SM_NS_PER_S};
+
+	if (ppoll(fds, n, &timeout, NULL) >= 0)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		fds[i].revents = 0;
+	return errno == EINTR;
+}
+
+void sm_lookup_run(struct sm_lookup *lookup)
+{
+	int64_t now_ns = sm_clock_now_ns();
+
+	while (!sm_lookup_advance(lookup, now_ns)) {
+		struct pollfd fds[SM_ASKER_FDS_MAX];
+		size_t n = sm_lookup_fds(lookup, fds);
+		int64_t ns = sm_lookup_wakes_ns(lookup) - now_ns;
+
+		if (!wait_for(fds, n, ns > 0 ? ns : 0))
+			return;
+		sm_lookup_process(lookup, fds, n);
+		now_ns = sm_clock_now_ns();
+	}
+}
+
+const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup)
+{
+	sm_expand_answer(&lookup->expand, &lookup->answer);
+	return &lookup->answer;
+}

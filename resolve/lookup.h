@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One name resolved by DNS, from the question to the answer, inside one deadline. Time is an argument: drive it by
+ * your own loop, or let sm_lookup_run wait. Not for two threads at once. */
+#pragma once
+
+#include "mesh/expand.h"
+#include "resolve/asker.h"
+
+struct sm_lookup; /* some 400 KiB, touched as far as needed */
+
+/* `rule` is the rule of `name`; `rules` find the servers for targets elsewhere. Both must outlive the lookup.
+ * SM_MEMORY. */
+enum sm_status sm_lookup_open(const struct sm_rules *rules, const struct sm_rule *rule, const struct sm_name *name,
+                              int64_t deadline_ns, struct sm_lookup **ret) SM_MUST_CHECK;
+void sm_lookup_close(struct sm_lookup *lookup);
+
+/* Moves on as far as it can without waiting; true: finished, be it that the deadline has passed. */
+bool sm_lookup_advance(struct sm_lookup *lookup, int64_t now_ns);
+/* Until then: what to poll (at most SM_ASKER_FDS_MAX entries), until when, and what to do with the result. */
+size_t sm_lookup_fds(const struct sm_lookup *lookup, struct pollfd *ret);
+int64_t sm_lookup_wakes_ns(const struct sm_lookup *lookup);
+void sm_lookup_process(struct sm_lookup *lookup, const struct pollfd *fds, size_t n);
+
+/* Waits until it is finished: by poll alone, never beyond the deadline, interrupted by no signal. */
+void sm_lookup_run(struct sm_lookup *lookup);
+
+/* The answer of what is known; lives as long as the lookup. */
+const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup);

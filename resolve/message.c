@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The DNS message decoder. The reason for our own: c-ares gives no TTL for SRV, CNAME and SOA.
+ *
+ * Names become folded text. A name with a character that no host name has makes its record useless: it is left out. */
+#include "resolve/message.h"
+
+#include "base/arena.h"
+#include "base/cursor.h"
+#include "mesh/name.h"
+
+#include <string.h>
+
+#define CLASS_IN 1
+#define FLAG_RESPONSE 0x8000
+#define FLAG_AUTHORITATIVE 0x0400
+#define FLAG_RECURSION_AVAILABLE 0x0080
+#define MASK_OPCODE 0x7800
+#define MASK_RCODE 0x000f
+
+struct message {
+	struct sm_reader reader;
+	struct sm_arena text;
+	uint32_t pointers;
+	bool is_cut;            /* a bound was reached: stop, keep what there is */
+	const char *last_owner; /* neighbours mostly share theirs */
+};
+
+/* A name as it comes off the wire. */
+struct wire_name {
+	char text[SM_NAME_MAX + 1];
+	size_t length;
+	bool is_usable;
+};
+
+static void add_label(struct wire_name *name, const uint8_t *label, size_t length, bool *too_long)
+{
+	if (name->length + (name->length > 0) + length > SM_NAME_MAX) {
+		*too_long = true;
+		return;
+	}
+	if (name->length > 0)
+		name->text[name->length++] = '.';
+	for (size_t i = 0; i < length; i++) {
+		char c = sm_name_fold((char)label[i]);
+
+		name->is_usable &= sm_name_allows(c);
+		name->text[name->length++] = c;
+	}
+}
+
+/* Reads a name at `reader` and follows compression pointers, backwards only (RFC 1035, 4.1.4). */
+static void read_name(struct message *message, struct sm_reader *reader, struct wire_name *ret)
+{
+	struct sm_reader at = *reader;
+	bool has_jumped = false, too_long = false;
+	size_t lowest = reader->at;
+
+	ret->length = 0;
+	ret->is_usable = true;
+	for (;;) {
+		uint8_t length = sm_read_u8(&at);
+		const uint8_t *label;
+
+		if ((length & 0xc0) == 0xc0) {
+			size_t target = (size_t)(length & 0x3f) << 8 | sm_read_u8(&at);
+
+			if (!has_jumped)
+				*reader = at;
+			has_jumped = true;
+			if (message->pointers++ == SM_POINTERS_MAX)
+				message->is_cut = true;
+			if (at.failed || target >= lowest || message->is_cut)
+				break;
+			lowest = at.at = target;
+			continue;
+		}
+		if (length == 0 || length > SM_LABEL_MAX)
+			at.failed |= length > SM_LABEL_MAX;
+		if (length == 0 || at.failed) {
+			if (!has_jumped)
+				*reader = at;
+			reader->failed |= at.failed || too_long;
+			ret->text[ret->length] = '\0';
+			return;
+		}
+		label = sm_read_bytes(&at, length);
+		if (label)
+			add_label(ret, label, length, &too_long);
+		if (too_long)
+			at.failed = true;
+	}
+	ret->text[ret->length = 0] = '\0';
+	reader->failed |= !message->is_cut;
+}
+
+static const char *keep_text(struct message *message, const struct wire_name *name)
+{
+	const char *text = sm_arena_text(&message->text, name->text, name->length);
+
+	if (!text)
+		message->is_cut = true;
+	return text;
+}
+
+static const char *keep_owner(struct message *message, const struct wire_name *name)
+{
+	if (!message->last_owner || strcmp(message->last_owner, name->text) != 0)
+		message->last_owner = keep_text(message, name);
+	return message->last_owner;
+}
+
+static void read_question(struct message *message, uint16_t count, const char *name, enum sm_rr_type type)
+{
+	struct wire_name asked;
+
+	if (count != 1) {
+		message->reader.failed = true;
+		return;
+	}
+	read_name(message, &message->reader, &asked);
+	if (strcmp(asked.text, name) != 0 || sm_read_u16be(&message->reader) != type)
+		message->reader.failed = true;
+	if (sm_read_u16be(&message->reader) != CLASS_IN)
+		message->reader.failed = true;
+}
+
+/* The SOA of a negative answer: its TTL and its minimum, whichever is less (RFC 2308, 5). */
+static void read_soa(struct message *message, struct sm_reader *rdata, uint32_t ttl_s, struct sm_reply *reply)
+{
+	struct wire_name skipped;
+	uint32_t minimum;
+
+	read_name(message, rdata, &skipped);
+	read_name(message, rdata, &skipped);
+	sm_read_bytes(rdata, 16); /* serial, refresh, retry, expire */
+	minimum = sm_read_u32be(rdata);
+	if (rdata->failed || message->is_cut)
+		return;
+	reply->has_soa = true;
+	reply->negative_ttl_s = ttl_s < minimum ? ttl_s : minimum;
+}
+
+static bool read_target(struct message *message, struct sm_reader *rdata, struct sm_dns_record *record)
+{
+	struct wire_name target;
+
+	read_name(message, rdata, &target);
+	if (message->is_cut || rdata->failed)
+		return false;
+	if (!target.is_usable && record->type == SM_RR_CNAME)
+		return false;
+	if (!target.is_usable)
+		target.text[target.length = 0] = '\0'; /* an SRV that nobody can follow denies, as "." does */
+	record->target = keep_text(message, &target);
+	return record->target;
+}
+
+static bool read_address(struct sm_reader *rdata, size_t length, struct sm_dns_record *record)
+{
+	const uint8_t *bytes = sm_read_bytes(rdata, length);
+
+	if (bytes)
+		memcpy(record->address, bytes, length);
+	return bytes;
+}
+
+/* Reads the data of one record of a type that we keep; false: leave the record out. */
+static bool read_rdata(struct message *message, struct sm_reader *rdata, struct sm_dns_record *record)
+{
+	switch (record->type) {
+	case SM_RR_A:
+		return read_address(rdata, 4, record);
+	case SM_RR_AAAA:
+		return read_address(rdata, 16, record);
+	case SM_RR_CNAME:
+		return read_target(message, rdata, record);
+	case SM_RR_SRV:
+		record->priority = sm_read_u16be(rdata);
+		record->weight = sm_read_u16be(rdata);
+		record->port = sm_read_u16be(rdata);
+		return read_target(message, rdata, record);
+	}
+	return false;
+}
+
+enum section { ANSWER, AUTHORITY, ADDITIONAL };
+
+static void keep_record(struct message *message, enum section section, const struct wire_name *owner,
+                        struct sm_dns_record *record, struct sm_reader *rdata, size_t end, struct sm_reply *reply)
+{
+	if (section == AUTHORITY || !owner->is_usable)
+		return;
+	record->is_additional = section == ADDITIONAL;
+	if (!read_rdata(message, rdata, record)) {
+		message->reader.failed |= rdata->failed;
+		return;
+	}
+	if (rdata->at != end) {
+		message->reader.failed = true;
+		return;
+	}
+	if (reply->n_records == SM_RECORDS_MAX) {
+		message->is_cut = true;
+		return;
+	}
+	record->owner = keep_owner(message, owner);
+	if (record->owner)
+		reply->records[reply->n_records++] = *record;
+}
+
+static void read_record(struct message *message, enum section section, struct sm_reply *reply)
+{
+	struct sm_reader *reader = &message->reader, rdata;
+	struct sm_dns_record record = {.type = 0};
+	struct wire_name owner;
+	uint16_t class, length;
+
+	read_name(message, reader, &owner);
+	record.type = sm_read_u16be(reader);
+	class = sm_read_u16be(reader);
+	record.ttl_s = sm_read_u32be(reader);
+	if (record.ttl_s > INT32_MAX)
+		record.ttl_s = 0; /* RFC 2181, 8 */
+	length = sm_read_u16be(reader);
+	rdata = *reader;
+	sm_read_bytes(reader, length);
+	if (reader->failed || message->is_cut || class != CLASS_IN)
+		return;
+	/* names in the data may point anywhere before it, but nothing of it may lie behind its end */
+	rdata.size = reader->at;
+	if (section == AUTHORITY && record.type == SM_RR_SOA)
+		read_soa(message, &rdata, record.ttl_s, reply);
+	else
+		keep_record(message, section, &owner, &record, &rdata, reader->at, reply);
+}
+
+static void read_section(struct message *message, enum section section, uint16_t count, struct sm_reply *reply)
+{
+	for (uint16_t i = 0; i < count && !message->reader.failed && !message->is_cut; i++)
+		read_record(message, section, reply);
+}
+
+enum sm_status sm_message_decode(const void *bytes, size_t size, const char *name, enum sm_rr_type type,
+                                 struct sm_reply *ret)
+{
+	struct message message = {.reader = sm_reader_of(bytes, size), .text = sm_arena_of(ret->text, sizeof(ret->text))};
+	uint16_t flags, counts[4];
+
+	sm_read_u16be(&message.reader); /* the id: matched where the message was received */
+	flags = sm_read_u16be(&message.reader);
+	for (int i = 0; i < 4; i++)
+		counts[i] = sm_read_u16be(&message.reader);
+	if (message.reader.failed || !(flags & FLAG_RESPONSE) || (flags & MASK_OPCODE) != 0)
+		return SM_CORRUPT;
+	ret->rcode = flags & MASK_RCODE;
+	ret->has_soa = false;
+	ret->negative_ttl_s = 0;
+	ret->n_records = 0;
+	read_question(&message, counts[0], name, type);
+	read_section(&message, ANSWER, counts[1], ret);
+	read_section(&message, AUTHORITY, counts[2], ret);
+	/* no answer, no SOA, from a server that neither owns the zone nor recurses: go and ask somebody else */
+	ret->is_referral = counts[1] == 0 && !ret->has_soa && !(flags & (FLAG_AUTHORITATIVE | FLAG_RECURSION_AVAILABLE));
+	read_section(&message, ADDITIONAL, counts[3], ret);
+	return message.reader.failed ? SM_CORRUPT : SM_OK;
+}
+
+bool sm_message_settles(const struct sm_reply *reply)
+{
+	if (reply->rcode == SM_RCODE_NXDOMAIN)
+		return true;
+	return reply->rcode == SM_RCODE_NOERROR && !reply->is_referral;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A DNS message (RFC 1035) as bytes → struct sm_reply. Pure, and bounded in work whatever the bytes say. */
+#pragma once
+
+#include "base/status.h"
+#include "mesh/reply.h"
+
+#define SM_POINTERS_MAX 1024 /* compression pointers followed in one message */
+
+/* Decodes the reply to the question (`name` folded, without trailing dot; `type`). A message that is longer than our
+ * bounds is cut: what was read before the bound counts.
+ * SM_CORRUPT: not a DNS reply, lying about its lengths, or answering another question; `ret` holds nothing then. */
+enum sm_status sm_message_decode(const void *bytes, size_t size, const char *name, enum sm_rr_type type,
+                                 struct sm_reply *ret) SM_MUST_CHECK;
+
+/* Can the reply settle the question? Not when the server failed or refused, nor when it only refers elsewhere. */
+bool sm_message_settles(const struct sm_reply *reply);
