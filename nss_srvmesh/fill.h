@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Laying what was found into glibc's buffer: allocate and copy, and nothing of the caller's is touched before it is certain
+ * that all of it fits. SM_FULL: it does not. */
+#pragma once
+
+#include "base/status.h"
+#include "nss_srvmesh/find.h"
+
+#include <netdb.h>
+#include <nss.h>
+
+/* The tuples of gethostbyname4_r. *pat is NULL, or (nscd up to glibc 2.36) the caller's own first tuple to fill. */
+enum sm_status sm_fill_tuples(const struct sm_found *found, struct gaih_addrtuple **pat, char *buffer,
+                              size_t size) SM_MUST_CHECK;
+
+/* The hostent of one address family, AF_INET or AF_INET6, of which `found` has nothing else. */
+enum sm_status sm_fill_hostent(const struct sm_found *found, int family, struct hostent *result, char *buffer,
+                               size_t size) SM_MUST_CHECK;
