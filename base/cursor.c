@@ -22,46 +22,54 @@ const uint8_t *sm_read_bytes(struct sm_reader *reader, size_t count)
 	return place;
 }
 
+static uint64_t read_be(struct sm_reader *reader, size_t count)
+{
+	const uint8_t *place = sm_read_bytes(reader, count);
+	uint64_t value = 0;
+
+	for (size_t i = 0; place && i < count; i++)
+		value = value << 8 | place[i];
+	return value;
+}
+
+static uint64_t read_le(struct sm_reader *reader, size_t count)
+{
+	const uint8_t *place = sm_read_bytes(reader, count);
+	uint64_t value = 0;
+
+	for (size_t i = 0; place && i < count; i++)
+		value |= (uint64_t)place[i] << (8 * i);
+	return value;
+}
+
 uint8_t sm_read_u8(struct sm_reader *reader)
 {
-	const uint8_t *place = sm_read_bytes(reader, 1);
-
-	return place ? place[0] : 0;
+	return (uint8_t)read_be(reader, 1);
 }
 
 uint16_t sm_read_u16be(struct sm_reader *reader)
 {
-	const uint8_t *place = sm_read_bytes(reader, 2);
-
-	return place ? (uint16_t)(place[0] << 8 | place[1]) : 0;
+	return (uint16_t)read_be(reader, 2);
 }
 
 uint32_t sm_read_u32be(struct sm_reader *reader)
 {
-	uint32_t high = sm_read_u16be(reader);
-
-	return high << 16 | sm_read_u16be(reader);
+	return (uint32_t)read_be(reader, 4);
 }
 
 uint16_t sm_read_u16le(struct sm_reader *reader)
 {
-	const uint8_t *place = sm_read_bytes(reader, 2);
-
-	return place ? (uint16_t)(place[1] << 8 | place[0]) : 0;
+	return (uint16_t)read_le(reader, 2);
 }
 
 uint32_t sm_read_u32le(struct sm_reader *reader)
 {
-	uint32_t low = sm_read_u16le(reader);
-
-	return low | (uint32_t)sm_read_u16le(reader) << 16;
+	return (uint32_t)read_le(reader, 4);
 }
 
 uint64_t sm_read_u64le(struct sm_reader *reader)
 {
-	uint64_t low = sm_read_u32le(reader);
-
-	return low | (uint64_t)sm_read_u32le(reader) << 32;
+	return read_le(reader, 8);
 }
 
 struct sm_writer sm_writer_of(void *bytes, size_t size)

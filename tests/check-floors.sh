@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The building has floors: a room includes only what is below it, rooms on one floor do not know each other, and some
+# foreign headers are one room's alone.
+cd "$srcdir" || exit 99
+
+floor_of() {
+	case $1 in
+	base) echo 0 ;; mesh) echo 1 ;; conf|cache|resolve|ipc) echo 2 ;; nss_srvmesh|daemon|cli) echo 3 ;; *) echo 9 ;;
+	esac
+}
+
+# report NUMBER SENTENCE COMPLAINTS
+report() {
+	if [ -z "$3" ]; then echo "ok $1 - $2"; else echo "not ok $1 - $2"; printf '%s\n' "$3" | sed 's/^/# /'; fi
+}
+
+rooms=$(for room in base mesh conf cache resolve ipc nss_srvmesh daemon cli; do [ -d "$room" ] && echo "$room"; done)
+
+upward() {
+	for room in $rooms; do
+		grep -Hno '^#include "[a-z_]*/' "$room"/*.[ch] | while IFS=: read -r file line include; do
+			target=${include#*\"}; target=${target%/}
+			[ "$target" = "$room" ] && continue
+			[ "$(floor_of "$target")" -lt "$(floor_of "$room")" ] || echo "$file:$line includes $target/"
+		done
+	done
+}
+
+# only_in HEADER FILE...
+strangers() {
+	header=$1; shift
+	for room in $rooms; do grep -ln "^#include <$header>" "$room"/*.[ch]; done | while read -r file; do
+		for allowed; do [ "$file" = "$allowed" ] && continue 2; done
+		echo "$file includes <$header>"
+	done
+}
+
+echo 1..4
+report 1 "includes run downwards only" "$(upward)"
+report 2 "c-ares is known to resolve/channel.c alone" "$(strangers ares.h resolve/channel.c)"
+report 3 "glibc's <nss.h> is known to nss_srvmesh/ alone" \
+	"$(strangers nss.h nss_srvmesh/entry.h nss_srvmesh/fill.h nss_srvmesh/verdict.h)"
+report 4 "no room below the top prints, logs or exits" \
+	"$(grep -nE '\b(printf|fprintf|puts|syslog|exit|_exit|abort|assert) ?\(' base/*.c mesh/*.c conf/*.c cache/*.c resolve/*.c \
+		nss_srvmesh/*.c)"

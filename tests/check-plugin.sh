@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What the plugin shows to its host and what it needs of it.
+plugin=$builddir/libnss_srvmesh.so.2
+dynamic=$(readelf -dW "$plugin") || exit 99
+exported=$(nm -D --defined-only "$plugin" | awk '{ print $3 }' | sort | tr '\n' ' ')
+# a sanitizer's own library is part of the instrumented build, not of the plugin
+needed=$(printf '%s\n' "$dynamic" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^lib(asan|ubsan|tsan)\.' | tr '\n' ' ')
+
+# report NUMBER SENTENCE GOT EXPECTED
+report() {
+	if [ "$3" = "$4" ]; then echo "ok $1 - $2"; else echo "not ok $1 - $2"; echo "# got '$3', expected '$4'"; fi
+}
+
+echo 1..6
+report 1 "the plugin exports its entry points and nothing else" "$exported" \
+	"_nss_srvmesh_gethostbyname2_r _nss_srvmesh_gethostbyname3_r _nss_srvmesh_gethostbyname4_r _nss_srvmesh_gethostbyname_r "
+report 2 "the plugin needs libc alone" "$needed" "libc.so.6 "
+report 3 "its name is the one glibc asks for" \
+	"$(printf '%s\n' "$dynamic" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')" "libnss_srvmesh.so.2"
+report 4 "it is never unloaded, and bound at once" \
+	"$(printf '%s\n' "$dynamic" | grep -c 'NOW NODELETE')" 1
+report 5 "it has no thread-local storage, which could fail when it is loaded late" \
+	"$(readelf -lW "$plugin" | grep -c ' TLS ')" 0
+report 6 "it has no text relocations and no executable stack" \
+	"$(printf '%s\n' "$dynamic" | grep -c TEXTREL)$(readelf -lW "$plugin" | grep GNU_STACK | grep -c RWE)" 00

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "conf/file.h"
+
+#include "tests/conf/directory.h"
+
+static void a_file_is_read_whole(void **state)
+{
+	char *text;
+	size_t size;
+
+	(void)state;
+	write_file("a", "hello\n");
+	assert_int_equal(sm_file_read(path_of("a"), &text, &size), SM_OK);
+	assert_int_equal(size, 6);
+	assert_string_equal(text, "hello\n");
+	free(text);
+}
+
+static void what_is_no_readable_file_is_told_apart(void **state)
+{
+	char *text = NULL;
+	size_t size;
+
+	(void)state;
+	assert_int_equal(sm_file_read(path_of("none"), &text, &size), SM_MISS);
+	assert_int_equal(sm_file_read(directory, &text, &size), SM_REFUSED);
+	assert_int_equal(mkfifo(path_of("pipe"), 0644), 0);
+	assert_int_equal(sm_file_read(path_of("pipe"), &text, &size), SM_REFUSED);
+	write_file("large", "x");
+	assert_int_equal(truncate(path_of("large"), SM_FILE_MAX + 1), 0);
+	assert_int_equal(sm_file_read(path_of("large"), &text, &size), SM_FULL);
+	assert_null(text);
+}
+
+static void dropins_come_in_byte_order(void **state)
+{
+	struct sm_dropins dropins;
+
+	(void)state;
+	write_file("20.conf", "");
+	write_file("10.conf", "");
+	write_file("B.conf", "");
+	write_file("a.conf", "");
+	write_file("note.txt", "");
+	write_file(".hidden.conf", "");
+	write_file("x.conf~", "");
+	assert_int_equal(sm_file_dropins(directory, &dropins), SM_OK);
+	assert_int_equal(dropins.n, 4);
+	assert_string_equal(dropins.names[0], "10.conf");
+	assert_string_equal(dropins.names[1], "20.conf");
+	assert_string_equal(dropins.names[2], "B.conf");
+	assert_string_equal(dropins.names[3], "a.conf");
+}
+
+static void no_directory_has_no_dropins(void **state)
+{
+	struct sm_dropins dropins;
+
+	(void)state;
+	assert_int_equal(sm_file_dropins(path_of("none"), &dropins), SM_OK);
+	assert_int_equal(dropins.n, 0);
+}
+
+static void too_many_dropins_are_an_error(void **state)
+{
+	struct sm_dropins dropins;
+
+	(void)state;
+	for (int i = 0; i <= SM_DROPINS_MAX; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "%d.conf", i);
+		write_file(name, "");
+	}
+	assert_int_equal(sm_file_dropins(directory, &dropins), SM_FULL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
+static const struct CMUnitTest tests[] = {
+	TEST(a_file_is_read_whole),
+	TEST(what_is_no_readable_file_is_told_apart),
+	TEST(dropins_come_in_byte_order),
+	TEST(no_directory_has_no_dropins),
+	TEST(too_many_dropins_are_an_error),
+};
+
+TESTS_MAIN(tests)

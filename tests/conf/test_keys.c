@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "conf/keys.h"
+
+#include "conf/file.h"
+#include "tests/test.h"
+
+#include <stdio.h>
+
+static void every_default_is_accepted(void **state)
+{
+	struct sm_rule rule;
+	struct sm_host_conf host;
+
+	(void)state;
+	sm_keys_defaults(&rule, &host);
+	for (size_t i = 0; sm_key_at(i); i++)
+		assert_int_equal(sm_key_apply(sm_key_at(i), sm_key_default(sm_key_at(i)), &rule, &host), SM_OK);
+	assert_int_equal(rule.timeout_ms, 500);
+	assert_int_equal(rule.attempts, 3);
+	assert_int_equal(rule.backoff_permille, 2000);
+	assert_int_equal(rule.deadline_ms, 3000);
+	assert_int_equal(rule.answers, SM_ANSWERS_ALL);
+	assert_int_equal(rule.max_ttl_ms, 3600000);
+	assert_string_equal(rule.templates[0], "_{service}._{proto}.{domain}");
+	assert_string_equal(rule.proto, "tcp");
+	assert_int_equal(host.memory_entries, 256);
+	assert_int_equal(host.is_embedded, 1);
+}
+
+static enum sm_status apply(const char *name, const char *value)
+{
+	struct sm_rule rule;
+	struct sm_host_conf host;
+
+	sm_keys_defaults(&rule, &host);
+	return sm_key_apply(sm_key_find(name), value, &rule, &host);
+}
+
+static void values_outside_their_bounds_are_invalid(void **state)
+{
+	static const char *const wrong[][2] = {
+		{"timeout", "0"},      {"timeout", "2m"},     {"attempts", "0"},         {"attempts", "17"},
+		{"backoff", "0.9"},    {"backoff", "11"},     {"max_answers", "65"},     {"port", "65536"},
+		{"family", "ipv5"},    {"answers", "some"},   {"fallback", ""},          {"deadline", ""},
+		{"srv", ""},           {"srv", "{x}"},        {"proto", "_tcp"},         {"proto", "a.b"},
+		{"size", "1X"},        {"quota", "0%"},       {"memory_entries", "65537"}, {"servers", "host"},
+		{"servers", "1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 1.1.1.9"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(wrong); i++)
+		assert_int_equal(apply(wrong[i][0], wrong[i][1]), SM_INVALID);
+}
+
+static void work_that_is_not_there_is_refused_not_ignored(void **state)
+{
+	static const char *const future[][2] = {
+		{"stale", "0"},        {"stale_after", "1s"}, {"filter", "a=b"},   {"prefer", "a=b"},  {"metadata", "owner"},
+		{"health", "tcp"},     {"health_fall", "3"},  {"directory", "/x"}, {"size", "1M"},     {"socket", "/x"},
+		{"answers", "ordered"}, {"quota", "50%"},     {"log_level", "debug"}, {"filter_fallback", "none"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(future); i++)
+		assert_int_equal(apply(future[i][0], future[i][1]), SM_REFUSED);
+	assert_int_equal(apply("stale", "24h"), SM_OK); /* the default in other words */
+	assert_int_equal(apply("stale", "never"), SM_INVALID);
+}
+
+static void a_typo_finds_its_nearest_key(void **state)
+{
+	(void)state;
+	assert_string_equal(sm_key_name(sm_key_nearest("timout")), "timeout");
+	assert_string_equal(sm_key_name(sm_key_nearest("server")), "servers");
+	assert_string_equal(sm_key_name(sm_key_nearest("max_anwsers")), "max_answers");
+	assert_null(sm_key_nearest("colour"));
+	assert_null(sm_key_nearest(""));
+}
+
+/* The sample shows every key, in order, with its default. */
+static void the_sample_shows_the_defaults(void **state)
+{
+	char path[512], *text, *at;
+	size_t size;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/conf/srvmesh.conf", getenv("srcdir"));
+	assert_int_equal(sm_file_read(path, &text, &size), SM_OK);
+	at = text;
+	for (size_t i = 0; sm_key_at(i); i++) {
+		const char *usual = sm_key_default(sm_key_at(i));
+		char start[64];
+		size_t n;
+
+		snprintf(start, sizeof(start), "\n#%s ", sm_key_name(sm_key_at(i)));
+		at = strstr(at, start);
+		assert_non_null(at);
+		at += strcspn(at, "=") + 1;
+		at += strspn(at, " ");
+		n = strcspn(at, " \n");
+		if (*at == '#')
+			n = 0;
+		assert_int_equal(n, strlen(usual));
+		assert_memory_equal(at, usual, n);
+	}
+	free(text);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(every_default_is_accepted),
+	cmocka_unit_test(values_outside_their_bounds_are_invalid),
+	cmocka_unit_test(work_that_is_not_there_is_refused_not_ignored),
+	cmocka_unit_test(a_typo_finds_its_nearest_key),
+	cmocka_unit_test(the_sample_shows_the_defaults),
+};
+
+TESTS_MAIN(tests)

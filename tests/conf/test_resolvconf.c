@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "conf/resolvconf.h"
+
+#include "tests/test.h"
+
+static void nameservers_are_taken_in_order(void **state)
+{
+	struct sm_rule rule;
+
+	(void)state;
+	sm_resolvconf_parse("# nameserver 9.9.9.9\nsearch x\n nameserver\t127.0.0.2 # here\r\nnameserver ::1\n"
+	                    "nameserver fe80::1%eth0\nnameserver nonsense\nnameserver",
+	                    &rule);
+	assert_int_equal(rule.n_servers, 2);
+	assert_int_equal(rule.servers[0].address.bytes[3], 2);
+	assert_int_equal(rule.servers[0].port, 53);
+	assert_int_equal(rule.servers[1].address.family, SM_IPV6);
+}
+
+static void without_any_the_own_host_is_asked(void **state)
+{
+	struct sm_rule rule;
+
+	(void)state;
+	sm_resolvconf_parse("", &rule);
+	assert_int_equal(rule.n_servers, 1);
+	assert_int_equal(rule.servers[0].address.bytes[0], 127);
+}
+
+static void more_than_the_bound_are_left_out(void **state)
+{
+	struct sm_rule rule;
+	char text[1000] = "";
+
+	(void)state;
+	for (int i = 0; i < 12; i++)
+		strcat(text, "nameserver 127.0.0.1\n");
+	sm_resolvconf_parse(text, &rule);
+	assert_int_equal(rule.n_servers, SM_SERVERS_MAX);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(nameservers_are_taken_in_order),
+	cmocka_unit_test(without_any_the_own_host_is_asked),
+	cmocka_unit_test(more_than_the_bound_are_left_out),
+};
+
+TESTS_MAIN(tests)

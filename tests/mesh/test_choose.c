@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "mesh/choose.h"
+
+#include "base/random.h"
+#include "tests/test.h"
+
+static struct sm_answer answer;
+static struct sm_rule rule;
+static struct sm_choice choice;
+
+static int fresh(void **state)
+{
+	(void)state;
+	memset(&answer, 0, sizeof(answer));
+	memset(&rule, 0, sizeof(rule));
+	answer.kind = SM_ANSWER_ADDRESSES;
+	rule.answers = SM_ANSWERS_ALL;
+	rule.max_answers = 8;
+	return 0;
+}
+
+/* A target whose addresses end in its number, in each of the families. */
+static void add_target(uint16_t priority, uint16_t weight, uint16_t port, uint8_t families)
+{
+	struct sm_target *target = &answer.targets[answer.n_targets++];
+
+	*target = (struct sm_target){.name = "t", .priority = priority, .weight = weight, .port = port};
+	target->first_address = answer.n_addresses;
+	for (uint8_t family = SM_IPV4; family <= SM_IPV6; family++) {
+		struct sm_address *address = &answer.addresses[answer.n_addresses];
+
+		if (!(families & family))
+			continue;
+		address->family = family;
+		address->bytes[family == SM_IPV4 ? 3 : 15] = (uint8_t)answer.n_targets;
+		target->n_addresses++;
+		answer.n_addresses++;
+	}
+}
+
+static int number_of(const struct sm_address *address)
+{
+	return address->bytes[address->family == SM_IPV4 ? 3 : 15];
+}
+
+static void choose(uint8_t families, uint64_t seed)
+{
+	sm_choose(&answer, &rule, families, seed, &choice);
+}
+
+/* 10,000 draws of the first target against the expected shares. */
+static double chi_square(const double *shares, int n)
+{
+	unsigned counts[8] = {0};
+	uint64_t seed = 20260101;
+	double chi = 0;
+
+	for (int i = 0; i < 10000; i++) {
+		choose(SM_IPV4, sm_random_step(&seed));
+		counts[number_of(&choice.addresses[0]) - 1]++;
+	}
+	for (int i = 0; i < n; i++)
+		chi += (counts[i] - 10000 * shares[i]) * (counts[i] - 10000 * shares[i]) / (10000 * shares[i]);
+	return chi;
+}
+
+#define P_001_1 10.83 /* p = 0.001 at 1 and 2 degrees of freedom */
+#define P_001_2 13.82
+
+static void weights_draw_in_proportion(void **state)
+{
+	(void)state;
+	add_target(0, 60, 1, SM_IPV4);
+	add_target(0, 30, 1, SM_IPV4);
+	add_target(0, 10, 1, SM_IPV4);
+	assert_true(chi_square((double[]){0.6, 0.3, 0.1}, 3) < P_001_2);
+	rule.answers = SM_ANSWERS_ONE;
+	assert_true(chi_square((double[]){0.6, 0.3, 0.1}, 3) < P_001_2);
+}
+
+static void equal_weights_share_equally(void **state)
+{
+	(void)state;
+	add_target(0, 1, 1, SM_IPV4);
+	add_target(0, 1, 1, SM_IPV4);
+	assert_true(chi_square((double[]){0.5, 0.5}, 2) < P_001_1);
+}
+
+static void zero_weights_alone_share_equally(void **state)
+{
+	(void)state;
+	add_target(0, 0, 1, SM_IPV4);
+	add_target(0, 0, 1, SM_IPV4);
+	assert_true(chi_square((double[]){0.5, 0.5}, 2) < P_001_1);
+}
+
+static void zero_beside_others_has_a_very_small_chance(void **state)
+{
+	(void)state;
+	add_target(0, 0, 1, SM_IPV4);
+	add_target(0, 5, 1, SM_IPV4);
+	assert_true(chi_square((double[]){1 / 1281.0, 1280 / 1281.0}, 2) < P_001_1);
+}
+
+static void the_second_place_is_drawn_by_weight_among_the_rest(void **state)
+{
+	unsigned second[4] = {0};
+
+	(void)state;
+	add_target(0, 1, 1, SM_IPV4);
+	add_target(0, 1, 1, SM_IPV4);
+	add_target(0, 2, 1, SM_IPV4);
+	for (uint64_t seed = 0; seed < 12000; seed++) {
+		choose(SM_IPV4, seed * 7919);
+		assert_int_equal(choice.n_addresses, 3);
+		if (number_of(&choice.addresses[0]) == 1)
+			second[number_of(&choice.addresses[1])]++;
+	}
+	assert_int_equal(second[1], 0);
+	assert_true(second[3] > 1.7 * second[2] && second[3] < 2.3 * second[2]);
+}
+
+static void only_the_best_priority_is_taken(void **state)
+{
+	(void)state;
+	add_target(20, 100, 1, SM_IPV4);
+	add_target(10, 0, 1, SM_IPV4);
+	choose(SM_IPV4, 1);
+	assert_int_equal(choice.n_addresses, 1);
+	assert_int_equal(number_of(&choice.addresses[0]), 2);
+}
+
+static void a_priority_without_a_suitable_address_is_passed_over(void **state)
+{
+	(void)state;
+	add_target(10, 0, 1, SM_IPV6);
+	add_target(20, 0, 1, SM_IPV4);
+	choose(SM_IPV4, 1);
+	assert_int_equal(choice.n_addresses, 1);
+	assert_int_equal(number_of(&choice.addresses[0]), 2);
+}
+
+static void a_port_leaves_out_the_other_ports(void **state)
+{
+	(void)state;
+	add_target(10, 0, 80, SM_IPV4);
+	add_target(20, 0, 81, SM_IPV4);
+	rule.port = 81;
+	choose(SM_IPV4, 1);
+	assert_int_equal(choice.n_addresses, 1);
+	assert_int_equal(number_of(&choice.addresses[0]), 2);
+}
+
+static void a_preferred_family_leaves_out_the_other_where_it_exists(void **state)
+{
+	(void)state;
+	rule.family = SM_FAMILY_PREFER_IPV4;
+	add_target(0, 1, 1, SM_IPV4_AND_IPV6);
+	add_target(0, 1, 1, SM_IPV6);
+	for (uint64_t seed = 0; seed < 50; seed++) {
+		choose(SM_IPV4_AND_IPV6, seed);
+		assert_int_equal(choice.n_addresses, 1);
+		assert_int_equal(choice.addresses[0].family, SM_IPV4);
+	}
+	choose(SM_IPV6, 1);
+	assert_int_equal(choice.n_addresses, 2);
+}
+
+static void a_preferred_family_that_nobody_has_is_no_reason_to_fail(void **state)
+{
+	(void)state;
+	rule.family = SM_FAMILY_PREFER_IPV6;
+	add_target(0, 1, 1, SM_IPV4);
+	choose(SM_IPV4_AND_IPV6, 1);
+	assert_int_equal(choice.n_addresses, 1);
+}
+
+static void one_answer_is_all_of_one_target(void **state)
+{
+	(void)state;
+	rule.answers = SM_ANSWERS_ONE;
+	add_target(0, 1, 1, SM_IPV4_AND_IPV6);
+	add_target(0, 1, 1, SM_IPV4_AND_IPV6);
+	choose(SM_IPV4_AND_IPV6, 1);
+	assert_int_equal(choice.n_addresses, 2);
+	assert_int_equal(number_of(&choice.addresses[0]), number_of(&choice.addresses[1]));
+}
+
+static void the_number_of_answers_is_bounded(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 200; i++)
+		add_target(0, 1, 1, SM_IPV4);
+	choose(SM_IPV4, 1);
+	assert_int_equal(choice.n_addresses, 8);
+	rule.max_answers = 1000;
+	choose(SM_IPV4, 1);
+	assert_int_equal(choice.n_addresses, SM_ANSWERS_MAX);
+}
+
+static void an_address_comes_once(void **state)
+{
+	(void)state;
+	add_target(0, 1, 80, SM_IPV4);
+	add_target(0, 1, 81, 0);
+	answer.targets[1].first_address = 0;
+	answer.targets[1].n_addresses = 1;
+	choose(SM_IPV4, 1);
+	assert_int_equal(choice.n_addresses, 1);
+}
+
+static void no_address_of_the_family_is_no_data_unless_it_is_uncertain(void **state)
+{
+	(void)state;
+	add_target(0, 1, 1, SM_IPV4);
+	choose(SM_IPV6, 1);
+	assert_int_equal(choice.kind, SM_ANSWER_NO_DATA);
+	answer.uncertain_families = SM_IPV6;
+	choose(SM_IPV6, 1);
+	assert_int_equal(choice.kind, SM_ANSWER_FAILURE);
+	choose(SM_IPV4, 1);
+	assert_int_equal(choice.kind, SM_ANSWER_ADDRESSES);
+}
+
+static void what_is_not_there_stays_so(void **state)
+{
+	(void)state;
+	answer.kind = SM_ANSWER_NO_NAME;
+	choose(SM_IPV4, 1);
+	assert_int_equal(choice.kind, SM_ANSWER_NO_NAME);
+	assert_int_equal(choice.n_addresses, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, fresh)
+static const struct CMUnitTest tests[] = {
+	TEST(weights_draw_in_proportion),
+	TEST(equal_weights_share_equally),
+	TEST(zero_weights_alone_share_equally),
+	TEST(zero_beside_others_has_a_very_small_chance),
+	TEST(the_second_place_is_drawn_by_weight_among_the_rest),
+	TEST(only_the_best_priority_is_taken),
+	TEST(a_priority_without_a_suitable_address_is_passed_over),
+	TEST(a_port_leaves_out_the_other_ports),
+	TEST(a_preferred_family_leaves_out_the_other_where_it_exists),
+	TEST(a_preferred_family_that_nobody_has_is_no_reason_to_fail),
+	TEST(one_answer_is_all_of_one_target),
+	TEST(the_number_of_answers_is_bounded),
+	TEST(an_address_comes_once),
+	TEST(no_address_of_the_family_is_no_data_unless_it_is_uncertain),
+	TEST(what_is_not_there_stays_so),
+};
+
+TESTS_MAIN(tests)

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "resolve/message.h"
+
+#include "tests/test.h"
+
+#include <stdio.h>
+
+static uint8_t message[65535];
+static size_t size;
+static struct sm_reply reply;
+
+static void u8(unsigned value)
+{
+	message[size++] = (uint8_t)value;
+}
+
+static void u16(unsigned value)
+{
+	u8(value >> 8);
+	u8(value & 255);
+}
+
+static void u32(uint32_t value)
+{
+	u16(value >> 16);
+	u16(value & 65535);
+}
+
+static void labels(const char *name)
+{
+	while (*name) {
+		size_t length = strcspn(name, ".");
+
+		u8((unsigned)length);
+		memcpy(message + size, name, length);
+		size += length;
+		name += length + (name[length] == '.');
+	}
+	u8(0);
+}
+
+static void begin(unsigned flags, unsigned answers, unsigned authority, unsigned additional)
+{
+	size = 0;
+	u16(0x1234);
+	u16(flags);
+	u16(1);
+	u16(answers);
+	u16(authority);
+	u16(additional);
+	labels("_API._tcp.mesh");
+	u16(SM_RR_SRV);
+	u16(1);
+}
+
+static size_t begin_record(unsigned type, uint32_t ttl_s)
+{
+	u16(type);
+	u16(1);
+	u32(ttl_s);
+	u16(0);
+	return size;
+}
+
+static void end_record(size_t start)
+{
+	message[start - 2] = (uint8_t)((size - start) >> 8);
+	message[start - 1] = (uint8_t)((size - start) & 255);
+}
+
+static void srv(unsigned priority, unsigned weight, unsigned port, const char *target)
+{
+	size_t start;
+
+	u16(0xc00c); /* the question's name */
+	start = begin_record(SM_RR_SRV, 60);
+	u16(priority);
+	u16(weight);
+	u16(port);
+	labels(target);
+	end_record(start);
+}
+
+static void address(const char *owner, unsigned last)
+{
+	size_t start;
+
+	labels(owner);
+	start = begin_record(SM_RR_A, 30);
+	u32(0x7f000000 | last);
+	end_record(start);
+}
+
+static enum sm_status decode(void)
+{
+	uint8_t *copy = malloc(size ? size : 1); /* exact: reads beyond it show */
+	enum sm_status status;
+
+	memcpy(copy, message, size);
+	status = sm_message_decode(copy, size, "_api._tcp.mesh", SM_RR_SRV, &reply);
+	free(copy);
+	return status;
+}
+
+#define ANSWER 0x8580 /* response, authoritative, recursion desired and available */
+
+static void sample(void)
+{
+	begin(ANSWER, 2, 0, 1);
+	srv(10, 60, 8080, "A.mesh");
+	srv(20, 0, 8081, "");
+	address("a.MESH", 7);
+}
+
+static void a_reply_is_read(void **state)
+{
+	(void)state;
+	sample();
+	assert_int_equal(decode(), SM_OK);
+	assert_int_equal(reply.n_records, 3);
+	assert_string_equal(reply.records[0].owner, "_api._tcp.mesh");
+	assert_string_equal(reply.records[0].target, "a.mesh");
+	assert_int_equal(reply.records[0].priority, 10);
+	assert_int_equal(reply.records[0].weight, 60);
+	assert_int_equal(reply.records[0].port, 8080);
+	assert_int_equal(reply.records[0].ttl_s, 60);
+	assert_string_equal(reply.records[1].target, "");
+	assert_true(reply.records[2].is_additional);
+	assert_string_equal(reply.records[2].owner, "a.mesh");
+	assert_int_equal(reply.records[2].address[3], 7);
+	assert_true(sm_message_settles(&reply));
+}
+
+static void every_truncation_is_corrupt(void **state)
+{
+	size_t whole;
+
+	(void)state;
+	sample();
+	whole = size;
+	for (size = 0; size < whole; size++)
+		assert_int_equal(decode(), SM_CORRUPT);
+}
+
+static void no_changed_byte_breaks_the_decoder(void **state)
+{
+	size_t whole;
+
+	(void)state;
+	sample();
+	whole = size;
+	for (size_t i = 0; i < whole; i++) {
+		uint8_t kept = message[i];
+
+		for (int value = 0; value < 256; value++) {
+			message[i] = (uint8_t)value;
+			(void)!decode();
+		}
+		message[i] = kept;
+	}
+	assert_int_equal(decode(), SM_OK);
+}
+
+static void noise_never_breaks_the_decoder(void **state)
+{
+	unsigned seed = 5;
+
+	(void)state;
+	for (int round = 0; round < 20000; round++) {
+		sample();
+		for (int i = rand_r(&seed) % 12; i >= 0; i--)
+			message[12 + rand_r(&seed) % (size - 12)] = (uint8_t)rand_r(&seed);
+		(void)!decode();
+	}
+}
+
+static void a_question_that_is_not_ours_is_corrupt(void **state)
+{
+	(void)state;
+	sample();
+	message[14] = 'x';
+	assert_int_equal(decode(), SM_CORRUPT);
+	sample();
+	message[12 + 16 + 1] = SM_RR_A;
+	assert_int_equal(decode(), SM_CORRUPT);
+	sample();
+	message[2] &= 0x7f; /* a query */
+	assert_int_equal(decode(), SM_CORRUPT);
+}
+
+static void a_pointer_forward_or_to_itself_is_corrupt(void **state)
+{
+	(void)state;
+	begin(ANSWER, 1, 0, 0);
+	u16(0xc000 | (unsigned)size);
+	end_record(begin_record(SM_RR_A, 1));
+	assert_int_equal(decode(), SM_CORRUPT);
+	begin(ANSWER, 1, 0, 0);
+	u16(0xc000 | (unsigned)(size + 4));
+	end_record(begin_record(SM_RR_A, 1));
+	assert_int_equal(decode(), SM_CORRUPT);
+}
+
+static void data_of_a_wrong_length_is_corrupt(void **state)
+{
+	size_t start;
+
+	(void)state;
+	begin(ANSWER, 1, 0, 0);
+	u16(0xc00c);
+	start = begin_record(SM_RR_A, 1);
+	u32(1);
+	u8(0);
+	end_record(start);
+	assert_int_equal(decode(), SM_CORRUPT);
+	begin(ANSWER, 1, 0, 0);
+	srv(1, 1, 1, "a.mesh");
+	message[size - 6]--; /* the target's last label claims less than there is */
+	assert_int_equal(decode(), SM_CORRUPT);
+}
+
+static void a_name_that_no_host_has_leaves_its_record_out(void **state)
+{
+	(void)state;
+	begin(ANSWER, 0, 0, 2);
+	address("a b.mesh", 1);
+	address("b.mesh", 2);
+	assert_int_equal(decode(), SM_OK);
+	assert_int_equal(reply.n_records, 1);
+	assert_int_equal(reply.records[0].address[3], 2);
+}
+
+static void the_soa_tells_the_negative_ttl(void **state)
+{
+	size_t start;
+
+	(void)state;
+	begin(ANSWER | 3, 0, 1, 0);
+	labels("mesh");
+	start = begin_record(SM_RR_SOA, 20);
+	labels("ns.mesh");
+	labels("host.mesh");
+	for (int i = 0; i < 4; i++)
+		u32(1000);
+	u32(12);
+	end_record(start);
+	assert_int_equal(decode(), SM_OK);
+	assert_int_equal(reply.rcode, SM_RCODE_NXDOMAIN);
+	assert_true(reply.has_soa);
+	assert_int_equal(reply.negative_ttl_s, 12);
+	assert_true(sm_message_settles(&reply));
+}
+
+static void failures_and_referrals_settle_nothing(void **state)
+{
+	(void)state;
+	begin(ANSWER | 2, 0, 0, 0);
+	assert_int_equal(decode(), SM_OK);
+	assert_false(sm_message_settles(&reply));
+	begin(0x8000, 0, 0, 0);
+	assert_int_equal(decode(), SM_OK);
+	assert_false(sm_message_settles(&reply));
+	begin(0x8080, 0, 0, 0);
+	assert_int_equal(decode(), SM_OK);
+	assert_true(sm_message_settles(&reply));
+}
+
+static void a_ttl_with_its_top_bit_set_is_zero(void **state)
+{
+	size_t start;
+
+	(void)state;
+	begin(ANSWER, 1, 0, 0);
+	u16(0xc00c);
+	start = begin_record(SM_RR_A, 0x80000001);
+	u32(1);
+	end_record(start);
+	assert_int_equal(decode(), SM_OK);
+	assert_int_equal(reply.records[0].ttl_s, 0);
+}
+
+static void a_message_beyond_the_bounds_is_cut_not_lost(void **state)
+{
+	(void)state;
+	begin(ANSWER, 1500, 0, 0);
+	for (int i = 0; i < 1500; i++) {
+		char target[16];
+
+		snprintf(target, sizeof(target), "t%d.mesh", i);
+		srv(1, 1, 1, target);
+	}
+	assert_int_equal(decode(), SM_OK);
+	assert_int_equal(reply.n_records, SM_RECORDS_MAX);
+	assert_string_equal(reply.records[1023].target, "t1023.mesh");
+}
+
+static void chains_of_pointers_cost_no_more_than_the_bound(void **state)
+{
+	unsigned link;
+
+	(void)state;
+	begin(ANSWER, 1, 0, 3000);
+	u16(0xc00c);
+	link = (unsigned)begin_record(99, 1);
+	u16(0xc00c); /* a ladder of pointers, each to the one before */
+	for (int i = 0; i < 6000; i++)
+		u16(0xc000 | (link + 2 * (unsigned)i));
+	end_record(link);
+	for (int i = 0; i < 3000; i++) {
+		u16(0xc000 | (link + 2 * 5000));
+		end_record(begin_record(SM_RR_A, 1));
+	}
+	assert_int_equal(decode(), SM_OK);
+	assert_int_equal(reply.n_records, 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_reply_is_read),
+	cmocka_unit_test(every_truncation_is_corrupt),
+	cmocka_unit_test(no_changed_byte_breaks_the_decoder),
+	cmocka_unit_test(noise_never_breaks_the_decoder),
+	cmocka_unit_test(a_question_that_is_not_ours_is_corrupt),
+	cmocka_unit_test(a_pointer_forward_or_to_itself_is_corrupt),
+	cmocka_unit_test(data_of_a_wrong_length_is_corrupt),
+	cmocka_unit_test(a_name_that_no_host_has_leaves_its_record_out),
+	cmocka_unit_test(the_soa_tells_the_negative_ttl),
+	cmocka_unit_test(failures_and_referrals_settle_nothing),
+	cmocka_unit_test(a_ttl_with_its_top_bit_set_is_zero),
+	cmocka_unit_test(a_message_beyond_the_bounds_is_cut_not_lost),
+	cmocka_unit_test(chains_of_pointers_cost_no_more_than_the_bound),
+};
+
+TESTS_MAIN(tests)
