@@ -28,29 +28,51 @@ static bool same_server(const struct sm_server *a, const struct sm_server *b)
 	return a->port == b->port && memcmp(&a->address, &b->address, sizeof(a->address)) == 0;
 }
 
+/* The channel to a server; NULL: it cannot be reached. */
 static struct sm_channel *channel_to(struct sm_asker *asker, const struct sm_server *server)
 {
 	uint32_t n = asker->n_channels;
 
 	for (uint32_t i = 0; i < n; i++)
 		if (same_server(&asker->channels[i].server, server))
-			return asker->channels[i].channel;
+			return asker->channels[i].is_dead ? NULL : asker->channels[i].channel;
 	if (n == SM_CHANNELS_MAX || sm_channel_open(server, &asker->channels[n].channel) != SM_OK)
 		return NULL;
 	asker->channels[n].server = *server;
+	asker->channels[n].is_dead = false;
 	asker->n_channels++;
 	return asker->channels[n].channel;
 }
 
+static void fail(struct sm_asked *asked, uint8_t server)
+{
+	asked->failed |= (uint8_t)(1U << server);
+}
+
+/* A socket that broke was broken for every question under way on it; only one of them gets to hear of it (an ICMP error
+ * is told once, to whoever sends or receives next). */
+static void fail_everywhere(struct sm_asker *asker, const struct sm_server *server)
+{
+	for (uint32_t i = 0; i < asker->n_channels; i++)
+		if (same_server(&asker->channels[i].server, server))
+			asker->channels[i].is_dead = true;
+	for (uint32_t i = 0; i < asker->n_asked; i++)
+		for (uint8_t k = 0; k < asker->asked[i].rule->n_servers; k++)
+			if (same_server(&asker->asked[i].rule->servers[k], server))
+				fail(&asker->asked[i], k);
+}
+
 /* May run inside sm_channel_ask, sm_channel_process or sm_channel_close: it only notes. */
-static void hear(void *context, const uint8_t *message, size_t size)
+static void hear(void *context, enum sm_status status, const uint8_t *message, size_t size)
 {
 	struct sm_try *try = context;
 	struct sm_asked *asked = &try->asker->asked[try->question];
-	uint8_t *copy = message ? malloc(size) : NULL;
+	uint8_t *copy = status == SM_OK ? malloc(size) : NULL;
 
+	if (status == SM_REFUSED)
+		fail_everywhere(try->asker, &asked->rule->servers[try->server]);
 	if (!copy) {
-		asked->failed |= (uint8_t)(1U << try->server);
+		fail(asked, try->server);
 		return;
 	}
 	memcpy(copy, message, size);
@@ -110,7 +132,7 @@ static void send_try(struct sm_asker *asker, struct sm_asked *asked)
 	if (channel)
 		sm_channel_ask(channel, asked->question.name, asked->question.type, hear, try);
 	else
-		hear(try, NULL, 0);
+		fail(asked, asked->server);
 }
 
 /* Sends to the next server that will take it; a server that fails at once costs no try. */
@@ -192,7 +214,7 @@ static enum sm_status read_message(struct sm_asked *asked, struct sm_reply *ret)
 	asked->message = NULL;
 	if (status == SM_OK && sm_message_settles(ret))
 		return SM_OK;
-	asked->failed |= (uint8_t)(1U << asked->heard_from);
+	fail(asked, asked->heard_from);
 	return SM_MISS;
 }
 

@@ -45,6 +45,7 @@ struct sm_asker {
 	struct {
 		struct sm_server server;
 		struct sm_channel *channel;
+		bool is_dead;
 	} channels[SM_CHANNELS_MAX];
 	uint32_t n_asked;
 	struct sm_asked asked[SM_QUESTIONS_MAX];

@@ -179,12 +179,12 @@ static void heard(void *argument, int status, int timeouts, unsigned char *messa
 	(void)timeouts;
 	free(argument);
 	if (status != ARES_SUCCESS || !message || size <= 0) {
-		hearing.hear(hearing.context, NULL, 0);
+		hearing.hear(hearing.context, SM_REFUSED, NULL, 0);
 	} else if (dislikes_edns(&hearing, message, size)) {
 		hearing.channel->is_plain = hearing.is_plain = true;
 		send_question(hearing);
 	} else {
-		hearing.hear(hearing.context, message, (size_t)size);
+		hearing.hear(hearing.context, SM_OK, message, (size_t)size);
 	}
 }
 
@@ -195,8 +195,8 @@ static void send_question(struct hearing hearing)
 	int size = 0;
 
 	if (!argument || create_query(&hearing, &query, &size) != ARES_SUCCESS) {
+		hearing.hear(hearing.context, argument ? SM_INVALID : SM_MEMORY, NULL, 0);
 		free(argument);
-		hearing.hear(hearing.context, NULL, 0);
 		return;
 	}
 	*argument = hearing;

@@ -16,11 +16,12 @@
 
 struct sm_channel;
 
-/* The message is borrowed for the call; NULL: refused, unreachable or broken. Called at most once for each question, from
- * sm_channel_ask or sm_channel_process; for what is open at sm_channel_close it is called with NULL. */
-typedef void sm_channel_hear(void *context, const uint8_t *message, size_t size);
+/* SM_OK: a message, borrowed for the call. SM_REFUSED: the server cannot be reached, or broke off. SM_INVALID, SM_MEMORY: the
+ * question could not even be written. Called once for each question: from sm_channel_ask, sm_channel_process, or at the
+ * latest (SM_REFUSED) sm_channel_close. */
+typedef void sm_channel_hear(void *context, enum sm_status status, const uint8_t *message, size_t size);
 
-/* SM_MEMORY; SM_REFUSED: not with this address. Opens no socket yet. */
+/* SM_MEMORY. Opens no socket yet. */
 enum sm_status sm_channel_open(const struct sm_server *server, struct sm_channel **ret) SM_MUST_CHECK;
 void sm_channel_close(struct sm_channel *channel);
 

@@ -17,19 +17,22 @@
 #define MASK_OPCODE 0x7800
 #define MASK_RCODE 0x000f
 
-struct message {
-	struct sm_reader reader;
-	struct sm_arena text;
-	uint32_t pointers;
-	bool is_cut;            /* a bound was reached: stop, keep what there is */
-	const char *last_owner; /* neighbours mostly share theirs */
-};
-
 /* A name as it comes off the wire. */
 struct wire_name {
 	char text[SM_NAME_MAX + 1];
 	size_t length;
 	bool is_usable;
+};
+
+struct message {
+	struct sm_reader reader;
+	struct sm_arena text;
+	uint32_t pointers;
+	bool is_cut; /* a bound was reached: stop, keep what there is */
+	/* the owner of the last record: its neighbours mostly share it, by the same pointer */
+	struct wire_name owner;
+	uint16_t owner_pointer;
+	const char *kept_owner;
 };
 
 static void add_label(struct wire_name *name, const uint8_t *label, size_t length, bool *too_long)
@@ -102,11 +105,27 @@ static const char *keep_text(struct message *message, const struct wire_name *na
 	return text;
 }
 
-static const char *keep_owner(struct message *message, const struct wire_name *name)
+/* Reads the owner of a record into message->owner. The same pointer as before is the same name: it is not followed again,
+ * so that a large set spends its pointers on its targets. */
+static void read_owner(struct message *message)
 {
-	if (!message->last_owner || strcmp(message->last_owner, name->text) != 0)
-		message->last_owner = keep_text(message, name);
-	return message->last_owner;
+	struct sm_reader ahead = message->reader;
+	uint16_t pointer = sm_read_u16be(&ahead);
+
+	if (pointer >= 0xc000 && pointer == message->owner_pointer) {
+		message->reader = ahead;
+		return;
+	}
+	message->owner_pointer = pointer;
+	message->kept_owner = NULL;
+	read_name(message, &message->reader, &message->owner);
+}
+
+static const char *keep_owner(struct message *message)
+{
+	if (!message->kept_owner)
+		message->kept_owner = keep_text(message, &message->owner);
+	return message->kept_owner;
 }
 
 static void read_question(struct message *message, uint16_t count, const char *name, enum sm_rr_type type)
@@ -185,10 +204,10 @@ static bool read_rdata(struct message *message, struct sm_reader *rdata, struct 
 
 enum section { ANSWER, AUTHORITY, ADDITIONAL };
 
-static void keep_record(struct message *message, enum section section, const struct wire_name *owner,
-                        struct sm_dns_record *record, struct sm_reader *rdata, size_t end, struct sm_reply *reply)
+static void keep_record(struct message *message, enum section section, struct sm_dns_record *record,
+                        struct sm_reader *rdata, size_t end, struct sm_reply *reply)
 {
-	if (section == AUTHORITY || !owner->is_usable)
+	if (section == AUTHORITY || !message->owner.is_usable)
 		return;
 	record->is_additional = section == ADDITIONAL;
 	if (!read_rdata(message, rdata, record)) {
@@ -203,7 +222,7 @@ static void keep_record(struct message *message, enum section section, const str
 		message->is_cut = true;
 		return;
 	}
-	record->owner = keep_owner(message, owner);
+	record->owner = keep_owner(message);
 	if (record->owner)
 		reply->records[reply->n_records++] = *record;
 }
@@ -212,10 +231,9 @@ static void read_record(struct message *message, enum section section, struct sm
 {
 	struct sm_reader *reader = &message->reader, rdata;
 	struct sm_dns_record record = {.type = 0};
-	struct wire_name owner;
 	uint16_t class, length;
 
-	read_name(message, reader, &owner);
+	read_owner(message);
 	record.type = sm_read_u16be(reader);
 	class = sm_read_u16be(reader);
 	record.ttl_s = sm_read_u32be(reader);
@@ -231,7 +249,7 @@ static void read_record(struct message *message, enum section section, struct sm
 	if (section == AUTHORITY && record.type == SM_RR_SOA)
 		read_soa(message, &rdata, record.ttl_s, reply);
 	else
-		keep_record(message, section, &owner, &record, &rdata, reader->at, reply);
+		keep_record(message, section, &record, &rdata, reader->at, reply);
 }
 
 static void read_section(struct message *message, enum section section, uint16_t count, struct sm_reply *reply)

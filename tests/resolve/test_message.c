@@ -294,6 +294,28 @@ static void a_message_beyond_the_bounds_is_cut_not_lost(void **state)
 	assert_string_equal(reply.records[1023].target, "t1023.mesh");
 }
 
+static void a_thousand_compressed_targets_are_all_read(void **state)
+{
+	(void)state;
+	begin(ANSWER, 1000, 0, 0);
+	for (int i = 0; i < 1000; i++) {
+		char label[8];
+		size_t start;
+
+		u16(0xc00c);
+		start = begin_record(SM_RR_SRV, 60);
+		u16(1);
+		u16(1);
+		u16(1);
+		size += (size_t)sprintf((char *)message + size, "%c%s", snprintf(label, sizeof(label), "t%d", i), label);
+		u16(0xc000 | (12 + 5 + 5)); /* "mesh" in the question */
+		end_record(start);
+	}
+	assert_int_equal(decode(), SM_OK);
+	assert_int_equal(reply.n_records, 1000);
+	assert_string_equal(reply.records[999].target, "t999.mesh");
+}
+
 static void chains_of_pointers_cost_no_more_than_the_bound(void **state)
 {
 	unsigned link;
@@ -327,6 +349,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(failures_and_referrals_settle_nothing),
 	cmocka_unit_test(a_ttl_with_its_top_bit_set_is_zero),
 	cmocka_unit_test(a_message_beyond_the_bounds_is_cut_not_lost),
+	cmocka_unit_test(a_thousand_compressed_targets_are_all_read),
 	cmocka_unit_test(chains_of_pointers_cost_no_more_than_the_bound),
 };
 

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The lab: fresh directories, free ports, real DNS servers, and the probe; TAP for what was seen.
+
+Everything listens on loopback. Every process that is started here is ended here, by its pid."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+SRCDIR = os.environ.get("srcdir", os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILDDIR = os.environ.get("builddir", os.path.join(SRCDIR, "build"))
+PROBE = os.path.join(BUILDDIR, "tests", "probe")
+
+
+class Tap:
+    """Counts and speaks TAP; a failed check tells what it got."""
+
+    def __init__(self):
+        self.count = 0
+        self.failed = 0
+
+    def check(self, sentence, good, *details):
+        self.count += 1
+        self.failed += not good
+        print(f"{'ok' if good else 'not ok'} {self.count} - {sentence}")
+        if not good:
+            for detail in details:
+                for line in str(detail).splitlines() or [""]:
+                    print(f"# {line}")
+        sys.stdout.flush()
+
+    def equal(self, sentence, got, expected):
+        self.check(sentence, got == expected, f"got      {got!r}", f"expected {expected!r}")
+
+    def finish(self):
+        print(f"1..{self.count}")
+        sys.exit(1 if self.failed else 0)
+
+
+def free_port():
+    """A port that is free for UDP and TCP on 127.0.0.1 at this moment."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            try:
+                tcp.bind(("127.0.0.1", udp.getsockname()[1]))
+            except OSError:
+                continue
+            return udp.getsockname()[1]
+
+
+def need(program):
+    """The path of a program that a test stands on; without it the test fails, it does not skip."""
+    path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin")
+    if not path:
+        print(f"Bail out! {program} is missing: run ./dev check, or install what packaging/debian-packages names")
+        sys.exit(99)
+    return path
+
+
+class Lab:
+    """A directory, and the processes that live in it."""
+
+    def __init__(self):
+        self.path = tempfile.mkdtemp(prefix="srvmesh-lab-")
+        os.chmod(self.path, 0o755)
+        self.processes = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        for process in self.processes:
+            self.stop(process)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def file(self, name, text):
+        path = os.path.join(self.path, name)
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            file.write(text)
+        os.rename(path + ".new", path)
+        return path
+
+    def start(self, *command, **options):
+        log = open(os.path.join(self.path, os.path.basename(command[0]) + ".log"), "ab")
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options)
+        log.close()
+        self.processes.append(process)
+        return process
+
+    @staticmethod
+    def stop(process):
+        if process.poll() is None:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def environment(self, **more):
+        environment = dict(os.environ, SRVMESH_CONF=os.path.join(self.path, "srvmesh.conf"), LC_ALL="C")
+        environment["LD_LIBRARY_PATH"] = BUILDDIR
+        environment.update(more)
+        return environment
+
+    def run(self, *command, timeout=60, **more):
+        """Runs a program that finds the plugin and this lab's configuration; (exit code, output, errors)."""
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
+                              env=self.environment(**more), check=False)
+        return done.returncode, done.stdout.strip(), done.stderr.strip()
+
+    def probe(self, *words, **more):
+        code, output, errors = self.run(PROBE, *map(str, words), **more)
+        return output if not errors else f"{output} [{code}: {errors}]"
+
+
+class Knot:
+    """A real authoritative server (Knot DNS) with the zone `mesh`."""
+
+    def __init__(self, lab, zone, port=None):
+        self.lab = lab
+        self.port = port or free_port()
+        self.serial = 0
+        self.write(zone)
+        lab.file("knot.conf", f"""
+server:
+    rundir: {lab.path}
+    listen: 127.0.0.1@{self.port}
+database:
+    storage: {lab.path}
+control:
+    listen: {lab.path}/knot.sock
+zone:
+  - domain: mesh
+    storage: {lab.path}
+    file: mesh.zone
+    zonefile-sync: -1
+    journal-content: none
+log:
+  - target: stderr
+    any: warning
+""")
+        self.start()
+
+    def start(self):
+        self.process = self.lab.start(need("knotd"), "-c", os.path.join(self.lab.path, "knot.conf"))
+        self.wait()
+
+    def stop(self):
+        self.lab.stop(self.process)
+
+    def write(self, zone):
+        self.serial += 1
+        head = f"$ORIGIN mesh.\n$TTL 60\n@ SOA ns host {self.serial} 60 60 60 7\n@ NS ns\nns A 127.0.0.1\n"
+        self.lab.file("mesh.zone", head + zone)
+
+    def change(self, zone):
+        """Serves another zone from now on."""
+        self.write(zone)
+        subprocess.run([need("knotc"), "-b", "-s", f"{self.lab.path}/knot.sock", "zone-reload", "mesh"],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def wait(self):
+        """Until it answers: an SOA question for mesh, by hand."""
+        question = b"\x00\x07\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x04mesh\x00\x00\x06\x00\x01"
+        for _ in range(100):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                udp.settimeout(0.1)
+                try:
+                    udp.connect(("127.0.0.1", self.port))
+                    udp.send(question)
+                    if udp.recv(512)[3] & 15 == 0:
+                        return
+                except OSError:
+                    time.sleep(0.1)
+        with open(os.path.join(self.lab.path, "knotd.log"), encoding="utf-8") as log:
+            print(f"Bail out! knotd does not answer: {log.read()}")
+        sys.exit(99)

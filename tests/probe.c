@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A program that looks names up through glibc and says what it was told; the tests compare its lines.
+ * The hosts line is set inside the process, so no file of the system is touched. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <nss.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char usage[] =
+	"usage: probe gai unspec|inet|inet6 NAME [canonname] [addrconfig] [v4mapped] [all]\n"
+	"       probe host inet|inet6 NAME        gethostbyname2_r with its errno and h_errno\n"
+	"       probe draws COUNT NAME            how often each address came first\n"
+	"       probe buffers inet|inet6 NAME     every buffer length from 0 to 4096, with poison around\n"
+	"       probe threads COUNT NAME          that many threads, a hundred lookups each\n"
+	"       probe forks COUNT NAME            lookups on both sides of that many forks\n"
+	"       probe closed NAME                 with the descriptors 0 to 2 closed\n"
+	"       probe stack NAME                  on a stack of 64 KiB\n"
+	"       probe repeat SECONDS NAME         a line whenever the answer changes\n";
+
+static int family_of(const char *word)
+{
+	return strcmp(word, "inet") == 0 ? AF_INET : strcmp(word, "inet6") == 0 ? AF_INET6 : AF_UNSPEC;
+}
+
+static const char *text_of(const struct sockaddr *address, char *text)
+{
+	const void *bytes = address->sa_family == AF_INET ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
+	                                                  : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
+
+	return inet_ntop(address->sa_family, bytes, text, INET6_ADDRSTRLEN);
+}
+
+static const char *name_of_error(int error)
+{
+	static const struct {
+		int error;
+		const char *name;
+	} names[] = {{EAI_NONAME, "EAI_NONAME"}, {EAI_NODATA, "EAI_NODATA"}, {EAI_AGAIN, "EAI_AGAIN"},
+	             {EAI_SYSTEM, "EAI_SYSTEM"}, {EAI_FAIL, "EAI_FAIL"},     {EAI_MEMORY, "EAI_MEMORY"},
+	             {EAI_FAMILY, "EAI_FAMILY"}, {EAI_ADDRFAMILY, "EAI_ADDRFAMILY"}};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].error == error)
+			return names[i].name;
+	return "EAI_other";
+}
+
+static int look_up(int family, int flags, const char *name, struct addrinfo **ret)
+{
+	struct addrinfo hints = {.ai_family = family, .ai_flags = flags, .ai_socktype = SOCK_STREAM};
+
+	return getaddrinfo(name, NULL, &hints, ret);
+}
+
+static int gai(int family, const char *name, int flags)
+{
+	struct addrinfo *found;
+	char text[INET6_ADDRSTRLEN];
+	int error = look_up(family, flags, name, &found);
+
+	if (error) {
+		puts(name_of_error(error));
+		return 1;
+	}
+	for (struct addrinfo *one = found; one; one = one->ai_next)
+		printf("%s%s", one == found ? "" : " ", text_of(one->ai_addr, text));
+	if (flags & AI_CANONNAME)
+		printf(" canonname=%s", found->ai_canonname);
+	putchar('\n');
+	freeaddrinfo(found);
+	return 0;
+}
+
+static int host(int family, const char *name)
+{
+	char buffer[8192], text[INET6_ADDRSTRLEN];
+	struct hostent entry, *found;
+	int h_error = -1;
+
+	errno = 0;
+	int error = gethostbyname2_r(name, family, &entry, buffer, sizeof(buffer), &found, &h_error);
+
+	if (!found) {
+		printf("rc=%s errno=%s h_errno=%d\n", strerrorname_np(error), strerrorname_np(errno), h_error);
+		return 1;
+	}
+	printf("name=%s errno=%d", found->h_name, errno);
+	for (char **address = found->h_addr_list; *address; address++)
+		printf(" %s", inet_ntop(found->h_addrtype, *address, text, sizeof(text)));
+	putchar('\n');
+	return 0;
+}
+
+static int draws(int count, const char *name)
+{
+	static char seen[64][INET6_ADDRSTRLEN];
+	static int counts[64];
+	int n = 0;
+
+	for (int i = 0; i < count; i++) {
+		char text[INET6_ADDRSTRLEN];
+		struct addrinfo *found;
+		int at = 0;
+
+		if (look_up(AF_UNSPEC, 0, name, &found) != 0)
+			return 1;
+		text_of(found->ai_addr, text);
+		freeaddrinfo(found);
+		while (at < n && strcmp(seen[at], text) != 0)
+			at++;
+		if (at == n && n < 64)
+			strcpy(seen[n++], text);
+		counts[at]++;
+	}
+	for (int i = 0; i < n; i++)
+		printf("%s %d\n", seen[i], counts[i]);
+	return 0;
+}
+
+/* gethostbyname2_r takes the caller's buffer, and hands it to the module as it is. */
+static int buffers(int family, const char *name)
+{
+	enum { POISON = 0xa5, AROUND = 64, MOST = 4096 };
+	unsigned char space[MOST + 2 * AROUND];
+	int first_fit = -1;
+
+	for (int size = 0; size <= MOST; size++) {
+		struct hostent entry, *found;
+		int h_error;
+
+		memset(space, POISON, sizeof(space));
+		int error = gethostbyname2_r(name, family, &entry, (char *)space + AROUND, (size_t)size, &found, &h_error);
+
+		for (int i = 0; i < AROUND; i++)
+			if (space[i] != POISON || space[AROUND + size + i] != POISON)
+				return printf("poison touched at size %d\n", size), 1;
+		if (!found && error != ERANGE)
+			return printf("error %d at size %d\n", error, size), 1;
+		if (!found && first_fit >= 0)
+			return printf("fitted at %d but not at %d\n", first_fit, size), 1;
+		if (found && first_fit < 0)
+			first_fit = size;
+	}
+	printf("fits from %s\n", first_fit > 0 ? "some size on" : "nowhere");
+	return first_fit > 0 ? 0 : 1;
+}
+
+static const char *shared_name;
+
+static void *look_up_a_hundred_times(void *failures)
+{
+	for (int i = 0; i < 100; i++) {
+		struct addrinfo *found;
+
+		if (look_up(AF_UNSPEC, 0, shared_name, &found) == 0)
+			freeaddrinfo(found);
+		else
+			__atomic_add_fetch((int *)failures, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static int threads(int count, const char *name)
+{
+	pthread_t ids[256];
+	int failures = 0;
+
+	shared_name = name;
+	for (int i = 0; i < count && i < 256; i++)
+		pthread_create(&ids[i], NULL, look_up_a_hundred_times, &failures);
+	for (int i = 0; i < count && i < 256; i++)
+		pthread_join(ids[i], NULL);
+	printf("%d failures\n", failures);
+	return failures > 0;
+}
+
+/* Forks while two threads look up; each child looks up too. */
+static int forks(int count, const char *name)
+{
+	pthread_t ids[2];
+	int failures = 0;
+
+	shared_name = name;
+	for (int i = 0; i < 2; i++)
+		pthread_create(&ids[i], NULL, look_up_a_hundred_times, &failures);
+	for (int i = 0; i < count; i++) {
+		pid_t child = fork();
+		int status;
+
+		if (child == 0) {
+			struct addrinfo *found;
+
+			alarm(20);
+			_exit(look_up(AF_UNSPEC, 0, name, &found) == 0 ? 0 : 1);
+		}
+		waitpid(child, &status, 0);
+		failures += status != 0;
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(ids[i], NULL);
+	printf("%d failures\n", failures);
+	return failures > 0;
+}
+
+static int closed(const char *name)
+{
+	struct addrinfo *found;
+	int out = dup(1), error;
+	bool is_clean = true;
+
+	for (int fd = 0; fd <= 2; fd++)
+		close(fd);
+	error = look_up(AF_UNSPEC, 0, name, &found);
+	for (int fd = 0; fd <= 2; fd++)
+		is_clean &= dup2(fd, 100) < 0;
+	dprintf(out, "%s, descriptors 0 to 2 %s\n", error ? name_of_error(error) : "found",
+	        is_clean ? "still closed" : "in use");
+	return error != 0 || !is_clean;
+}
+
+static void *look_up_once(void *ret_error)
+{
+	struct addrinfo *found;
+
+	*(int *)ret_error = look_up(AF_UNSPEC, 0, shared_name, &found);
+	return NULL;
+}
+
+static int stack(const char *name)
+{
+	pthread_attr_t attributes;
+	pthread_t id;
+	int error = -1;
+
+	shared_name = name;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 65536);
+	pthread_create(&id, &attributes, look_up_once, &error);
+	pthread_join(id, NULL);
+	/* and once more, from the memory cache */
+	pthread_create(&id, &attributes, look_up_once, &error);
+	pthread_join(id, NULL);
+	puts(error ? name_of_error(error) : "found");
+	return error != 0;
+}
+
+static int repeat(int seconds, const char *name)
+{
+	char last[256] = "", line[256];
+
+	for (int turns = seconds * 50; turns > 0; turns--) {
+		struct addrinfo *found;
+		char text[INET6_ADDRSTRLEN];
+		int error = look_up(AF_UNSPEC, 0, name, &found);
+
+		snprintf(line, sizeof(line), "%s", error ? name_of_error(error) : text_of(found->ai_addr, text));
+		if (!error)
+			freeaddrinfo(found);
+		if (strcmp(line, last) != 0) {
+			puts(line);
+			fflush(stdout);
+		}
+		strcpy(last, line);
+		usleep(20000);
+	}
+	return 0;
+}
+
+static int flags_of(char **words)
+{
+	int flags = 0;
+
+	for (; *words; words++) {
+		flags |= strcmp(*words, "canonname") == 0 ? AI_CANONNAME : 0;
+		flags |= strcmp(*words, "addrconfig") == 0 ? AI_ADDRCONFIG : 0;
+		flags |= strcmp(*words, "v4mapped") == 0 ? AI_V4MAPPED : 0;
+		flags |= strcmp(*words, "all") == 0 ? AI_ALL : 0;
+	}
+	return flags;
+}
+
+int main(int argc, char **argv)
+{
+	const char *verb = argc > 2 ? argv[1] : "";
+	const char *hosts = getenv("PROBE_HOSTS");
+
+	__nss_configure_lookup("hosts", hosts ? hosts : "srvmesh");
+	if (argc > 3 && strcmp(verb, "gai") == 0)
+		return gai(family_of(argv[2]), argv[3], flags_of(argv + 4));
+	if (argc == 4 && strcmp(verb, "host") == 0)
+		return host(family_of(argv[2]), argv[3]);
+	if (argc == 4 && strcmp(verb, "draws") == 0)
+		return draws(atoi(argv[2]), argv[3]);
+	if (argc == 4 && strcmp(verb, "buffers") == 0)
+		return buffers(family_of(argv[2]), argv[3]);
+	if (argc == 4 && strcmp(verb, "threads") == 0)
+		return threads(atoi(argv[2]), argv[3]);
+	if (argc == 4 && strcmp(verb, "forks") == 0)
+		return forks(atoi(argv[2]), argv[3]);
+	if (argc == 3 && strcmp(verb, "closed") == 0)
+		return closed(argv[2]);
+	if (argc == 3 && strcmp(verb, "stack") == 0)
+		return stack(argv[2]);
+	if (argc == 4 && strcmp(verb, "repeat") == 0)
+		return repeat(atoi(argv[2]), argv[3]);
+	fputs(usage, stderr);
+	return 2;
+}

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Plays the scenarios of this folder: records served, lookups asked, answers expected. The syntax is in README there.
+
+With words on the command line, only scenarios whose title contains them."""
+import glob
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from lab import SRCDIR, Lab, Tap  # noqa: E402
+
+try:
+    from scripted_server import Server
+except ImportError as missing:
+    print(f"Bail out! {missing}: run ./dev check, or install python3-dnspython")
+    sys.exit(99)
+
+SPARE_MS = 50  # what a verdict may take beyond the deadline
+
+
+class Scenario:
+    def __init__(self, title, place):
+        self.title, self.place = title, place
+        self.config, self.zones, self.behaviours, self.steps = [], {}, {}, []
+
+
+def parse(path):
+    scenarios, block = [], None
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            line = line.rstrip("\n")
+            if not line.strip() or line.startswith("#"):
+                continue
+            if line.startswith((" ", "\t")):
+                block.append(line.strip())
+                continue
+            word, _, rest = line.partition(":")
+            rest = rest.strip()
+            key, _, server = word.partition(" ")
+            if key == "scenario":
+                scenarios.append(Scenario(rest, f"{os.path.basename(path)}:{number}"))
+            elif key == "config":
+                block = scenarios[-1].config
+            elif key == "zone":
+                block = scenarios[-1].zones.setdefault(server or "@1", [])
+            elif key == "behaviour":
+                scenarios[-1].behaviours.setdefault(server or "@1", []).append(rest.split())
+            elif key in ("ask", "expect", "questions", "within", "after", "pause"):
+                scenarios[-1].steps.append((key, server or "@1", rest))
+            else:
+                sys.exit(f"{path}:{number}: {word}: expected scenario, config, zone, behaviour, ask, expect, "
+                         "questions, within, after or pause")
+    return scenarios
+
+
+def servers_of(scenario):
+    text = "\n".join(scenario.config)
+    servers = {}
+    for name in sorted(set(scenario.zones) | set(scenario.behaviours) | {"@1"} | {w for w in text.split() if w[0] == "@"}):
+        server = Server("::1" if name.endswith("v6") else "127.0.0.1")
+        for line in scenario.zones.get(name, []):
+            server.add(line)
+        server.behaviours = scenario.behaviours.get(name, [])
+        server.start()
+        servers[name] = server
+    return servers
+
+
+def config_of(scenario, servers):
+    lines = scenario.config or ["[domain mesh]", "servers = @1"]
+    text = "\n".join(lines) + "\n"
+    for name, server in sorted(servers.items(), reverse=True):
+        address = f"[{server.address}]" if ":" in server.address else server.address
+        text = text.replace(name, f"{address}:{server.port}")
+    return text
+
+
+def play(scenario, tap):
+    problems = []
+    servers = servers_of(scenario)
+    try:
+        with Lab() as lab:
+            lab.file("srvmesh.conf", config_of(scenario, servers))
+            got, took_ms = "", 0.0
+            for key, server, rest in scenario.steps:
+                if key == "ask":
+                    for one in servers.values():
+                        one.questions.clear()
+                    began = time.monotonic()
+                    got = lab.probe(*rest.split())
+                    took_ms = (time.monotonic() - began) * 1000
+                elif key == "expect":
+                    if sorted(got.split()) != sorted(rest.split()):
+                        problems.append(f"got '{got}', expected '{rest}'")
+                elif key == "within":
+                    if took_ms > int(rest.rstrip("ms")) + SPARE_MS:
+                        problems.append(f"took {took_ms:.0f} ms, expected at most {rest} and {SPARE_MS} ms")
+                elif key == "after":
+                    if took_ms < int(rest.rstrip("ms")):
+                        problems.append(f"took {took_ms:.0f} ms, expected at least {rest}")
+                elif key == "pause":
+                    time.sleep(int(rest.rstrip("ms")) / 1000)
+                else:
+                    expected = sorted(q.strip() for q in rest.split(",") if q.strip())
+                    if sorted(servers[server].questions) != expected:
+                        problems.append(f"{server} was asked {sorted(servers[server].questions)}, expected {expected}")
+    finally:
+        for server in servers.values():
+            server.stop()
+    tap.check(scenario.title, not problems, scenario.place, *problems)
+
+
+def main():
+    tap = Tap()
+    wanted = " ".join(sys.argv[1:])
+    for path in sorted(glob.glob(os.path.join(SRCDIR, "tests", "scenario", "*.scenario"))):
+        for scenario in parse(path):
+            if wanted in scenario.title:
+                play(scenario, tap)
+    tap.finish()
+
+
+main()

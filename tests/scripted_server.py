@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A DNS server that does what it is told, right or wrong: for what real servers will not do.
+
+It answers from a list of records as an authoritative server would (glue included), unless a behaviour says otherwise:
+
+    drop [COUNT] [TYPE]     no answer: always, or to the first COUNT questions, or to those of one type
+    delay MS [TYPE]         a late answer
+    rcode NAME [TYPE]       SERVFAIL, REFUSED, NOTIMP, FORMERR, NXDOMAIN instead of an answer
+    no-glue                 no additional section
+    no-edns                 FORMERR without OPT to every question with OPT
+    truncate                TC over UDP, the whole answer over TCP
+    tcp-silent, tcp-refuse  TCP accepted and then nothing, or closed at once
+    wrong-id, wrong-question, wrong-source
+    garbage                 noise instead of a message
+    lying-rdlength, lying-count, pointer-loop
+    referral                an empty answer that points elsewhere
+    cname-loop              every name is an alias of the next
+    closed                  nothing listens
+"""
+import random
+import socket
+import threading
+import time
+
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+
+
+class Server:
+    def __init__(self, address="127.0.0.1"):
+        self.address = address
+        self.records = []
+        self.behaviours = []
+        self.questions = []
+        self.dropped = 0
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        while True:
+            self.udp = socket.socket(family, socket.SOCK_DGRAM)
+            self.tcp = socket.socket(family)
+            self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.udp.bind((address, 0))
+            self.port = self.udp.getsockname()[1]
+            try:
+                self.tcp.bind((address, self.port))
+                break
+            except OSError:
+                self.udp.close()
+                self.tcp.close()
+        self.is_open = True
+        self.threads = []
+
+    def start(self):
+        if self.has("closed"):
+            self.udp.close()
+            self.tcp.close()
+            return
+        self.tcp.listen(16)
+        for loop in (self.serve_udp, self.serve_tcp):
+            thread = threading.Thread(target=loop, daemon=True)
+            thread.start()
+            self.threads.append(thread)
+
+    def stop(self):
+        self.is_open = False
+        if self.has("closed"):
+            return
+        self.tcp.shutdown(socket.SHUT_RDWR)
+        with socket.socket(self.udp.family, socket.SOCK_DGRAM) as waker:
+            waker.sendto(b"", (self.address, self.port))
+        for thread in self.threads:
+            thread.join()
+        self.udp.close()
+        self.tcp.close()
+
+    def add(self, line):
+        """`owner ttl TYPE data`; `many COUNT` stands for that many targets of _api._tcp.mesh."""
+        words = line.split()
+        if words[0] == "many":
+            for i in range(int(words[1])):
+                self.add(f"_api._tcp.mesh. 60 SRV {i // 10} 1 8080 t{i}.mesh.")
+                self.add(f"t{i}.mesh. 60 A 127.1.{i // 250}.{i % 250 + 1}")
+            return
+        name = dns.name.from_text(words[0])
+        self.records.append(dns.rrset.from_text(name, int(words[1]), "IN", words[2], " ".join(words[3:])))
+
+    def has(self, word):
+        return any(behaviour[0] == word for behaviour in self.behaviours)
+
+    def matching(self, word, qtype):
+        """The behaviour of that word for questions of that type, as its other words."""
+        for behaviour in self.behaviours:
+            if behaviour[0] == word:
+                types = [w for w in behaviour[1:] if w in ("A", "AAAA", "SRV", "TXT")]
+                if not types or qtype in types:
+                    return [w for w in behaviour[1:] if w not in types]
+        return None
+
+    def serve_udp(self):
+        while self.is_open:
+            wire, client = self.udp.recvfrom(65535)
+            if wire:
+                threading.Thread(target=self.answer_udp, args=(wire, client), daemon=True).start()
+
+    def answer_udp(self, wire, client):
+        reply = self.reply_to(wire, is_tcp=False)
+        if reply is None or not self.is_open:
+            return
+        if self.has("wrong-source"):
+            with socket.socket(self.udp.family, socket.SOCK_DGRAM) as other:
+                other.sendto(reply, client)
+            return
+        try:
+            self.udp.sendto(reply, client)
+        except OSError:
+            pass
+
+    def serve_tcp(self):
+        while self.is_open:
+            try:
+                connection, _ = self.tcp.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.answer_tcp, args=(connection,), daemon=True).start()
+
+    def answer_tcp(self, connection):
+        with connection:
+            if self.has("tcp-refuse"):
+                return
+            while True:
+                head = connection.recv(2, socket.MSG_WAITALL)
+                if len(head) < 2:
+                    return
+                wire = connection.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
+                if self.has("tcp-silent"):
+                    time.sleep(10)
+                    return
+                reply = self.reply_to(wire, is_tcp=True)
+                if reply is not None:
+                    connection.sendall(len(reply).to_bytes(2, "big") + reply)
+
+    def find(self, name, qtype):
+        return [r for r in self.records if r.name == name and r.rdtype == qtype]
+
+    def exists(self, name):
+        return any(r.name == name or r.name.is_subdomain(name) for r in self.records)
+
+    def fill(self, query, reply):
+        """What a plain authoritative server says."""
+        question = query.question[0]
+        name, qtype = question.name, question.rdtype
+        for _ in range(10):
+            found = self.find(name, qtype)
+            for rrset in found:
+                self.merge(reply.answer, rrset)
+            alias = self.find(name, dns.rdatatype.CNAME)
+            if found or not alias:
+                break
+            reply.answer.append(alias[0])
+            name = alias[0][0].target
+        if not reply.answer or (not found and self.exists(name)):
+            reply.authority.append(dns.rrset.from_text("mesh.", 7, "IN", "SOA", "ns.mesh. host.mesh. 1 60 60 60 7"))
+        if not found and not self.exists(name) and name.is_subdomain(dns.name.from_text("mesh.")):
+            reply.set_rcode(dns.rcode.NXDOMAIN)
+        if self.has("no-glue"):
+            return
+        targets = {rdata.target for rrset in reply.answer if rrset.rdtype == dns.rdatatype.SRV for rdata in rrset}
+        for rrset in self.records:
+            if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA) and rrset.name in targets:
+                self.merge(reply.additional, rrset)
+
+    @staticmethod
+    def merge(section, rrset):
+        for other in reversed(section[-8:]):  # a name's records stand together
+            if other.name == rrset.name and other.rdtype == rrset.rdtype:
+                other.update(rrset)
+                return
+        section.append(rrset.copy())
+
+    def reply_to(self, wire, is_tcp):
+        query = dns.message.from_wire(wire)
+        question = query.question[0]
+        qtype = dns.rdatatype.to_text(question.rdtype)
+        if not is_tcp:
+            self.questions.append(f"{question.name.to_text(True)} {qtype}")
+        drop = self.matching("drop", qtype)
+        if drop is not None and (not drop or self.dropped < int(drop[0])):
+            self.dropped += 1
+            return None
+        delay = self.matching("delay", qtype)
+        if delay:
+            time.sleep(int(delay[0]) / 1000)
+        if self.has("garbage"):
+            return wire[:2] + random.Random(1).randbytes(200)
+        reply = dns.message.make_response(query, our_payload=4096)
+        reply.flags |= dns.flags.AA
+        if self.has("no-edns") and query.edns >= 0:
+            bare = dns.message.make_response(query)
+            bare.use_edns(False)
+            bare.set_rcode(dns.rcode.FORMERR)
+            return bare.to_wire()
+        rcode = self.matching("rcode", qtype)
+        if rcode:
+            reply.set_rcode(dns.rcode.from_text(rcode[0]))
+            return reply.to_wire()
+        if self.has("referral"):
+            reply.flags &= ~dns.flags.AA
+            reply.authority.append(dns.rrset.from_text("mesh.", 60, "IN", "NS", "ns.elsewhere."))
+            return reply.to_wire()
+        if self.has("cname-loop"):
+            label = question.name.labels[0]
+            target = dns.name.Name((label[:50] + b"x",) + question.name.labels[1:])
+            reply.answer.append(dns.rrset.from_text(question.name, 60, "IN", "CNAME", target.to_text()))
+            return reply.to_wire()
+        self.fill(query, reply)
+        return self.mangle(reply, is_tcp)
+
+    def mangle(self, reply, is_tcp):
+        if self.has("truncate") and not is_tcp:
+            reply.answer, reply.authority, reply.additional = [], [], []
+            reply.flags |= dns.flags.TC
+        if self.has("wrong-question"):
+            reply.question[0].name = dns.name.from_text("other.mesh.")
+        try:
+            wire = bytearray(reply.to_wire(max_size=65535 if is_tcp else 1232))
+        except dns.exception.TooBig:
+            reply.answer, reply.authority, reply.additional = [], [], []
+            reply.flags |= dns.flags.TC
+            wire = bytearray(reply.to_wire())
+        if self.has("wrong-id"):
+            wire[0] ^= 0xff
+        if self.has("lying-count"):
+            wire[6:8] = b"\xff\xff"
+        if self.has("lying-rdlength") or self.has("pointer-loop"):
+            at = 12
+            while wire[at]:
+                at += wire[at] + 1
+            at += 5  # the question ends; the first answer's owner begins
+            if at + 12 <= len(wire) and reply.answer:
+                if self.has("pointer-loop"):
+                    wire[at:at + 2] = (0xc000 | at).to_bytes(2, "big")
+                else:
+                    wire[at + 10:at + 12] = b"\xff\xf0"
+        return bytes(wire)
