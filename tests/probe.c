@@ -2,6 +2,7 @@
 /* A program that looks names up through glibc and says what it was told; the tests compare its lines.
  * The hosts line is set inside the process, so no file of the system is touched. */
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
 #include <nss.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +25,7 @@ static const char usage[] =
 	"       probe threads COUNT NAME          that many threads, a hundred lookups each\n"
 	"       probe forks COUNT NAME            lookups on both sides of that many forks\n"
 	"       probe closed NAME                 with the descriptors 0 to 2 closed\n"
+	"       probe starved NAME                without a free descriptor\n"
 	"       probe stack NAME                  on a stack of 64 KiB\n"
 	"       probe repeat SECONDS NAME         a line whenever the answer changes\n";
 
@@ -183,6 +186,29 @@ static int threads(int count, const char *name)
 	return failures > 0;
 }
 
+/* glibc's getaddrinfo itself does not survive a fork in the middle of it (2.36: the lock of resolv_conf.c stays locked in
+ * the child), so the forks test asks the module as glibc would. */
+typedef enum nss_status gethostbyname4(const char *name, struct gaih_addrtuple **pat, char *buffer, size_t size,
+                                       int *error, int *h_error, int32_t *ttl);
+static gethostbyname4 *module;
+
+static bool module_finds(const char *name)
+{
+	struct gaih_addrtuple *tuples = NULL;
+	char buffer[4096];
+	int error, h_error;
+
+	return module(name, &tuples, buffer, sizeof(buffer), &error, &h_error, NULL) == NSS_STATUS_SUCCESS && tuples;
+}
+
+static void *ask_module_a_hundred_times(void *failures)
+{
+	for (int i = 0; i < 100; i++)
+		if (!module_finds(shared_name))
+			__atomic_add_fetch((int *)failures, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
 /* Forks while two threads look up; each child looks up too. */
 static int forks(int count, const char *name)
 {
@@ -190,17 +216,18 @@ static int forks(int count, const char *name)
 	int failures = 0;
 
 	shared_name = name;
+	module = (gethostbyname4 *)dlsym(dlopen("libnss_srvmesh.so.2", RTLD_NOW), "_nss_srvmesh_gethostbyname4_r");
+	if (!module)
+		return puts("no module"), 1;
 	for (int i = 0; i < 2; i++)
-		pthread_create(&ids[i], NULL, look_up_a_hundred_times, &failures);
+		pthread_create(&ids[i], NULL, ask_module_a_hundred_times, &failures);
 	for (int i = 0; i < count; i++) {
 		pid_t child = fork();
 		int status;
 
 		if (child == 0) {
-			struct addrinfo *found;
-
 			alarm(20);
-			_exit(look_up(AF_UNSPEC, 0, name, &found) == 0 ? 0 : 1);
+			_exit(module_finds(name) && module_finds(name) ? 0 : 1);
 		}
 		waitpid(child, &status, 0);
 		failures += status != 0;
@@ -209,6 +236,20 @@ static int forks(int count, const char *name)
 		pthread_join(ids[i], NULL);
 	printf("%d failures\n", failures);
 	return failures > 0;
+}
+
+/* No descriptor is left once the module is loaded. */
+static int starved(const char *name)
+{
+	struct rlimit limit = {.rlim_cur = 3, .rlim_max = 3};
+	struct addrinfo *found;
+	int error;
+
+	look_up(AF_UNSPEC, 0, "not.ours.example", &found);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	error = look_up(AF_UNSPEC, 0, name, &found);
+	puts(error ? name_of_error(error) : "found");
+	return error != 0;
 }
 
 static int closed(const char *name)
@@ -308,6 +349,8 @@ int main(int argc, char **argv)
 		return forks(atoi(argv[2]), argv[3]);
 	if (argc == 3 && strcmp(verb, "closed") == 0)
 		return closed(argv[2]);
+	if (argc == 3 && strcmp(verb, "starved") == 0)
+		return starved(argv[2]);
 	if (argc == 3 && strcmp(verb, "stack") == 0)
 		return stack(argv[2]);
 	if (argc == 4 && strcmp(verb, "repeat") == 0)
