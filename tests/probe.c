@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <nss.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ static const char usage[] =
 	"       probe draws COUNT NAME            how often each address came first\n"
 	"       probe buffers inet|inet6 NAME     every buffer length from 0 to 4096, with poison around\n"
 	"       probe threads COUNT NAME          that many threads, a hundred lookups each\n"
+	"       probe soak SECONDS NAME           four threads for that long\n"
 	"       probe forks COUNT NAME            lookups on both sides of that many forks\n"
 	"       probe closed NAME                 with the descriptors 0 to 2 closed\n"
 	"       probe starved NAME                without a free descriptor\n"
@@ -188,6 +190,33 @@ static int threads(int count, const char *name)
 
 /* glibc's getaddrinfo itself does not survive a fork in the middle of it (2.36: the lock of resolv_conf.c stays locked in
  * the child), so the forks test asks the module as glibc would. */
+static _Atomic bool is_over;
+
+static void *look_up_until_over(void *failures)
+{
+	while (!is_over) {
+		look_up_a_hundred_times(failures);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static int soak(int seconds, const char *name)
+{
+	pthread_t ids[4];
+	int failures = 0;
+
+	shared_name = name;
+	for (int i = 0; i < 4; i++)
+		pthread_create(&ids[i], NULL, look_up_until_over, &failures);
+	sleep((unsigned)seconds);
+	is_over = true;
+	for (int i = 0; i < 4; i++)
+		pthread_join(ids[i], NULL);
+	printf("%d failures\n", failures);
+	return failures > 0;
+}
+
 typedef enum nss_status gethostbyname4(const char *name, struct gaih_addrtuple **pat, char *buffer, size_t size,
                                        int *error, int *h_error, int32_t *ttl);
 static gethostbyname4 *module;
@@ -345,6 +374,8 @@ int main(int argc, char **argv)
 		return buffers(family_of(argv[2]), argv[3]);
 	if (argc == 4 && strcmp(verb, "threads") == 0)
 		return threads(atoi(argv[2]), argv[3]);
+	if (argc == 4 && strcmp(verb, "soak") == 0)
+		return soak(atoi(argv[2]), argv[3]);
 	if (argc == 4 && strcmp(verb, "forks") == 0)
 		return forks(atoi(argv[2]), argv[3]);
 	if (argc == 3 && strcmp(verb, "closed") == 0)

@@ -1,0 +1,165 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# ./dev demo: the plugin at work with unchanged programs, a real DNS server and real web servers. Everything lives in
+# namespaces of its own where the system allows them, on loopback alone, and ends with this script.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+build=$1
+mode=${2:-}
+
+# knotd, knotc and ip stand where an ordinary user's PATH does not look
+PATH=$PATH:/usr/sbin:/sbin
+export PATH
+
+bold() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+say() { printf '%s\n' "$*"; }
+
+namespaces="unshare --mount --net --pid --fork --kill-child --mount-proc"
+if [ -z "$mode" ]; then
+	if [ "$(id -u)" = 0 ] && $namespaces true 2>/dev/null; then
+		exec $namespaces sh "$here/demo.sh" "$build" "host of its own (mount, network and process namespace, as root)"
+	elif $namespaces --map-root-user true 2>/dev/null; then
+		exec $namespaces --map-root-user sh "$here/demo.sh" "$build" "host of its own (user namespace, without root)"
+	fi
+	mode="getent -s (no namespaces to be had here)"
+fi
+
+work=$(mktemp -d)
+pids=
+finish() {
+	for pid in $pids; do kill "$pid" 2>/dev/null || :; done
+	for pid in $pids; do wait "$pid" 2>/dev/null || :; done
+	[ -z "${bound:-}" ] || umount /etc/nsswitch.conf 2>/dev/null || :
+	rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 1' INT TERM
+
+case $mode in
+getent*)
+	getent_words="-s hosts:srvmesh"
+	port=$(python3 -c 'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	;;
+*)
+	getent_words=
+	port=8600
+	ip link set lo up
+	sed '/^hosts:/d' /etc/nsswitch.conf >"$work/nsswitch.conf"
+	echo 'hosts: files srvmesh [NOTFOUND=return TRYAGAIN=return] dns' >>"$work/nsswitch.conf"
+	mount --bind "$work/nsswitch.conf" /etc/nsswitch.conf
+	bound=yes
+	;;
+esac
+export LD_LIBRARY_PATH="$build" SRVMESH_CONF="$work/srvmesh.conf" PYTHONDONTWRITEBYTECODE=1
+
+zone() {
+	serial=$((${serial:-0} + 1))
+	cat >"$work/mesh.zone.new" <<END
+\$ORIGIN mesh.
+\$TTL 1
+@         SOA ns host $serial 60 60 60 1
+@         NS  ns
+ns        A   127.0.0.1
+a         A   127.0.0.11
+b         A   127.0.0.12
+c         A   127.0.0.13
+$1
+END
+	mv "$work/mesh.zone.new" "$work/mesh.zone"
+}
+record_a='_api._tcp SRV 10 60 8080 a'
+record_b='_api._tcp SRV 10 30 8080 b'
+record_c='_api._tcp SRV 10 10 8080 c'
+newline='
+'
+
+configure() {
+	printf '[domain mesh]\nservers = 127.0.0.1:%s\n%s\n' "$port" "$1" >"$work/srvmesh.conf.new"
+	mv "$work/srvmesh.conf.new" "$work/srvmesh.conf"
+}
+
+run() { printf '\033[36m$ %s\033[0m\n' "$*"; "$@" || say "(exit code $?)"; }
+lookup() { getent $getent_words ahosts "$1"; }
+
+bold "srvmesh: service names for every program of a host"
+say "mode: $mode"
+zone "$record_a$newline$record_b$newline$record_c"
+configure "answers = all"
+cat >"$work/knot.conf" <<END
+server:
+    rundir: $work
+    listen: 127.0.0.1@$port
+database:
+    storage: $work
+control:
+    listen: $work/knot.sock
+zone:
+  - domain: mesh
+    storage: $work
+    file: mesh.zone
+    zonefile-sync: -1
+    journal-content: none
+log:
+  - target: stderr
+    any: error
+END
+knotd -c "$work/knot.conf" &
+pids="$pids $!"
+for last in 11 12 13; do
+	mkdir "$work/$last"
+	echo "hello from 127.0.0.$last:8080" >"$work/$last/index.html"
+	python3 -m http.server --bind "127.0.0.$last" --directory "$work/$last" 8080 >"$work/web.log" 2>&1 &
+	pids="$pids $!"
+done
+# each try is a process of its own, which remembers nothing of the last
+for attempt in 1 2 3 4 5 6 7 8 9 10; do
+	! lookup api.mesh >/dev/null 2>&1 || break
+	sleep 0.3
+done
+
+bold "1. A real DNS server (Knot, port $port) serves this"
+printf '%s\n' "$record_a" "$record_b" "$record_c" | sed 's/^/   /'
+say "   and three web servers listen on 127.0.0.11, .12 and .13, port 8080."
+say "   nsswitch.conf says: hosts: files srvmesh [NOTFOUND=return TRYAGAIN=return] dns"
+
+bold "2. Unchanged programs resolve api.mesh to the addresses of its SRV targets"
+run getent $getent_words ahosts api.mesh
+if [ -z "$getent_words" ]; then
+	run curl -s --max-time 5 http://api.mesh:8080/
+	run python3 -c "import socket; print(sorted({a[4][0] for a in socket.getaddrinfo('api.mesh', 8080)}))"
+	if command -v node >/dev/null; then
+		run node -e "require('dns').lookup('api.mesh', {all: true}, (e, a) => console.log(e || a.map(x => x.address).sort()))"
+	fi
+else
+	say "(curl, python3 and node need the hosts line, and so namespaces)"
+fi
+
+bold "3. Weights: 300 lookups, each by a process of its own, with answers = one"
+configure "answers = one"
+i=0
+while [ $i -lt 300 ]; do
+	lookup api.mesh | head -n 1
+	i=$((i + 1))
+done | awk '
+	{ count[$1]++ }
+	END {
+		split("127.0.0.11 127.0.0.12 127.0.0.13", address); split("60 30 10", weight)
+		print "   target       weight  lookups"
+		for (i = 1; i <= 3; i++) {
+			bar = ""
+			for (n = 0; n < count[address[i]] / 5; n++) bar = bar "#"
+			printf "   %-12s %5d%%  %3d = %4.1f%%  %s\n", address[i], weight[i], count[address[i]], count[address[i]] / 3, bar
+		}
+	}'
+
+bold "4. One target is taken out of the zone; the next lookups go without it"
+zone "$record_b$newline$record_c"
+knotc -b -s "$work/knot.sock" zone-reload mesh >/dev/null
+configure "answers = all"
+say "   the zone now:"
+printf '%s\n' "$record_b" "$record_c" | sed 's/^/   /'
+run getent $getent_words ahosts api.mesh
+bold "5. What does not exist is told at once; other names are left to the other modules"
+run getent $getent_words hosts nothing.mesh
+[ -n "$getent_words" ] || run getent hosts localhost
+bold "That was srvmesh. Everything started for it has been ended."
