@@ -90,6 +90,9 @@ def play(scenario, tap):
                     began = time.monotonic()
                     got = lab.probe(*rest.split())
                     took_ms = (time.monotonic() - began) * 1000
+                elif key == "expect" and rest.endswith(" answers"):
+                    if len(got.split()) != int(rest.split()[0]):
+                        problems.append(f"got '{got}', expected {rest}")
                 elif key == "expect":
                     if sorted(got.split()) != sorted(rest.split()):
                         problems.append(f"got '{got}', expected '{rest}'")
