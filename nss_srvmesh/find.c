@@ -83,34 +83,42 @@ static enum sm_status find_in_memory(const struct wish *wish, struct sm_found *r
 }
 
 static void remember(const struct wish *wish, const struct sm_name *name, const struct sm_answer *answer,
-                     int64_t expires_ns, int64_t now_ns)
+                     int64_t expires_ns)
 {
 	SM_SCOPE_FREE void *bytes = NULL;
 	size_t size;
 
-	if (expires_ns <= now_ns)
+	if (expires_ns <= wish->now_ns)
 		return;
 	bytes = malloc(SM_RECORD_MAX);
 	if (bytes && sm_record_encode(name, answer, expires_ns, bytes, SM_RECORD_MAX, &size) == SM_OK)
-		sm_memory_put(&wish->generation->memory, name, bytes, size, expires_ns, now_ns);
+		sm_memory_put(&wish->generation->memory, name, bytes, size, expires_ns, wish->now_ns);
+}
+
+static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup, struct sm_found *ret)
+{
+	const struct sm_answer *answer;
+	int64_t expires_ns;
+
+	if (sm_lookup_run(lookup) != SM_OK)
+		return SM_VERDICT_NOT_OURS; /* a sandbox: somebody else may have a way */
+	answer = sm_lookup_answer(lookup);
+	wish->now_ns = sm_clock_now_ns();
+	expires_ns = wish->now_ns + sm_lifetime_ms(answer, wish->rule) * SM_NS_PER_MS;
+	remember(wish, &ret->name, answer, expires_ns);
+	return choose(wish, answer, expires_ns, ret);
 }
 
 static enum sm_verdict find_by_dns(struct wish *wish, struct sm_found *ret)
 {
 	const struct sm_rules *rules = &wish->generation->conf->rules;
-	int64_t deadline_ns = wish->now_ns + wish->rule->deadline_ms * SM_NS_PER_MS, expires_ns;
-	const struct sm_answer *answer;
+	int64_t deadline_ns = wish->now_ns + wish->rule->deadline_ms * SM_NS_PER_MS;
 	struct sm_lookup *lookup;
 	enum sm_verdict verdict;
 
 	if (sm_lookup_open(rules, wish->rule, &ret->name, deadline_ns, &lookup) != SM_OK)
 		return SM_VERDICT_TRY_AGAIN;
-	sm_lookup_run(lookup);
-	answer = sm_lookup_answer(lookup);
-	wish->now_ns = sm_clock_now_ns();
-	expires_ns = wish->now_ns + sm_lifetime_ms(answer, wish->rule) * SM_NS_PER_MS;
-	remember(wish, &ret->name, answer, expires_ns, wish->now_ns);
-	verdict = choose(wish, answer, expires_ns, ret);
+	verdict = use_lookup(wish, lookup, ret);
 	sm_lookup_close(lookup);
 	return verdict;
 }

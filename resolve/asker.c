@@ -164,6 +164,14 @@ void sm_asker_ask(struct sm_asker *asker, uint32_t number, const struct sm_quest
 	asked->outcome = start_try(asker, asked, now_ns);
 }
 
+bool sm_asker_is_forbidden(const struct sm_asker *asker)
+{
+	for (uint32_t i = 0; i < asker->n_channels; i++)
+		if (!sm_channel_is_forbidden(asker->channels[i].channel))
+			return false;
+	return asker->n_channels > 0;
+}
+
 size_t sm_asker_fds(const struct sm_asker *asker, struct pollfd *ret)
 {
 	size_t n = 0;

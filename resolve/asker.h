@@ -58,6 +58,9 @@ void sm_asker_clear(struct sm_asker *asker);
 void sm_asker_ask(struct sm_asker *asker, uint32_t number, const struct sm_question *question,
                   const struct sm_rule *rule, int64_t now_ns);
 
+/* Was every server out of reach because the system gives this process no sockets? */
+bool sm_asker_is_forbidden(const struct sm_asker *asker);
+
 /* What to poll, at most SM_ASKER_FDS_MAX entries, and when to come back at the latest (INT64_MAX: no need). */
 size_t sm_asker_fds(const struct sm_asker *asker, struct pollfd *ret);
 int64_t sm_asker_wakes_ns(const struct sm_asker *asker);

@@ -19,7 +19,8 @@
 
 struct sm_channel {
 	ares_channel ares;
-	bool is_plain; /* the server does not know EDNS0 */
+	bool is_plain;     /* the server does not know EDNS0 */
+	bool is_forbidden; /* no socket may be made */
 };
 
 /* A question under way. */
@@ -48,8 +49,12 @@ static int above_standard(int fd)
 
 static ares_socket_t open_socket(int domain, int type, int protocol, void *context)
 {
-	(void)context;
-	return above_standard(socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+	struct sm_channel *channel = context;
+	int fd = above_standard(socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+
+	if (fd < 0)
+		channel->is_forbidden = errno == EPERM || errno == EACCES || errno == ENOSYS || errno == EAFNOSUPPORT;
+	return fd;
 }
 
 static int close_socket(ares_socket_t fd, void *context)
@@ -131,7 +136,7 @@ enum sm_status sm_channel_open(const struct sm_server *server, struct sm_channel
 		return SM_MEMORY;
 	status = init_ares(channel);
 	if (status == SM_OK) {
-		ares_set_socket_functions(channel->ares, &socket_functions, NULL);
+		ares_set_socket_functions(channel->ares, &socket_functions, channel);
 		status = set_server(channel, server);
 	}
 	if (status != SM_OK) {
@@ -215,6 +220,11 @@ void sm_channel_ask(struct sm_channel *channel, const char *name, enum sm_rr_typ
 		.hear = hear,
 		.context = context,
 	});
+}
+
+bool sm_channel_is_forbidden(const struct sm_channel *channel)
+{
+	return channel->is_forbidden;
 }
 
 size_t sm_channel_fds(const struct sm_channel *channel, struct pollfd *ret)

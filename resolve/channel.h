@@ -29,6 +29,9 @@ void sm_channel_close(struct sm_channel *channel);
 void sm_channel_ask(struct sm_channel *channel, const char *name, enum sm_rr_type type, sm_channel_hear *hear,
                     void *context);
 
+/* Has the system itself refused to give a socket: a seccomp filter, no such address family? */
+bool sm_channel_is_forbidden(const struct sm_channel *channel);
+
 /* What to poll: at most SM_CHANNEL_FDS_MAX entries, written to `ret`. */
 size_t sm_channel_fds(const struct sm_channel *channel, struct pollfd *ret);
 /* Takes up the entries of sm_channel_fds after a poll. */

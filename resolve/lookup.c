@@ -116,7 +116,7 @@ static bool wait_for(struct pollfd *fds, size_t n, int64_t ns)
 	return errno == EINTR;
 }
 
-void sm_lookup_run(struct sm_lookup *lookup)
+enum sm_status sm_lookup_run(struct sm_lookup *lookup)
 {
 	int64_t now_ns = sm_clock_now_ns();
 
@@ -126,10 +126,11 @@ void sm_lookup_run(struct sm_lookup *lookup)
 		int64_t ns = sm_lookup_wakes_ns(lookup) - now_ns;
 
 		if (!wait_for(fds, n, ns > 0 ? ns : 0))
-			return;
+			return SM_REFUSED;
 		sm_lookup_process(lookup, fds, n);
 		now_ns = sm_clock_now_ns();
 	}
+	return sm_asker_is_forbidden(&lookup->asker) ? SM_REFUSED : SM_OK;
 }
 
 const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup)

@@ -21,8 +21,9 @@ size_t sm_lookup_fds(const struct sm_lookup *lookup, struct pollfd *ret);
 int64_t sm_lookup_wakes_ns(const struct sm_lookup *lookup);
 void sm_lookup_process(struct sm_lookup *lookup, const struct pollfd *fds, size_t n);
 
-/* Waits until it is finished: by poll alone, never beyond the deadline, interrupted by no signal. */
-void sm_lookup_run(struct sm_lookup *lookup);
+/* Waits until it is finished: by poll alone, never beyond the deadline, interrupted by no signal. SM_REFUSED: a sandbox
+ * forbids this process the sockets, or to wait for them; the answer says nothing about the name then. */
+enum sm_status sm_lookup_run(struct sm_lookup *lookup) SM_MUST_CHECK;
 
 /* The answer of what is known; lives as long as the lookup. */
 const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup);
