@@ -48,6 +48,7 @@ struct sm_conf_sources sm_conf_sources(const char *named)
 		.must_exist = named != NULL,
 		.dropins = named ? NULL : SM_CONF_DROPINS,
 		.resolv = SM_CONF_RESOLV,
+		.gai = SM_CONF_GAI,
 	};
 }
 
@@ -484,6 +485,20 @@ static enum sm_status add_servers(struct loader *loader, struct sm_conf *conf)
 	return SM_OK;
 }
 
+/* gai.conf is glibc's: what it cannot use of it is not our error to report. */
+static enum sm_status add_policies(struct loader *loader, struct sm_conf *conf)
+{
+	SM_SCOPE_FREE char *text = NULL;
+	enum sm_status status;
+	size_t size;
+
+	sm_watch_add(loader->watch, loader->sources->gai);
+	if (sm_file_read(loader->sources->gai, &text, &size) == SM_MEMORY)
+		return SM_MEMORY;
+	status = sm_policies_parse(text ? text : "", &conf->rules.policies);
+	return status == SM_FULL ? SM_OK : status;
+}
+
 static enum sm_status build(struct loader *loader, struct sm_conf **ret)
 {
 	struct sm_conf *conf = calloc(1, sizeof(*conf));
@@ -496,6 +511,8 @@ static enum sm_status build(struct loader *loader, struct sm_conf **ret)
 		status = build_rules(loader, conf);
 	if (status == SM_OK)
 		status = add_servers(loader, conf);
+	if (status == SM_OK)
+		status = add_policies(loader, conf);
 	if (status != SM_OK) {
 		sm_conf_free(conf);
 		return status;

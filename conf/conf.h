@@ -13,6 +13,7 @@
 #define SM_CONF_FILE "/etc/srvmesh.conf"
 #define SM_CONF_DROPINS "/etc/srvmesh.conf.d"
 #define SM_CONF_RESOLV "/etc/resolv.conf"
+#define SM_CONF_GAI "/etc/gai.conf"
 
 #define SM_SECTIONS_MAX 4096
 
@@ -21,6 +22,7 @@ struct sm_conf_sources {
 	bool must_exist;     /* a file that was named: its absence is an error */
 	const char *dropins; /* NULL: none */
 	const char *resolv;  /* where servers come from that no key names */
+	const char *gai;     /* how glibc sorts addresses */
 };
 
 struct sm_conf {

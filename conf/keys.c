@@ -36,7 +36,7 @@ struct sm_key {
 #define ZERO_TO_30_DAYS A_DURATION("from 0 to 30d")
 
 static const char *const families[] = {"any", "ipv4", "ipv6", "prefer-ipv4", "prefer-ipv6", NULL};
-static const char *const answers[] = {"all", "one", "ordered", NULL};
+static const char *const answers[] = {"ordered", "one", "all", NULL};
 static const char *const fallbacks[] = {"address", "none", NULL};
 static const char *const all_none[] = {"all", "none", NULL};
 static const char *const target_owner[] = {"target", "owner", NULL};
@@ -54,7 +54,7 @@ static const struct sm_key keys[] = {
 	{"deadline", "3s", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(deadline_ms)},
 	{"family", "any", "any, ipv4, ipv6, prefer-ipv4 or prefer-ipv6", CHOICE, ANYWHERE, .choices = families,
 	 RULE(family)},
-	{"answers", "all", "all or one", CHOICE, ANYWHERE, .choices = answers, RULE(answers)},
+	{"answers", "ordered", "ordered, one or all", CHOICE, ANYWHERE, .choices = answers, RULE(answers)},
 	{"max_answers", "8", "a number from 1 to 64", COUNT, ANYWHERE, 1, SM_ANSWERS_MAX, RULE(max_answers)},
 	{"fallback", "address", "address or none", CHOICE, ANYWHERE, .choices = fallbacks, RULE(fallback)},
 	{"port", "", "a port from 1 to 65535, or nothing", COUNT, ANYWHERE, 1, UINT16_MAX, RULE(port),
@@ -302,8 +302,6 @@ enum sm_status sm_key_apply(const struct sm_key *key, const char *value, struct 
 		return SM_INVALID;
 	if (key->is_future)
 		return check_future(key, value);
-	if (key->choices == answers && strcmp(value, "ordered") == 0)
-		return SM_REFUSED; /* known, and to come */
 	switch (key->kind) {
 	case SERVERS:
 		return apply_servers(value, rule);

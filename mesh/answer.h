@@ -43,4 +43,5 @@ struct sm_answer {
 	uint16_t n_addresses;
 	struct sm_target targets[SM_TARGETS_MAX]; /* by priority, lowest first */
 	struct sm_address addresses[SM_ADDRESSES_MAX];
+	uint64_t ranks[SM_ADDRESSES_MAX]; /* of the addresses (mesh/rank.h); only where `answers = ordered` */
 };

@@ -21,14 +21,13 @@ static uint8_t families_of(const struct sm_answer *answer, const struct sm_targe
 	return families;
 }
 
-static void take_best_priority(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families,
-                               struct group *ret)
+static void take_best_priority(const struct sm_answer *answer, uint16_t port, uint8_t families, struct group *ret)
 {
 	ret->n = 0;
 	for (uint32_t i = 0; i < answer->n_targets; i++) {
 		const struct sm_target *target = &answer->targets[i];
 
-		if (rule->port && target->port != rule->port)
+		if (port && target->port != port)
 			continue;
 		if (!(families_of(answer, target) & families))
 			continue;
@@ -80,25 +79,37 @@ static uint64_t scaled_weight(const struct sm_answer *answer, uint16_t member)
 	return weight ? weight * 256 : 1;
 }
 
+static uint16_t take(struct group *group, uint32_t at)
+{
+	uint16_t taken = group->members[at];
+
+	group->members[at] = group->members[--group->n];
+	return taken;
+}
+
 /* One draw without replacement. The sum stays below 2^32, so the modulo is fair to one part in 2^32. */
 static uint16_t draw(const struct sm_answer *answer, struct group *group, uint64_t *seed)
 {
 	uint64_t sum = 0, mark;
 	uint32_t at = 0;
-	uint16_t drawn;
 
-	if (group->n == 1) {
-		group->n = 0;
-		return group->members[0];
-	}
+	if (group->n == 1)
+		return take(group, 0);
 	for (uint32_t i = 0; i < group->n; i++)
 		sum += scaled_weight(answer, group->members[i]);
 	mark = sm_random_step(seed) % sum;
 	while (mark >= scaled_weight(answer, group->members[at]))
 		mark -= scaled_weight(answer, group->members[at++]);
-	drawn = group->members[at];
-	group->members[at] = group->members[--group->n];
-	return drawn;
+	return take(group, at);
+}
+
+/* The first draw, which is the pinned target where there is one. */
+static uint16_t draw_first(const struct sm_answer *answer, struct group *group, const struct sm_pin *pin, uint64_t *seed)
+{
+	for (uint32_t i = 0; pin && i < group->n; i++)
+		if (strcmp(answer->targets[group->members[i]].name, pin->target.text) == 0)
+			return take(group, i);
+	return draw(answer, group, seed);
 }
 
 static bool has_address(const struct sm_choice *choice, const struct sm_address *address)
@@ -109,21 +120,67 @@ static bool has_address(const struct sm_choice *choice, const struct sm_address 
 	return false;
 }
 
-static void copy_addresses(const struct sm_answer *answer, const struct sm_target *target, uint8_t families,
-                           uint32_t max, struct sm_choice *choice)
-{
-	for (uint32_t i = 0; i < target->n_addresses && choice->n_addresses < max; i++) {
-		const struct sm_address *address = &answer->addresses[target->first_address + i];
+/* The address that must stay first; none while `at` is NOBODY. */
+#define NOBODY UINT32_MAX
 
-		if ((address->family & families) && !has_address(choice, address))
-			choice->addresses[choice->n_addresses++] = *address;
+static bool stays_behind(const struct sm_answer *answer, uint32_t at, uint32_t first)
+{
+	return first == NOBODY || !sm_rank_before(answer->ranks[at], answer->addresses[at].family, answer->ranks[first],
+	                                          answer->addresses[first].family);
+}
+
+/* Of a target's addresses the one that glibc would sort first. */
+static uint32_t best_address(const struct sm_answer *answer, const struct sm_target *target, uint8_t families)
+{
+	uint32_t best = NOBODY, end = (uint32_t)target->first_address + target->n_addresses;
+
+	for (uint32_t i = target->first_address; i < end; i++) {
+		if (!(answer->addresses[i].family & families))
+			continue;
+		if (best == NOBODY || !stays_behind(answer, i, best))
+			best = i;
+	}
+	return best;
+}
+
+static void copy_address(const struct sm_answer *answer, uint32_t at, uint32_t max, struct sm_choice *choice)
+{
+	if (choice->n_addresses < max && !has_address(choice, &answer->addresses[at]))
+		choice->addresses[choice->n_addresses++] = answer->addresses[at];
+}
+
+static void copy_target(const struct sm_answer *answer, const struct sm_target *target, uint8_t families, uint32_t first,
+                        uint32_t max, struct sm_choice *choice)
+{
+	for (uint32_t i = 0; i < target->n_addresses; i++) {
+		uint32_t at = target->first_address + i;
+
+		if ((answer->addresses[at].family & families) && stays_behind(answer, at, first))
+			copy_address(answer, at, max, choice);
 	}
 }
 
-void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families, uint64_t seed,
-               struct sm_choice *ret)
+/* `group` has at least one member. */
+static void copy_group(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families, struct group *group,
+                       const struct sm_pin *pin, uint64_t seed, struct sm_choice *choice)
 {
-	uint32_t max = rule->max_answers < SM_ANSWERS_MAX ? rule->max_answers : SM_ANSWERS_MAX;
+	uint32_t max = rule->max_answers < SM_ANSWERS_MAX ? rule->max_answers : SM_ANSWERS_MAX, first = NOBODY;
+	const struct sm_target *target = &answer->targets[draw_first(answer, group, pin, &seed)];
+
+	if (rule->answers == SM_ANSWERS_ORDERED) {
+		first = best_address(answer, target, families);
+		copy_address(answer, first, max, choice);
+	}
+	copy_target(answer, target, families, first, max, choice);
+	if (rule->answers == SM_ANSWERS_ONE)
+		return;
+	while (group->n > 0 && choice->n_addresses < max)
+		copy_target(answer, &answer->targets[draw(answer, group, &seed)], families, first, max, choice);
+}
+
+void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families, const struct sm_pin *pin,
+               uint64_t seed, struct sm_choice *ret)
+{
 	uint8_t preferred = preferred_family(rule) & families;
 	struct group group;
 
@@ -131,18 +188,30 @@ void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8
 	ret->n_addresses = 0;
 	if (answer->kind != SM_ANSWER_ADDRESSES)
 		return;
-	take_best_priority(answer, rule, families, &group);
+	take_best_priority(answer, pin ? pin->port : (uint16_t)rule->port, families, &group);
 	if (group.n == 0) {
-		ret->kind = answer->uncertain_families & families ? SM_ANSWER_FAILURE : SM_ANSWER_NO_DATA;
+		ret->kind = pin || answer->uncertain_families & families ? SM_ANSWER_FAILURE : SM_ANSWER_NO_DATA;
 		return;
 	}
 	if (preferred && group_has(answer, &group, preferred)) {
 		families = preferred;
 		keep_family(answer, preferred, &group);
 	}
-	while (group.n > 0 && ret->n_addresses < max) {
-		copy_addresses(answer, &answer->targets[draw(answer, &group, &seed)], families, max, ret);
-		if (rule->answers == SM_ANSWERS_ONE)
-			break;
-	}
+	copy_group(answer, rule, families, &group, pin, seed, ret);
+}
+
+enum sm_status sm_choose_target(const struct sm_answer *answer, const struct sm_rule *rule, uint64_t seed,
+                                struct sm_pin *ret)
+{
+	const struct sm_target *target;
+	struct group group;
+
+	if (answer->kind != SM_ANSWER_ADDRESSES)
+		return SM_MISS;
+	take_best_priority(answer, (uint16_t)rule->port, SM_IPV4_AND_IPV6, &group);
+	if (group.n == 0)
+		return SM_MISS;
+	target = &answer->targets[draw(answer, &group, &seed)];
+	ret->port = target->port;
+	return target->port ? sm_name_parse(target->name, strlen(target->name), &ret->target) : SM_MISS;
 }

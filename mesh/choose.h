@@ -11,12 +11,24 @@ struct sm_choice {
 	struct sm_address addresses[SM_ANSWERS_MAX]; /* each once */
 };
 
+/* A target drawn before, for its port: the addresses must belong to it. */
+struct sm_pin {
+	struct sm_name target;
+	uint16_t port;
+};
+
 /* Chooses for a program that asked for `families` (enum sm_families):
- *  - targets without an address of these families, or on another port than the rule's, are left out;
+ *  - targets without an address of these families, or on another port than the rule's or the pin's, are left out;
  *  - of the others, the group of the best priority; where the rule prefers a family and any target of the group has
  *    it, only that family;
- *  - the group in the order of repeated weighted draws, `answers = one` its first target only, at most `max_answers`.
+ *  - the group in the order of repeated weighted draws, the pinned target first; at most `max_answers` addresses:
+ *    `answers = all` all of them; `one` those of the first target; `ordered` the best address of the first target as
+ *    glibc ranks it, and behind it, in the order drawn, only addresses that glibc will not sort before it.
  * Weights draw exactly in proportion: equal weights are equal, and a zero beside others is drawn as 1/256 of weight 1,
- * the "very small chance" of RFC 2782. */
-void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families, uint64_t seed,
-               struct sm_choice *ret);
+ * the "very small chance" of RFC 2782. `pin` may be NULL; when nothing is left of what it pins, the answer is FAILURE. */
+void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families, const struct sm_pin *pin,
+               uint64_t seed, struct sm_choice *ret);
+
+/* Draws a target with a port, by the same rules, for the services database. SM_MISS: there is none. */
+enum sm_status sm_choose_target(const struct sm_answer *answer, const struct sm_rule *rule, uint64_t seed,
+                                struct sm_pin *ret) SM_MUST_CHECK;

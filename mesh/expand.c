@@ -360,8 +360,10 @@ static void gather_addresses(const struct sm_expand *expand, struct sm_answer *a
 	for (uint16_t host = 0; host < expand->n_hosts; host++) {
 		first[host] = answer->n_addresses;
 		for (uint32_t i = 0; i < expand->n_addresses; i++)
-			if (expand->host_of_address[i] == host)
+			if (expand->host_of_address[i] == host) {
+				answer->ranks[answer->n_addresses] = 0;
 				answer->addresses[answer->n_addresses++] = expand->addresses[i];
+			}
 		count[host] = answer->n_addresses - first[host];
 	}
 }

@@ -2,7 +2,7 @@
 /* The record codec. Little endian, without padding:
  *
  *   0  u64 checksum     XXH3 of everything behind it
- *   8  u8  version      1
+ *   8  u8  version      2
  *   9  u8  kind         enum sm_answer_kind
  *  10  u8  uncertain    families
  *  11  u8  name length
@@ -12,7 +12,7 @@
  *  26  u16 addresses
  *  28  name
  *      targets          u16 priority, weight, port, first address, addresses; u8 length; name; NUL
- *      addresses        u8 family; 4 or 16 bytes
+ *      addresses        u8 family; u64 rank; 4 or 16 bytes
  */
 #include "mesh/record.h"
 
@@ -22,7 +22,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define VERSION 1
+#define RECORD_VERSION 2
 #define CHECKSUM_SIZE 8
 
 static void encode_target(struct sm_writer *writer, const struct sm_target *target)
@@ -49,7 +49,7 @@ enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answ
 	struct sm_writer writer = sm_writer_of(bytes, size), checksum = sm_writer_of(bytes, size);
 
 	sm_write_u64le(&writer, 0);
-	sm_write_u8(&writer, VERSION);
+	sm_write_u8(&writer, RECORD_VERSION);
 	sm_write_u8(&writer, (uint8_t)answer->kind);
 	sm_write_u8(&writer, answer->uncertain_families);
 	sm_write_u8(&writer, name->length);
@@ -62,6 +62,7 @@ enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answ
 		encode_target(&writer, &answer->targets[i]);
 	for (uint32_t i = 0; i < answer->n_addresses; i++) {
 		sm_write_u8(&writer, answer->addresses[i].family);
+		sm_write_u64le(&writer, answer->ranks[i]);
 		sm_write_bytes(&writer, answer->addresses[i].bytes, address_size(answer->addresses[i].family));
 	}
 	if (writer.failed)
@@ -88,12 +89,13 @@ static void decode_target(struct sm_reader *reader, uint16_t n_addresses, struct
 		reader->failed = true;
 }
 
-static void decode_address(struct sm_reader *reader, struct sm_address *ret)
+static void decode_address(struct sm_reader *reader, struct sm_address *ret, uint64_t *ret_rank)
 {
 	const uint8_t *bytes;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->family = sm_read_u8(reader);
+	*ret_rank = sm_read_u64le(reader);
 	if (ret->family != SM_IPV4 && ret->family != SM_IPV6) {
 		reader->failed = true;
 		return;
@@ -110,7 +112,7 @@ static void decode_lists(struct sm_reader *reader, struct sm_answer *ret)
 	for (uint32_t i = 0; i < ret->n_targets && !reader->failed; i++)
 		decode_target(reader, ret->n_addresses, &ret->targets[i]);
 	for (uint32_t i = 0; i < ret->n_addresses && !reader->failed; i++)
-		decode_address(reader, &ret->addresses[i]);
+		decode_address(reader, &ret->addresses[i], &ret->ranks[i]);
 }
 
 enum sm_status sm_record_decode(const struct sm_name *name, const void *bytes, size_t size, struct sm_answer *ret,
@@ -129,7 +131,7 @@ enum sm_status sm_record_decode(const struct sm_name *name, const void *bytes, s
 	ret->n_targets = sm_read_u16le(&reader);
 	ret->n_addresses = sm_read_u16le(&reader);
 	own_name = sm_read_bytes(&reader, length);
-	if (reader.failed || version != VERSION || kind > SM_ANSWER_FAILURE)
+	if (reader.failed || version != RECORD_VERSION || kind > SM_ANSWER_FAILURE)
 		return SM_CORRUPT;
 	if (checksum != XXH3_64bits(reader.bytes + CHECKSUM_SIZE, size - CHECKSUM_SIZE))
 		return SM_CORRUPT;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* Enough for any answer: fixed part, name, 256 targets with names, 512 addresses. */
-#define SM_RECORD_MAX (64 + SM_TARGETS_MAX * (11 + SM_NAME_MAX + 1) + SM_ADDRESSES_MAX * 17 + SM_NAME_MAX)
+#define SM_RECORD_MAX (64 + SM_TARGETS_MAX * (11 + SM_NAME_MAX + 1) + SM_ADDRESSES_MAX * 25 + SM_NAME_MAX)
 
 /* SM_FULL: `size` is too small; nothing of `bytes` is to be used then. */
 enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answer *answer, int64_t expires_ns,

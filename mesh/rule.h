@@ -5,6 +5,7 @@
 
 #include "mesh/answer.h"
 #include "mesh/name.h"
+#include "mesh/rank.h"
 
 #define SM_SERVERS_MAX 8   /* more servers than a deadline can try help nobody */
 #define SM_TEMPLATES_MAX 8 /* each costs a round trip before the next */
@@ -19,8 +20,9 @@ enum sm_family_policy {
 };
 
 enum sm_answers {
-	SM_ANSWERS_ALL,
+	SM_ANSWERS_ORDERED,
 	SM_ANSWERS_ONE,
+	SM_ANSWERS_ALL,
 };
 
 enum sm_fallback {
@@ -64,7 +66,8 @@ struct sm_rule {
 struct sm_rules {
 	struct sm_rule elsewhere; /* for the addresses of targets under no rule */
 	uint32_t n_rules;
-	struct sm_rule *rules; /* sorted by sm_rules_sort */
+	struct sm_rule *rules;       /* sorted by sm_rules_sort */
+	struct sm_policies policies; /* by which glibc sorts on this host */
 };
 
 /* Most specific first: longer names before shorter ones, exact before suffix. */

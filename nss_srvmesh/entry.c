@@ -4,6 +4,7 @@
 
 #include "nss_srvmesh/fill.h"
 #include "nss_srvmesh/find.h"
+#include "nss_srvmesh/pin.h"
 #include "nss_srvmesh/verdict.h"
 
 #include <errno.h>
@@ -20,6 +21,8 @@ EXPORTED enum nss_status _nss_srvmesh_gethostbyname4_r(const char *name, struct 
 
 	if (verdict == SM_VERDICT_FOUND && sm_fill_tuples(&found, pat, buffer, buflen) != SM_OK)
 		verdict = SM_VERDICT_TOO_SMALL;
+	if (verdict == SM_VERDICT_FOUND)
+		sm_pin_spend(&found.name, SM_IPV4_AND_IPV6);
 	if (verdict == SM_VERDICT_FOUND && ttlp)
 		*ttlp = (int32_t)found.ttl_s;
 	return sm_verdict_tell(verdict, saved, errnop, h_errnop);
@@ -32,11 +35,14 @@ EXPORTED enum nss_status _nss_srvmesh_gethostbyname3_r(const char *name, int af,
 	int saved = errno;
 	struct sm_found found;
 	enum sm_verdict verdict = SM_VERDICT_NOT_OURS;
+	uint8_t family = af == AF_INET ? SM_IPV4 : SM_IPV6;
 
 	if (af == AF_INET || af == AF_INET6)
-		verdict = sm_find(name, af == AF_INET ? SM_IPV4 : SM_IPV6, &found);
+		verdict = sm_find(name, family, &found);
 	if (verdict == SM_VERDICT_FOUND && sm_fill_hostent(&found, af, result, buffer, buflen) != SM_OK)
 		verdict = SM_VERDICT_TOO_SMALL;
+	if (verdict == SM_VERDICT_FOUND)
+		sm_pin_spend(&found.name, family);
 	if (verdict == SM_VERDICT_FOUND && ttlp)
 		*ttlp = (int32_t)found.ttl_s;
 	if (verdict == SM_VERDICT_FOUND && canonp)
@@ -54,4 +60,16 @@ EXPORTED enum nss_status _nss_srvmesh_gethostbyname_r(const char *name, struct h
                                                       size_t buflen, int *errnop, int *h_errnop)
 {
 	return _nss_srvmesh_gethostbyname3_r(name, AF_INET, result, buffer, buflen, errnop, h_errnop, NULL, NULL);
+}
+
+EXPORTED enum nss_status _nss_srvmesh_getservbyname_r(const char *name, const char *proto, struct servent *result,
+                                                      char *buffer, size_t buflen, int *errnop)
+{
+	int saved = errno, ignored;
+	struct sm_found_service found;
+	enum sm_verdict verdict = sm_find_service(name, proto, &found);
+
+	if (verdict == SM_VERDICT_FOUND && sm_fill_servent(&found, result, buffer, buflen) != SM_OK)
+		verdict = SM_VERDICT_TOO_SMALL;
+	return sm_verdict_tell(verdict, saved, errnop, &ignored);
 }

@@ -19,3 +19,7 @@ enum nss_status _nss_srvmesh_gethostbyname2_r(const char *name, int af, struct h
 /* gethostbyname. */
 enum nss_status _nss_srvmesh_gethostbyname_r(const char *name, struct hostent *result, char *buffer, size_t buflen,
                                              int *errnop, int *h_errnop);
+
+/* getservbyname, and getaddrinfo with a service that is no number. `proto` may be NULL. */
+enum nss_status _nss_srvmesh_getservbyname_r(const char *name, const char *proto, struct servent *result, char *buffer,
+                                             size_t buflen, int *errnop);

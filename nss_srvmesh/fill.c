@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -68,6 +69,25 @@ enum sm_status sm_fill_hostent(const struct sm_found *found, int family, struct 
 		.h_addrtype = family,
 		.h_length = (int)length,
 		.h_addr_list = list,
+	};
+	return SM_OK;
+}
+
+enum sm_status sm_fill_servent(const struct sm_found_service *found, struct servent *result, char *buffer, size_t size)
+{
+	struct sm_arena arena = sm_arena_of(buffer, size);
+	char **aliases = sm_arena_take(&arena, sizeof(*aliases), _Alignof(char *));
+	char *name = sm_arena_text(&arena, found->name.text, found->name.length);
+	char *proto = sm_arena_text(&arena, found->proto, strlen(found->proto));
+
+	if (arena.failed)
+		return SM_FULL;
+	aliases[0] = NULL;
+	*result = (struct servent){
+		.s_name = name,
+		.s_aliases = aliases,
+		.s_port = htons(found->port),
+		.s_proto = proto,
 	};
 	return SM_OK;
 }

@@ -16,3 +16,6 @@ enum sm_status sm_fill_tuples(const struct sm_found *found, struct gaih_addrtupl
 /* The hostent of one address family, AF_INET or AF_INET6, of which `found` has nothing else. */
 enum sm_status sm_fill_hostent(const struct sm_found *found, int family, struct hostent *result, char *buffer,
                                size_t size) SM_MUST_CHECK;
+
+enum sm_status sm_fill_servent(const struct sm_found_service *found, struct servent *result, char *buffer,
+                               size_t size) SM_MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "base/scope.h"
 #include "mesh/lifetime.h"
 #include "mesh/record.h"
+#include "nss_srvmesh/pin.h"
 #include "nss_srvmesh/process.h"
 #include "resolve/lookup.h"
 
@@ -14,17 +15,20 @@
 
 #define SMALL_RECORD 1024 /* on the stack; a larger one is fetched again into memory of its size */
 
-/* One program's question. */
+/* One program's question, and where its answer goes: to one of the two. */
 struct wish {
 	const struct sm_generation *generation;
 	const struct sm_rule *rule;
+	struct sm_name name;
 	uint8_t families;
 	int64_t now_ns;
+	struct sm_found *found;
+	struct sm_found_service *service;
 };
 
-static enum sm_verdict verdict_of(const struct sm_choice *choice)
+static enum sm_verdict verdict_of(enum sm_answer_kind kind)
 {
-	switch (choice->kind) {
+	switch (kind) {
 	case SM_ANSWER_ADDRESSES:
 		return SM_VERDICT_FOUND;
 	case SM_ANSWER_NO_NAME:
@@ -37,53 +41,72 @@ static enum sm_verdict verdict_of(const struct sm_choice *choice)
 	return SM_VERDICT_TRY_AGAIN;
 }
 
-static enum sm_verdict choose(const struct wish *wish, const struct sm_answer *answer, int64_t expires_ns,
-                              struct sm_found *ret)
+static enum sm_verdict choose_addresses(const struct wish *wish, const struct sm_answer *answer, int64_t expires_ns)
 {
+	const struct sm_pin *pin = sm_pin_get(&wish->name, wish->families, wish->now_ns);
 	int64_t left_ns = expires_ns - wish->now_ns;
 
-	sm_choose(answer, wish->rule, wish->families, sm_process_draw(), &ret->choice);
-	ret->ttl_s = left_ns > 0 ? (uint32_t)(left_ns / SM_NS_PER_S) : 0;
-	return verdict_of(&ret->choice);
+	sm_choose(answer, wish->rule, wish->families, pin, sm_process_draw(), &wish->found->choice);
+	wish->found->name = wish->name;
+	wish->found->ttl_s = left_ns > 0 ? (uint32_t)(left_ns / SM_NS_PER_S) : 0;
+	return verdict_of(wish->found->choice.kind);
 }
 
-static enum sm_status use_record(const struct wish *wish, const void *bytes, size_t size, struct sm_found *ret,
-                                 enum sm_verdict *ret_verdict)
+static enum sm_verdict choose_port(const struct wish *wish, const struct sm_answer *answer)
+{
+	struct sm_pin pin;
+
+	if (answer->kind != SM_ANSWER_ADDRESSES)
+		return verdict_of(answer->kind);
+	if (sm_choose_target(answer, wish->rule, sm_process_draw(), &pin) != SM_OK)
+		return SM_VERDICT_NO_NAME; /* addresses, but no SRV: nobody knows a port */
+	if (sm_pin_set(&wish->name, &pin, wish->now_ns) != SM_OK)
+		return SM_VERDICT_TRY_AGAIN;
+	wish->service->name = wish->name;
+	memcpy(wish->service->proto, wish->rule->proto, sizeof(wish->service->proto));
+	wish->service->port = pin.port;
+	return SM_VERDICT_FOUND;
+}
+
+static enum sm_verdict choose(const struct wish *wish, const struct sm_answer *answer, int64_t expires_ns)
+{
+	return wish->service ? choose_port(wish, answer) : choose_addresses(wish, answer, expires_ns);
+}
+
+static enum sm_status use_record(const struct wish *wish, const void *bytes, size_t size, enum sm_verdict *ret)
 {
 	struct sm_answer answer;
 	int64_t expires_ns;
 
-	if (sm_record_decode(&ret->name, bytes, size, &answer, &expires_ns) != SM_OK || expires_ns <= wish->now_ns)
+	if (sm_record_decode(&wish->name, bytes, size, &answer, &expires_ns) != SM_OK || expires_ns <= wish->now_ns)
 		return SM_MISS;
-	*ret_verdict = choose(wish, &answer, expires_ns, ret);
+	*ret = choose(wish, &answer, expires_ns);
 	return SM_OK;
 }
 
-static enum sm_status find_large(const struct wish *wish, size_t size, struct sm_found *ret,
-                                 enum sm_verdict *ret_verdict)
+static enum sm_status find_large(const struct wish *wish, size_t size, enum sm_verdict *ret)
 {
 	SM_SCOPE_FREE void *bytes = malloc(size);
 
-	if (!bytes || sm_memory_get(&wish->generation->memory, &ret->name, bytes, size, &size) != SM_OK)
+	if (!bytes || sm_memory_get(&wish->generation->memory, &wish->name, bytes, size, &size) != SM_OK)
 		return SM_MISS;
-	return use_record(wish, bytes, size, ret, ret_verdict);
+	return use_record(wish, bytes, size, ret);
 }
 
-static enum sm_status find_in_memory(const struct wish *wish, struct sm_found *ret, enum sm_verdict *ret_verdict)
+static enum sm_status find_in_memory(const struct wish *wish, enum sm_verdict *ret)
 {
 	uint8_t bytes[SMALL_RECORD];
 	size_t size;
-	enum sm_status status = sm_memory_get(&wish->generation->memory, &ret->name, bytes, sizeof(bytes), &size);
+	enum sm_status status = sm_memory_get(&wish->generation->memory, &wish->name, bytes, sizeof(bytes), &size);
 
 	if (status == SM_FULL)
-		return find_large(wish, size, ret, ret_verdict);
+		return find_large(wish, size, ret);
 	if (status != SM_OK)
 		return SM_MISS;
-	return use_record(wish, bytes, size, ret, ret_verdict);
+	return use_record(wish, bytes, size, ret);
 }
 
-static void remember(const struct wish *wish, const struct sm_name *name, const struct sm_answer *answer,
-                     int64_t expires_ns)
+static void remember(const struct wish *wish, const struct sm_answer *answer, int64_t expires_ns)
 {
 	SM_SCOPE_FREE void *bytes = NULL;
 	size_t size;
@@ -91,11 +114,11 @@ static void remember(const struct wish *wish, const struct sm_name *name, const 
 	if (expires_ns <= wish->now_ns)
 		return;
 	bytes = malloc(SM_RECORD_MAX);
-	if (bytes && sm_record_encode(name, answer, expires_ns, bytes, SM_RECORD_MAX, &size) == SM_OK)
-		sm_memory_put(&wish->generation->memory, name, bytes, size, expires_ns, wish->now_ns);
+	if (bytes && sm_record_encode(&wish->name, answer, expires_ns, bytes, SM_RECORD_MAX, &size) == SM_OK)
+		sm_memory_put(&wish->generation->memory, &wish->name, bytes, size, expires_ns, wish->now_ns);
 }
 
-static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup, struct sm_found *ret)
+static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup)
 {
 	const struct sm_answer *answer;
 	int64_t expires_ns;
@@ -105,62 +128,87 @@ static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup, s
 	answer = sm_lookup_answer(lookup);
 	wish->now_ns = sm_clock_now_ns();
 	expires_ns = wish->now_ns + sm_lifetime_ms(answer, wish->rule) * SM_NS_PER_MS;
-	remember(wish, &ret->name, answer, expires_ns);
-	return choose(wish, answer, expires_ns, ret);
+	remember(wish, answer, expires_ns);
+	return choose(wish, answer, expires_ns);
 }
 
-static enum sm_verdict find_by_dns(struct wish *wish, struct sm_found *ret)
+static enum sm_verdict find_by_dns(struct wish *wish)
 {
 	const struct sm_rules *rules = &wish->generation->conf->rules;
 	int64_t deadline_ns = wish->now_ns + wish->rule->deadline_ms * SM_NS_PER_MS;
 	struct sm_lookup *lookup;
 	enum sm_verdict verdict;
 
-	if (sm_lookup_open(rules, wish->rule, &ret->name, deadline_ns, &lookup) != SM_OK)
+	if (sm_lookup_open(rules, wish->rule, &wish->name, deadline_ns, &lookup) != SM_OK)
 		return SM_VERDICT_TRY_AGAIN;
-	verdict = use_lookup(wish, lookup, ret);
+	verdict = use_lookup(wish, lookup);
 	sm_lookup_close(lookup);
 	return verdict;
 }
 
-static enum sm_verdict find_ours(struct wish *wish, const char *name, size_t length, struct sm_found *ret)
+static enum sm_verdict find_ours(struct wish *wish, const char *name, size_t length, const char *proto)
 {
 	enum sm_verdict verdict;
 
 	if (!wish->generation->conf->host.is_embedded)
 		return SM_VERDICT_NOT_OURS;
-	if (sm_name_parse(name, length, &ret->name) != SM_OK)
+	if (sm_name_parse(name, length, &wish->name) != SM_OK)
 		return SM_VERDICT_NO_NAME; /* under our suffix, but no name: nobody is to be asked about it */
-	if (find_in_memory(wish, ret, &verdict) == SM_OK)
+	if (wish->service && proto && strcmp(proto, wish->rule->proto) != 0)
+		return SM_VERDICT_NO_NAME; /* glibc asks for six protocols; SRV records are of one */
+	if (find_in_memory(wish, &verdict) == SM_OK)
 		return verdict;
-	return find_by_dns(wish, ret);
+	return find_by_dns(wish);
 }
 
-static enum sm_verdict find(struct wish *wish, const char *name, struct sm_found *ret)
+static enum sm_verdict find(struct wish *wish, const char *name, const char *proto)
 {
 	size_t length = strlen(name);
 	enum sm_verdict verdict = SM_VERDICT_NOT_OURS;
 
+	wish->now_ns = sm_clock_now_ns();
 	wish->generation = sm_process_enter(wish->now_ns);
 	if (!wish->generation)
 		return SM_VERDICT_NOT_OURS;
 	if (wish->generation->conf)
 		wish->rule = sm_rules_match(&wish->generation->conf->rules, name, length);
 	if (wish->rule)
-		verdict = find_ours(wish, name, length, ret);
+		verdict = find_ours(wish, name, length, proto);
 	sm_process_leave();
+	return verdict;
+}
+
+/* The program's thread is not to be cancelled while it holds what is ours. */
+static enum sm_verdict find_uncancelled(struct wish *wish, const char *name, const char *proto)
+{
+	enum sm_verdict verdict;
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	verdict = find(wish, name, proto);
+	pthread_setcancelstate(state, NULL);
 	return verdict;
 }
 
 enum sm_verdict sm_find(const char *name, uint8_t families, struct sm_found *ret)
 {
-	struct wish wish = {.families = families, .now_ns = sm_clock_now_ns()};
-	enum sm_verdict verdict;
-	int cancel_state;
+	struct wish wish;
 
-	/* the program's thread is not to be cancelled while it holds what is ours */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-	verdict = find(&wish, name, ret);
-	pthread_setcancelstate(cancel_state, NULL);
-	return verdict;
+	/* field by field: an initializer would clear the whole name first, for foreign lookups too */
+	wish.rule = NULL;
+	wish.families = families;
+	wish.found = ret;
+	wish.service = NULL;
+	return find_uncancelled(&wish, name, NULL);
+}
+
+enum sm_verdict sm_find_service(const char *name, const char *proto, struct sm_found_service *ret)
+{
+	struct wish wish;
+
+	wish.rule = NULL;
+	wish.families = SM_IPV4_AND_IPV6;
+	wish.found = NULL;
+	wish.service = ret;
+	return find_uncancelled(&wish, name, proto);
 }

@@ -4,11 +4,11 @@
 #include "resolve/channel.h"
 
 #include "base/random.h"
+#include "resolve/descriptor.h"
 
 #include <ares.h>
 #include <arpa/nameser.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,24 +33,10 @@ struct hearing {
 	void *context;
 };
 
-/* Descriptors 0-2 may be closed in the host: its next write to "stderr" must not become a DNS packet. */
-static int above_standard(int fd)
-{
-	int saved, moved;
-
-	if (fd < 0 || fd > 2)
-		return fd;
-	moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return moved;
-}
-
 static ares_socket_t open_socket(int domain, int type, int protocol, void *context)
 {
 	struct sm_channel *channel = context;
-	int fd = above_standard(socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+	int fd = sm_descriptor_socket(domain, type, protocol);
 
 	if (fd < 0)
 		channel->is_forbidden = errno == EPERM || errno == EACCES || errno == ENOSYS || errno == EAFNOSUPPORT;

@@ -3,6 +3,7 @@
 #include "resolve/lookup.h"
 
 #include "base/clock.h"
+#include "resolve/source.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -136,5 +137,8 @@ enum sm_status sm_lookup_run(struct sm_lookup *lookup)
 const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup)
 {
 	sm_expand_answer(&lookup->expand, &lookup->answer);
+	/* one address is not sorted, and where all are wanted nobody asks how */
+	if (lookup->rule->answers == SM_ANSWERS_ORDERED && lookup->answer.n_addresses > 1)
+		sm_source_rank(&lookup->rules->policies, &lookup->answer);
 	return &lookup->answer;
 }

@@ -25,5 +25,5 @@ void sm_lookup_process(struct sm_lookup *lookup, const struct pollfd *fds, size_
  * forbids this process the sockets, or to wait for them; the answer says nothing about the name then. */
 enum sm_status sm_lookup_run(struct sm_lookup *lookup) SM_MUST_CHECK;
 
-/* The answer of what is known; lives as long as the lookup. */
+/* The answer of what is known, with ranks where the rule needs them; lives as long as the lookup. */
 const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup);

@@ -14,7 +14,7 @@ report() {
 
 echo 1..6
 report 1 "the plugin exports its entry points and nothing else" "$exported" \
-	"_nss_srvmesh_gethostbyname2_r _nss_srvmesh_gethostbyname3_r _nss_srvmesh_gethostbyname4_r _nss_srvmesh_gethostbyname_r "
+	"_nss_srvmesh_gethostbyname2_r _nss_srvmesh_gethostbyname3_r _nss_srvmesh_gethostbyname4_r _nss_srvmesh_gethostbyname_r _nss_srvmesh_getservbyname_r "
 report 2 "the plugin needs libc alone" "$needed" "libc.so.6 "
 report 3 "its name is the one glibc asks for" \
 	"$(printf '%s\n' "$dynamic" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')" "libnss_srvmesh.so.2"

@@ -9,12 +9,13 @@ static struct sm_watch watch;
 
 static enum sm_status load_with(bool must_exist)
 {
-	char file[128], dropins[128], resolv[128];
-	struct sm_conf_sources sources = {file, must_exist, dropins, resolv};
+	char file[128], dropins[128], resolv[128], gai[128];
+	struct sm_conf_sources sources = {file, must_exist, dropins, resolv, gai};
 
 	strcpy(file, path_of("c"));
 	strcpy(dropins, path_of("c.d"));
 	strcpy(resolv, path_of("resolv.conf"));
+	strcpy(gai, path_of("gai.conf"));
 	conf = NULL;
 	error.text[0] = '\0';
 	return sm_conf_load(&sources, &watch, &conf, &error);
@@ -164,6 +165,17 @@ static void the_files_that_decided_are_watched(void **state)
 	assert_true(sm_watch_has_changed(&watch));
 }
 
+static void gai_conf_is_followed_and_watched(void **state)
+{
+	(void)state;
+	write_file("gai.conf", "precedence ::ffff:0:0/96 100\n");
+	load("[domain mesh]\n");
+	assert_int_equal(conf->rules.policies.precedences.n, 2);
+	assert_int_equal(conf->rules.policies.precedences.entries[0].value, 100);
+	write_file("gai.conf", "");
+	assert_true(sm_watch_has_changed(&watch));
+}
+
 static void a_bad_file_is_watched_too(void **state)
 {
 	(void)state;
@@ -217,6 +229,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_bad_dropin_is_named),
 	TEST(errors_name_file_line_key_and_what_was_expected),
 	TEST(the_files_that_decided_are_watched),
+	TEST(gai_conf_is_followed_and_watched),
 	TEST(a_bad_file_is_watched_too),
 	TEST(a_service_name_may_have_253_characters),
 	TEST(noise_is_an_error_never_a_crash),

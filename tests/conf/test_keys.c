@@ -19,7 +19,7 @@ static void every_default_is_accepted(void **state)
 	assert_int_equal(rule.attempts, 3);
 	assert_int_equal(rule.backoff_permille, 2000);
 	assert_int_equal(rule.deadline_ms, 3000);
-	assert_int_equal(rule.answers, SM_ANSWERS_ALL);
+	assert_int_equal(rule.answers, SM_ANSWERS_ORDERED);
 	assert_int_equal(rule.max_ttl_ms, 3600000);
 	assert_string_equal(rule.templates[0], "_{service}._{proto}.{domain}");
 	assert_string_equal(rule.proto, "tcp");
@@ -57,7 +57,7 @@ static void work_that_is_not_there_is_refused_not_ignored(void **state)
 	static const char *const future[][2] = {
 		{"stale", "0"},        {"stale_after", "1s"}, {"filter", "a=b"},   {"prefer", "a=b"},  {"metadata", "owner"},
 		{"health", "tcp"},     {"health_fall", "3"},  {"directory", "/x"}, {"size", "1M"},     {"socket", "/x"},
-		{"answers", "ordered"}, {"quota", "50%"},     {"log_level", "debug"}, {"filter_fallback", "none"},
+		{"quota", "50%"},     {"log_level", "debug"}, {"filter_fallback", "none"},
 	};
 
 	(void)state;

@@ -45,7 +45,7 @@ static int number_of(const struct sm_address *address)
 
 static void choose(uint8_t families, uint64_t seed)
 {
-	sm_choose(&answer, &rule, families, seed, &choice);
+	sm_choose(&answer, &rule, families, NULL, seed, &choice);
 }
 
 /* 10,000 draws of the first target against the expected shares. */
@@ -222,6 +222,121 @@ static void no_address_of_the_family_is_no_data_unless_it_is_uncertain(void **st
 	assert_int_equal(choice.kind, SM_ANSWER_ADDRESSES);
 }
 
+/* Ranks are given so that target 1 sorts first, then 2, then 3. */
+static void rank_targets(void)
+{
+	for (uint16_t i = 0; i < answer.n_targets; i++)
+		for (uint16_t k = 0; k < answer.targets[i].n_addresses; k++)
+			answer.ranks[answer.targets[i].first_address + k] = i + 1U;
+}
+
+static void ordered_keeps_the_drawn_target_first_and_a_tail_that_cannot_pass_it(void **state)
+{
+	unsigned seen[4] = {0};
+
+	(void)state;
+	rule.answers = SM_ANSWERS_ORDERED;
+	for (int i = 0; i < 3; i++)
+		add_target(0, 1, 1, SM_IPV4);
+	rank_targets();
+	for (uint64_t seed = 0; seed < 300; seed++) {
+		int first;
+
+		choose(SM_IPV4, seed * 7919);
+		first = number_of(&choice.addresses[0]);
+		seen[first]++;
+		assert_int_equal(choice.n_addresses, 4 - first);
+		for (uint32_t i = 1; i < choice.n_addresses; i++)
+			assert_true(number_of(&choice.addresses[i]) > first);
+	}
+	assert_true(seen[1] > 60 && seen[2] > 60 && seen[3] > 60);
+}
+
+static void ordered_draws_in_proportion(void **state)
+{
+	(void)state;
+	rule.answers = SM_ANSWERS_ORDERED;
+	add_target(0, 60, 1, SM_IPV4);
+	add_target(0, 30, 1, SM_IPV4);
+	add_target(0, 10, 1, SM_IPV4);
+	rank_targets();
+	assert_true(chi_square((double[]){0.6, 0.3, 0.1}, 3) < P_001_2);
+}
+
+static void ordered_keeps_all_where_nothing_is_ranked_apart(void **state)
+{
+	(void)state;
+	rule.answers = SM_ANSWERS_ORDERED;
+	for (int i = 0; i < 3; i++)
+		add_target(0, 1, 1, SM_IPV4);
+	choose(SM_IPV4, 1);
+	assert_int_equal(choice.n_addresses, 3);
+}
+
+static void ordered_begins_with_the_best_address_of_the_drawn_target(void **state)
+{
+	(void)state;
+	rule.answers = SM_ANSWERS_ORDERED;
+	add_target(0, 1, 1, SM_IPV4_AND_IPV6);
+	answer.ranks[0] = 2ULL << 20; /* IPv4 */
+	answer.ranks[1] = 1ULL << 20; /* IPv6 */
+	choose(SM_IPV4_AND_IPV6, 1);
+	assert_int_equal(choice.n_addresses, 2);
+	assert_int_equal(choice.addresses[0].family, SM_IPV6);
+	choose(SM_IPV4, 1);
+	assert_int_equal(choice.addresses[0].family, SM_IPV4);
+}
+
+static void a_pin_restricts_to_its_port_and_puts_its_target_first(void **state)
+{
+	struct sm_pin pin = {.target = {.length = 1, .text = "x"}, .port = 81};
+
+	(void)state;
+	add_target(0, 1, 80, SM_IPV4);
+	add_target(0, 1, 81, SM_IPV4);
+	add_target(0, 1, 81, SM_IPV4);
+	answer.targets[2].name = "x";
+	for (uint64_t seed = 0; seed < 50; seed++) {
+		sm_choose(&answer, &rule, SM_IPV4, &pin, seed, &choice);
+		assert_int_equal(choice.n_addresses, 2);
+		assert_int_equal(number_of(&choice.addresses[0]), 3);
+		assert_int_equal(number_of(&choice.addresses[1]), 2);
+	}
+	pin.port = 99;
+	sm_choose(&answer, &rule, SM_IPV4, &pin, 1, &choice);
+	assert_int_equal(choice.kind, SM_ANSWER_FAILURE);
+}
+
+static void a_target_is_drawn_with_its_port_by_weight(void **state)
+{
+	unsigned counts[2] = {0};
+	struct sm_pin pin;
+
+	(void)state;
+	add_target(0, 3, 80, SM_IPV4);
+	add_target(0, 1, 81, SM_IPV6);
+	add_target(9, 1, 82, SM_IPV4);
+	for (uint64_t seed = 0; seed < 4000; seed++) {
+		assert_int_equal(sm_choose_target(&answer, &rule, seed * 7919, &pin), SM_OK);
+		counts[pin.port - 80]++;
+	}
+	assert_true(counts[0] > 2850 && counts[0] < 3150);
+	rule.port = 81;
+	assert_int_equal(sm_choose_target(&answer, &rule, 1, &pin), SM_OK);
+	assert_int_equal(pin.port, 81);
+}
+
+static void without_srv_there_is_no_port(void **state)
+{
+	struct sm_pin pin;
+
+	(void)state;
+	add_target(0, 0, 0, SM_IPV4);
+	assert_int_equal(sm_choose_target(&answer, &rule, 1, &pin), SM_MISS);
+	answer.kind = SM_ANSWER_NO_NAME;
+	assert_int_equal(sm_choose_target(&answer, &rule, 1, &pin), SM_MISS);
+}
+
 static void what_is_not_there_stays_so(void **state)
 {
 	(void)state;
@@ -247,6 +362,13 @@ static const struct CMUnitTest tests[] = {
 	TEST(the_number_of_answers_is_bounded),
 	TEST(an_address_comes_once),
 	TEST(no_address_of_the_family_is_no_data_unless_it_is_uncertain),
+	TEST(ordered_keeps_the_drawn_target_first_and_a_tail_that_cannot_pass_it),
+	TEST(ordered_draws_in_proportion),
+	TEST(ordered_keeps_all_where_nothing_is_ranked_apart),
+	TEST(ordered_begins_with_the_best_address_of_the_drawn_target),
+	TEST(a_pin_restricts_to_its_port_and_puts_its_target_first),
+	TEST(a_target_is_drawn_with_its_port_by_weight),
+	TEST(without_srv_there_is_no_port),
 	TEST(what_is_not_there_stays_so),
 };
 

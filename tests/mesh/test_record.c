@@ -23,6 +23,8 @@ static size_t encode_sample(void)
 	answer.addresses[0] = (struct sm_address){SM_IPV4, {127, 0, 0, 1}};
 	answer.addresses[1] = (struct sm_address){SM_IPV6, {[15] = 1}};
 	answer.addresses[2] = (struct sm_address){SM_IPV4, {127, 0, 0, 2}};
+	for (int i = 0; i < 3; i++)
+		answer.ranks[i] = UINT64_MAX - (uint64_t)i;
 	assert_int_equal(sm_record_encode(&name, &answer, 123456789012345, bytes, sizeof(bytes), &size), SM_OK);
 	return size;
 }
@@ -56,6 +58,7 @@ static void an_answer_survives_the_round_trip(void **state)
 	assert_int_equal(decoded.targets[1].port, 8081);
 	assert_int_equal(decoded.targets[1].first_address, 2);
 	assert_memory_equal(decoded.addresses, answer.addresses, 3 * sizeof(answer.addresses[0]));
+	assert_memory_equal(decoded.ranks, answer.ranks, 3 * sizeof(answer.ranks[0]));
 }
 
 static void every_truncation_is_corrupt(void **state)

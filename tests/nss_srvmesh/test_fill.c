@@ -3,6 +3,7 @@
 
 #include "tests/test.h"
 
+#include <arpa/inet.h>
 #include <sys/socket.h>
 
 #define POISON 0xa5
@@ -117,6 +118,32 @@ static void a_hostent_never_leaves_the_buffer(void **state)
 	sweep(hostent_fits);
 }
 
+static struct sm_found_service service;
+
+static bool servent_fits(char *buffer, size_t size)
+{
+	struct servent entry = {.s_name = (char *)"untouched"};
+
+	if (sm_fill_servent(&service, &entry, buffer, size) != SM_OK) {
+		assert_string_equal(entry.s_name, "untouched");
+		return false;
+	}
+	assert_inside(entry.s_name, 9, buffer, size);
+	assert_inside(entry.s_proto, 4, buffer, size);
+	assert_string_equal(entry.s_name, "api.mesh");
+	assert_string_equal(entry.s_proto, "tcp");
+	assert_null(entry.s_aliases[0]);
+	assert_int_equal(entry.s_port, htons(8080));
+	return true;
+}
+
+static void a_servent_never_leaves_the_buffer(void **state)
+{
+	(void)state;
+	service = (struct sm_found_service){.name = name_of("api.mesh"), .proto = "tcp", .port = 8080};
+	sweep(servent_fits);
+}
+
 static void the_callers_own_first_tuple_is_filled_only_when_all_fits(void **state)
 {
 	struct gaih_addrtuple own = {.family = 77}, *first = &own;
@@ -137,6 +164,7 @@ static void the_callers_own_first_tuple_is_filled_only_when_all_fits(void **stat
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(tuples_never_leave_the_buffer),
 	cmocka_unit_test(a_hostent_never_leaves_the_buffer),
+	cmocka_unit_test(a_servent_never_leaves_the_buffer),
 	cmocka_unit_test(the_callers_own_first_tuple_is_filled_only_when_all_fits),
 };
 

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Pins, behind one pthread key: unlike __thread storage of a module that is loaded late, it fails politely. */
+#include "nss_srvmesh/pin.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct pinned {
+	struct sm_name name;
+	struct sm_pin pin;
+	int64_t set_ns;
+	uint8_t spent_families;
+};
+
+static _Atomic unsigned key_plus_one; /* 0: not made yet */
+
+static enum sm_status make_key(void)
+{
+	unsigned none = 0;
+	pthread_key_t key;
+
+	if (atomic_load(&key_plus_one))
+		return SM_OK;
+	if (pthread_key_create(&key, free) != 0)
+		return SM_MEMORY;
+	if (!atomic_compare_exchange_strong(&key_plus_one, &none, key + 1))
+		pthread_key_delete(key);
+	return SM_OK;
+}
+
+static struct pinned *of_thread(void)
+{
+	unsigned key = atomic_load_explicit(&key_plus_one, memory_order_relaxed);
+
+	return key ? pthread_getspecific(key - 1) : NULL;
+}
+
+enum sm_status sm_pin_set(const struct sm_name *name, const struct sm_pin *pin, int64_t now_ns)
+{
+	struct pinned *pinned;
+
+	if (make_key() != SM_OK)
+		return SM_MEMORY;
+	pinned = of_thread();
+	if (!pinned) {
+		pinned = malloc(sizeof(*pinned));
+		if (!pinned || pthread_setspecific(key_plus_one - 1, pinned) != 0) {
+			free(pinned);
+			return SM_MEMORY;
+		}
+	}
+	*pinned = (struct pinned){.name = *name, .pin = *pin, .set_ns = now_ns};
+	return SM_OK;
+}
+
+static struct pinned *pinned_for(const struct sm_name *name)
+{
+	struct pinned *pinned = of_thread();
+
+	return pinned && strcmp(pinned->name.text, name->text) == 0 ? pinned : NULL;
+}
+
+const struct sm_pin *sm_pin_get(const struct sm_name *name, uint8_t families, int64_t now_ns)
+{
+	const struct pinned *pinned = pinned_for(name);
+
+	if (!pinned || (pinned->spent_families & families) || now_ns - pinned->set_ns > SM_PIN_NS)
+		return NULL;
+	return &pinned->pin;
+}
+
+void sm_pin_spend(const struct sm_name *name, uint8_t families)
+{
+	struct pinned *pinned = pinned_for(name);
+
+	if (pinned)
+		pinned->spent_families |= families;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Prints the rank of each address on the command line as the plugin makes it on this host: "ADDRESS FAMILY RANK". */
+#include "conf/conf.h"
+#include "conf/file.h"
+#include "resolve/source.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(int argc, char **argv)
+{
+	static struct sm_answer answer;
+	static struct sm_policies policies;
+	char *text = NULL;
+	size_t size;
+
+	if (sm_file_read(SM_CONF_GAI, &text, &size) != SM_OK || sm_policies_parse(text, &policies) != SM_OK)
+		sm_policies_default(&policies);
+	free(text);
+	for (int i = 1; i < argc && i <= SM_ADDRESSES_MAX; i++) {
+		struct sm_address *address = &answer.addresses[answer.n_addresses++];
+
+		if (inet_pton(AF_INET, argv[i], address->bytes) == 1)
+			address->family = SM_IPV4;
+		else if (inet_pton(AF_INET6, argv[i], address->bytes) == 1)
+			address->family = SM_IPV6;
+		else
+			return 2;
+	}
+	sm_source_rank(&policies, &answer);
+	for (uint32_t i = 0; i < answer.n_addresses; i++)
+		printf("%s %u %" PRIu64 "\n", argv[i + 1], answer.addresses[i].family, answer.ranks[i]);
+	return 0;
+}

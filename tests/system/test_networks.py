@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Weights that survive getaddrinfo, on real networks: a network namespace with a veth pair and a peer behind it.
+
+    test_networks.py            the test
+    test_networks.py RUNS       the measurement: how many of RUNS curl runs connect when one target of three is dead,
+                                as a table (the one in README.md was made with 1000)
+"""
+import os
+import random
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from lab import BUILDDIR, Lab, Tap, need  # noqa: E402
+from scripted_server import Server  # noqa: E402
+
+WEIGHTS = (60, 30, 10)
+BOUND = 13.82  # chi-square, p = 0.001 at 2 degrees of freedom
+
+# name: the addresses of the targets a, b, c
+NETWORKS = {
+    "same24": (["10.1.0.10"], ["10.1.0.77"], ["10.1.0.200"]),
+    "other24": (["10.2.0.5"], ["10.2.0.66"], ["10.2.0.130"]),
+    "same64": (["fd00:1::10"], ["fd00:1::7:7"], ["fd00:1::beef:0:1"]),
+    "other64": (["fd00:2::10"], ["fd00:2:0:7::7"], ["fd00:2:0:beef::1"]),
+    "dual": (["10.1.0.10", "fd00:1::10"], ["10.1.0.77", "fd00:1::7:7"], ["10.1.0.200", "fd00:1::beef:0:1"]),
+    "mixed": (["10.1.0.10"], ["fd00:1::7:7"], ["10.2.0.130", "fd00:2:0:beef::1"]),
+}
+# what only the order can be tested with: nobody is there
+ODD = {
+    "unroutable": (["fd00:9::1"], ["10.1.0.77"], ["10.2.0.130"]),
+    "loopback": (["127.0.0.5"], ["10.1.0.77"], ["::1"]),
+    "linklocal": (["fe80::5"], ["169.254.7.7"], ["10.1.0.200"]),
+    "mapped": (["::ffff:10.1.0.10"], ["10.1.0.77"], ["fd00:1::7"]),
+}
+
+# serves one line by HTTP on the addresses that follow; "silent:ADDRESS" listens, but answers no SYN any more
+PEER = r"""
+import socket, sys, threading
+def serve(address, port):
+    listener = socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET, backlog=512)
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            try:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n")
+            except OSError:
+                pass
+kept = []
+for word in sys.argv[1:]:
+    if word.startswith("silent:"):
+        address = word[7:]
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listener = socket.create_server((address, 8080), family=family, backlog=0)
+        kept.append(listener)
+        for _ in range(4):
+            filler = socket.socket(family)
+            filler.setblocking(False)
+            filler.connect_ex((address, 8080))
+            kept.append(filler)
+    else:
+        threading.Thread(target=serve, args=(word, 8080), daemon=True).start()
+print("ready", flush=True)
+threading.Event().wait()
+"""
+
+
+def enter():
+    """Into a network and mount namespace of our own; comes back only inside."""
+    if os.environ.get("NETWORKS_INSIDE") != "yes":
+        os.environ["NETWORKS_INSIDE"] = "yes"
+        words = [need("unshare"), "--net", "--mount"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
+        os.execv(words[0], words + [sys.executable, "-B", os.path.abspath(__file__), *sys.argv[1:]])
+
+
+def ip(*words, pid=None):
+    inside = [need("nsenter"), f"--net=/proc/{pid}/ns/net"] if pid else []
+    subprocess.run([*inside, need("ip"), *words], check=True)
+
+
+def lay_cables(lab):
+    """host0 (10.1.0.1/24, fd00:1::1/64) to a peer that has all targets' addresses, and all other networks behind it."""
+    peer = lab.start(need("unshare"), "--net", "sleep", "3600")
+    own = os.readlink("/proc/self/ns/net")
+    while os.readlink(f"/proc/{peer.pid}/ns/net") == own:
+        time.sleep(0.01)
+    pid = str(peer.pid)
+    ip("link", "set", "lo", "up")
+    ip("link", "add", "host0", "type", "veth", "peer", "name", "peer0", "netns", pid)
+    ip("address", "add", "10.1.0.1/24", "dev", "host0")
+    ip("-6", "address", "add", "fd00:1::1/64", "dev", "host0", "nodad")
+    ip("link", "set", "host0", "up")
+    ip("link", "set", "lo", "up", pid=pid)
+    ip("link", "set", "peer0", "up", pid=pid)
+    ip("address", "add", "10.1.0.254/24", "dev", "peer0", pid=pid)
+    ip("-6", "address", "add", "fd00:1::fe/64", "dev", "peer0", "nodad", pid=pid)
+    for targets in NETWORKS.values():
+        for address in {address for target in targets for address in target}:
+            words = ("-6", "address", "replace", f"{address}/128", "dev", "peer0", "nodad") if ":" in address else (
+                "address", "replace", f"{address}/32", "dev", "peer0")
+            ip(*words, pid=pid)
+    ip("route", "add", "default", "via", "10.1.0.254")
+    ip("-6", "route", "add", "default", "via", "fd00:1::fe")
+    ip("-6", "route", "add", "unreachable", "fd00:9::/64")
+    return pid
+
+
+def serve_names():
+    server = Server()
+    for name, targets in {**NETWORKS, **ODD}.items():
+        for kind, weights in (("", WEIGHTS), ("-even", (1, 1, 1))):
+            for letter, weight, addresses in zip("abc", weights, targets):
+                server.add(f"_{name}{kind}._tcp.mesh. 600 SRV 0 {weight} 8080 {letter}.{name}.mesh.")
+        for letter, addresses in zip("abc", targets):
+            for address in addresses:
+                server.add(f"{letter}.{name}.mesh. 600 {'AAAA' if ':' in address else 'A'} {address}")
+    server.start()
+    return server
+
+
+def configure(lab, server, answers):
+    lab.file("srvmesh.conf", f"[domain mesh]\nservers = 127.0.0.1:{server.port}\nanswers = {answers}\nmax_answers = 64\n"
+             "timeout = 5s\ndeadline = 20s\n")  # a busy machine is not what is measured
+
+
+def chi_square(targets, counts):
+    owners = {address: i for i, target in enumerate(targets) for address in target}
+    drawn = [0, 0, 0]
+    for line in counts.splitlines():
+        address, count = line.split()
+        drawn[owners[address]] += int(count)
+    total = sum(drawn)
+    return sum((drawn[i] - total * w / 100) ** 2 / (total * w / 100) for i, w in enumerate(WEIGHTS)), drawn
+
+
+def draws(tap, lab, server, network):
+    for answers in ("ordered", "one"):
+        configure(lab, server, answers)
+        for name, targets in {**NETWORKS, **ODD}.items():
+            # of true dice one sample in a thousand fails: a second sample decides then
+            for _ in range(2):
+                chi, drawn = chi_square(targets, lab.probe("draws", 10000, f"{name}.mesh"))
+                if chi < BOUND:
+                    break
+            tap.check(f"{network}, {name}: {answers} draws 10,000 times by the weights 60/30/10", chi < BOUND, drawn)
+    configure(lab, server, "all")
+    for name, targets in {**NETWORKS, **ODD}.items():
+        _, drawn = chi_square(targets, lab.probe("draws", 300, f"{name}.mesh"))
+        print(f"# {network}, {name}: with all, glibc puts first the targets a, b, c {drawn} times of 300")
+
+
+def before(a, b):
+    """sm_rank_before, on what tests/ranks prints."""
+    (a_family, a_rank), (b_family, b_rank) = a, b
+    if a_rank >> 8 != b_rank >> 8:
+        return a_rank < b_rank
+    return a_family == b_family and a_rank < b_rank
+
+
+def predictions(tap, lab, server, network):
+    """Random mixtures of addresses: glibc never sorts one before another that we rank before it."""
+    configure(lab, server, "all")
+    dice = random.Random(6724)
+    pool = sorted({a for targets in {**NETWORKS, **ODD}.values() for target in targets for a in target} | {
+        "192.0.2.1", "10.1.0.1", "10.1.0.254", "2002:a01:1::1", "2001::1", "fec0::1", "fd00:1::1", "::1", "2001:db8::1"})
+    wrong = []
+    for i in range(40):
+        chosen = dice.sample(pool, dice.randrange(2, 9))
+        for address in chosen:
+            server.add(f"mixture{i}{network.replace(' ', '')}.mesh. 600 {'AAAA' if ':' in address else 'A'} {address}")
+        _, output, _ = lab.run(os.path.join(BUILDDIR, "tests", "ranks"), *chosen)
+        ranks = {line.split()[0]: tuple(map(int, line.split()[1:])) for line in output.splitlines()}
+        order = lab.probe("gai", "unspec", f"mixture{i}{network.replace(' ', '')}.mesh").split()
+        if sorted(order) != sorted(chosen):
+            wrong.append(f"asked {chosen}, got {order}")
+            continue
+        wrong += [f"{order}: {late} before {early}" for k, early in enumerate(order) for late in order[k + 1:]
+                  if before(ranks[late], ranks[early])]
+    tap.check(f"{network}: glibc sorts 40 random mixtures as our ranks say", not wrong, *wrong)
+
+
+def tails(tap, lab, server):
+    """The first address is the drawn target's; what follows is there to fail over to."""
+    configure(lab, server, "ordered")
+    lengths = set()
+    for _ in range(60):
+        lengths.add(len(lab.probe("gai", "unspec", "same24-even.mesh").split()))
+    tap.equal("on one subnet the drawn target has a tail of 2, 1 or 0 addresses", lengths, {1, 2, 3})
+    lengths = {len(lab.probe("gai", "unspec", "other24-even.mesh").split()) for _ in range(30)}
+    tap.equal("on other subnets it has them all", lengths, {3})
+
+
+def run_curls(lab, name, runs):
+    def one(_):
+        # curl gives the first of several addresses half of its patience
+        done = subprocess.run([need("curl"), "-s", "-o", "/dev/null", "--connect-timeout", "8", f"http://{name}:8080/"],
+                              env=lab.environment(), check=False)
+        return done.returncode == 0
+
+    with ThreadPoolExecutor(24 if runs < 100 else 48) as pool:
+        return sum(pool.map(one, range(runs)))
+
+
+def connections(tap, lab, server, pid, runs):
+    """Three targets of equal weight, one dead: how many of the runs connect."""
+    lab.file("nsswitch.conf", "hosts: files srvmesh [NOTFOUND=return TRYAGAIN=return]\n")
+    subprocess.run(["mount", "--bind", os.path.join(lab.path, "nsswitch.conf"), "/etc/nsswitch.conf"], check=True)
+    if runs:
+        print("| network | dead target | ordered | one | all |\n|---|---|---|---|---|")
+    few = 24
+    cases = [(name, way, dead, None) for name in NETWORKS for way in ("refuses", "is silent") for dead in range(3)]
+    if not runs:
+        cases = [("same24", "refuses", 0, True), ("same24", "refuses", 2, False), ("other64", "refuses", 1, True),
+                 ("same24", "is silent", 0, True)]
+    for name, way, dead, has_tail in cases:
+        words = [a for i, target in enumerate(NETWORKS[name]) if i != dead for a in target]
+        words += [f"silent:{a}" for a in NETWORKS[name][dead] if way == "is silent"]
+        peer = subprocess.Popen([need("nsenter"), f"--net=/proc/{pid}/ns/net", sys.executable, "-c", PEER, *words],
+                                stdout=subprocess.PIPE)
+        peer.stdout.readline()
+        lab.processes.append(peer)
+        shares = {}
+        for answers in ("ordered", "one", "all"):
+            configure(lab, server, answers)
+            shares[answers] = run_curls(lab, f"{name}-even.mesh", runs or few)
+        lab.stop(peer)
+        peer.stdout.close()
+        if runs:
+            print(f"| {name} | {'abc'[dead]} {way} | " + " | ".join(
+                f"{100 * shares[a] / runs:.1f} %" for a in shares) + " |", flush=True)
+            continue
+        case = f"{name}, target {'abc'[dead]} {way}"
+        tap.equal(f"{case}: with all, every run connects", shares["all"], few)
+        tap.check(f"{case}: with one, runs that draw the dead target fail", few / 6 <= shares["one"] < few, shares)
+        if has_tail:
+            tap.equal(f"{case}: ordered fails over to a tail", shares["ordered"], few)
+        else:
+            tap.check(f"{case}: ordered cannot fail over from the last in glibc's order", shares["ordered"] < few, shares)
+
+
+def main():
+    enter()
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    tap = Tap()
+    with Lab() as lab:
+        pid = lay_cables(lab)
+        server = serve_names()
+        if not runs:
+            draws(tap, lab, server, "both families")
+            predictions(tap, lab, server, "both families")
+            tails(tap, lab, server)
+        connections(tap, lab, server, pid, runs)
+        if not runs:
+            # a host without IPv6: glibc then knows no prefix lengths, and its rule 9 is another
+            ip("-6", "address", "flush", "dev", "host0")
+            draws(tap, lab, server, "IPv4 alone")
+            predictions(tap, lab, server, "IPv4 alone")
+        server.stop()
+    if not runs:
+        tap.finish()
+
+
+main()
