@@ -117,7 +117,7 @@ class Lab:
 
     def host(self, *command, hosts="files srvmesh [NOTFOUND=return TRYAGAIN=return]", **more):
         """Runs an unchanged program on a host whose nsswitch.conf has `hosts`: in a mount namespace of its own."""
-        self.file("nsswitch.conf", f"hosts: {hosts}\n")
+        self.file("nsswitch.conf", f"hosts: {hosts}\nservices: files srvmesh\n")
         namespace = ["unshare", "--mount"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
         script = 'mount --bind "$0" /etc/nsswitch.conf && exec "$@"'
         return self.run(*namespace, "sh", "-c", script, os.path.join(self.path, "nsswitch.conf"), *command, **more)

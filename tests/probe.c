@@ -22,6 +22,10 @@ static const char usage[] =
 	"usage: probe gai unspec|inet|inet6 NAME [canonname] [addrconfig] [v4mapped] [all]\n"
 	"       probe host inet|inet6 NAME        gethostbyname2_r with its errno and h_errno\n"
 	"       probe draws COUNT NAME            how often each address came first\n"
+	"       probe pairs COUNT NAME stream|any  addresses with ports, the name being the service too\n"
+	"       probe pairs-in-threads COUNT NAME  the same, a thousand times in each of that many threads\n"
+	"       probe classic NAME PROTO          getservbyname_r, then gethostbyname2_r; - for any protocol\n"
+	"       probe service-buffers NAME        getservbyname_r with every buffer length\n"
 	"       probe buffers inet|inet6 NAME     every buffer length from 0 to 4096, with poison around\n"
 	"       probe threads COUNT NAME          that many threads, a hundred lookups each\n"
 	"       probe soak SECONDS NAME           four threads for that long\n"
@@ -131,6 +135,134 @@ static int draws(int count, const char *name)
 	return 0;
 }
 
+/* getaddrinfo with the name as service too: "ADDRESS PORT COUNT" for each pair. Every hundredth call a child is forked
+ * that makes one of its own. */
+static char pairs_seen[64][INET6_ADDRSTRLEN + 8];
+static int pairs_counts[64];
+static pthread_mutex_t pairs_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void count_pair(const struct sockaddr *address)
+{
+	char text[INET6_ADDRSTRLEN], pair[INET6_ADDRSTRLEN + 8];
+	int at = 0;
+
+	snprintf(pair, sizeof(pair), "%s %d", text_of(address, text), ntohs(((const struct sockaddr_in *)address)->sin_port));
+	pthread_mutex_lock(&pairs_lock);
+	while (at < 63 && pairs_seen[at][0] && strcmp(pairs_seen[at], pair) != 0)
+		at++;
+	strcpy(pairs_seen[at], pair);
+	pairs_counts[at]++;
+	pthread_mutex_unlock(&pairs_lock);
+}
+
+static int look_up_pairs(const char *name, int socktype)
+{
+	struct addrinfo hints = {.ai_socktype = socktype}, *found;
+
+	if (getaddrinfo(name, name, &hints, &found) != 0)
+		return 1;
+	for (struct addrinfo *one = found; one; one = one->ai_next)
+		count_pair(one->ai_addr);
+	freeaddrinfo(found);
+	return 0;
+}
+
+static int print_pairs(int failures)
+{
+	for (int i = 0; i < 64 && pairs_seen[i][0]; i++)
+		printf("%s %d\n", pairs_seen[i], pairs_counts[i]);
+	if (failures)
+		printf("%d failures\n", failures);
+	fflush(stdout);
+	return failures > 0;
+}
+
+static int pairs(int count, const char *name, int socktype)
+{
+	int failures = 0;
+
+	for (int i = 0; i < count; i++) {
+		failures += look_up_pairs(name, socktype);
+		if (i % 100 == 50) {
+			pid_t child = fork();
+			int status;
+
+			if (child == 0) {
+				memset(pairs_seen, 0, sizeof(pairs_seen));
+				memset(pairs_counts, 0, sizeof(pairs_counts));
+				_exit(print_pairs(look_up_pairs(name, socktype)));
+			}
+			waitpid(child, &status, 0);
+			failures += status != 0;
+		}
+	}
+	return print_pairs(failures);
+}
+
+static const char *shared_name;
+
+static void *look_up_many_pairs(void *failures)
+{
+	for (int i = 0; i < 1000; i++)
+		__atomic_add_fetch((int *)failures, look_up_pairs(shared_name, i % 2 ? SOCK_STREAM : 0), __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static int pairs_in_threads(int count, const char *name)
+{
+	pthread_t ids[64];
+	int failures = 0;
+
+	shared_name = name;
+	for (int i = 0; i < count && i < 64; i++)
+		pthread_create(&ids[i], NULL, look_up_many_pairs, &failures);
+	for (int i = 0; i < count && i < 64; i++)
+		pthread_join(ids[i], NULL);
+	return print_pairs(failures);
+}
+
+/* getservbyname_r, then gethostbyname2_r, as older programs do. */
+static int classic(const char *name, const char *proto)
+{
+	char buffer[1024], other[4096], text[INET6_ADDRSTRLEN];
+	struct servent entry, *service;
+	struct hostent host_entry, *found;
+	int h_error, error = getservbyname_r(name, proto[0] == '-' ? NULL : proto, &entry, buffer, sizeof(buffer), &service);
+
+	if (!service)
+		return printf("no service, error %s\n", strerrorname_np(error)), 1;
+	printf("%s %d/%s", service->s_name, ntohs(service->s_port), service->s_proto);
+	gethostbyname2_r(name, AF_INET, &host_entry, other, sizeof(other), &found, &h_error);
+	for (char **address = found ? found->h_addr_list : NULL; address && *address; address++)
+		printf(" %s", inet_ntop(AF_INET, *address, text, sizeof(text)));
+	putchar('\n');
+	return 0;
+}
+
+/* Every buffer length for getservbyname_r, with poison around. */
+static int service_buffers(const char *name)
+{
+	unsigned char space[4096 + 128];
+	int first_fit = -1;
+
+	for (int size = 0; size <= 4096; size++) {
+		struct servent entry, *found;
+
+		memset(space, 0xa5, sizeof(space));
+		int error = getservbyname_r(name, "tcp", &entry, (char *)space + 64, (size_t)size, &found);
+
+		for (int i = 0; i < 64; i++)
+			if (space[i] != 0xa5 || space[64 + size + i] != 0xa5)
+				return printf("poison touched at size %d\n", size), 1;
+		if (!found && (error != ERANGE || first_fit >= 0))
+			return printf("error %d at size %d\n", error, size), 1;
+		if (found && first_fit < 0)
+			first_fit = size;
+	}
+	puts(first_fit > 0 ? "fits from some size on" : "fits nowhere");
+	return first_fit <= 0;
+}
+
 /* gethostbyname2_r takes the caller's buffer, and hands it to the module as it is. */
 static int buffers(int family, const char *name)
 {
@@ -158,8 +290,6 @@ static int buffers(int family, const char *name)
 	printf("fits from %s\n", first_fit > 0 ? "some size on" : "nowhere");
 	return first_fit > 0 ? 0 : 1;
 }
-
-static const char *shared_name;
 
 static void *look_up_a_hundred_times(void *failures)
 {
@@ -364,12 +494,21 @@ int main(int argc, char **argv)
 	const char *hosts = getenv("PROBE_HOSTS");
 
 	__nss_configure_lookup("hosts", hosts ? hosts : "srvmesh");
+	__nss_configure_lookup("services", "files srvmesh");
 	if (argc > 3 && strcmp(verb, "gai") == 0)
 		return gai(family_of(argv[2]), argv[3], flags_of(argv + 4));
 	if (argc == 4 && strcmp(verb, "host") == 0)
 		return host(family_of(argv[2]), argv[3]);
 	if (argc == 4 && strcmp(verb, "draws") == 0)
 		return draws(atoi(argv[2]), argv[3]);
+	if (argc == 5 && strcmp(verb, "pairs") == 0)
+		return pairs(atoi(argv[2]), argv[3], strcmp(argv[4], "any") == 0 ? 0 : SOCK_STREAM);
+	if (argc == 4 && strcmp(verb, "pairs-in-threads") == 0)
+		return pairs_in_threads(atoi(argv[2]), argv[3]);
+	if (argc == 4 && strcmp(verb, "classic") == 0)
+		return classic(argv[2], argv[3]);
+	if (argc == 3 && strcmp(verb, "service-buffers") == 0)
+		return service_buffers(argv[2]);
 	if (argc == 4 && strcmp(verb, "buffers") == 0)
 		return buffers(family_of(argv[2]), argv[3]);
 	if (argc == 4 && strcmp(verb, "threads") == 0)

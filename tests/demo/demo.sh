@@ -45,7 +45,9 @@ getent*)
 	port=8600
 	ip link set lo up
 	sed '/^hosts:/d' /etc/nsswitch.conf >"$work/nsswitch.conf"
+	sed -i '/^services:/d' "$work/nsswitch.conf"
 	echo 'hosts: files srvmesh [NOTFOUND=return TRYAGAIN=return] dns' >>"$work/nsswitch.conf"
+	echo 'services: files srvmesh' >>"$work/nsswitch.conf"
 	mount --bind "$work/nsswitch.conf" /etc/nsswitch.conf
 	bound=yes
 	;;
@@ -84,7 +86,7 @@ lookup() { getent $getent_words ahosts "$1"; }
 bold "srvmesh: service names for every program of a host"
 say "mode: $mode"
 zone "$record_a$newline$record_b$newline$record_c"
-configure "answers = all"
+configure ""
 cat >"$work/knot.conf" <<END
 server:
     rundir: $work
@@ -111,6 +113,12 @@ for last in 11 12 13; do
 	python3 -m http.server --bind "127.0.0.$last" --directory "$work/$last" 8080 >"$work/web.log" 2>&1 &
 	pids="$pids $!"
 done
+for last in 11 12 13; do
+	for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+		! curl -s --max-time 1 "http://127.0.0.$last:8080/" >/dev/null || break
+		sleep 0.2
+	done
+done
 # each try is a process of its own, which remembers nothing of the last
 for attempt in 1 2 3 4 5 6 7 8 9 10; do
 	! lookup api.mesh >/dev/null 2>&1 || break
@@ -120,7 +128,10 @@ done
 bold "1. A real DNS server (Knot, port $port) serves this"
 printf '%s\n' "$record_a" "$record_b" "$record_c" | sed 's/^/   /'
 say "   and three web servers listen on 127.0.0.11, .12 and .13, port 8080."
-say "   nsswitch.conf says: hosts: files srvmesh [NOTFOUND=return TRYAGAIN=return] dns"
+if [ -z "$getent_words" ]; then
+	say "   nsswitch.conf says: hosts: files srvmesh [NOTFOUND=return TRYAGAIN=return] dns"
+	say "                       services: files srvmesh"
+fi
 
 bold "2. Unchanged programs resolve api.mesh to the addresses of its SRV targets"
 run getent $getent_words ahosts api.mesh
@@ -134,8 +145,7 @@ else
 	say "(curl, python3 and node need the hosts line, and so namespaces)"
 fi
 
-bold "3. Weights: 300 lookups, each by a process of its own, with answers = one"
-configure "answers = one"
+bold "3. Weights: 300 lookups, each by a process of its own; glibc's sorting does not undo them (answers = ordered)"
 i=0
 while [ $i -lt 300 ]; do
 	lookup api.mesh | head -n 1
@@ -155,11 +165,19 @@ done | awk '
 bold "4. One target is taken out of the zone; the next lookups go without it"
 zone "$record_b$newline$record_c"
 knotc -b -s "$work/knot.sock" zone-reload mesh >/dev/null
-configure "answers = all"
 say "   the zone now:"
 printf '%s\n' "$record_b" "$record_c" | sed 's/^/   /'
 run getent $getent_words ahosts api.mesh
-bold "5. What does not exist is told at once; other names are left to the other modules"
+bold "5. Ports come from SRV too, where a program asks for a service by name"
+run getent $(printf %s "$getent_words" | sed s/hosts/services/) services api.mesh/tcp
+if [ -z "$getent_words" ]; then
+	run python3 -c "import socket; print(socket.getservbyname('api.mesh', 'tcp'))"
+	say "   socat is given no port but the name:"
+	printf 'GET / HTTP/1.0\r\n\r\n' >"$work/request"
+	run socat -t 2 "STDIN!!STDOUT" TCP:api.mesh:api.mesh <"$work/request" | sed -n '/^.\[36m/p; /^hello/p'
+fi
+say "   (a URL with a port in it, http://api.mesh:8080/, uses that port and no other)"
+bold "6. What does not exist is told at once; other names are left to the other modules"
 run getent $getent_words hosts nothing.mesh
 [ -n "$getent_words" ] || run getent hosts localhost
 bold "That was srvmesh. Everything started for it has been ended."
