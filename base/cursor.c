@@ -2,6 +2,7 @@
 /* Byte cursors: every access goes through read_bytes or write_place, where the one bound check stands. */
 #include "base/cursor.h"
 
+#include <endian.h>
 #include <string.h>
 
 struct sm_reader sm_reader_of(const void *bytes, size_t size)
@@ -22,54 +23,45 @@ const uint8_t *sm_read_bytes(struct sm_reader *reader, size_t count)
 	return place;
 }
 
-static uint64_t read_be(struct sm_reader *reader, size_t count)
-{
-	const uint8_t *place = sm_read_bytes(reader, count);
-	uint64_t value = 0;
-
-	for (size_t i = 0; place && i < count; i++)
-		value = value << 8 | place[i];
-	return value;
-}
-
-static uint64_t read_le(struct sm_reader *reader, size_t count)
-{
-	const uint8_t *place = sm_read_bytes(reader, count);
-	uint64_t value = 0;
-
-	for (size_t i = 0; place && i < count; i++)
-		value |= (uint64_t)place[i] << (8 * i);
-	return value;
-}
-
 uint8_t sm_read_u8(struct sm_reader *reader)
 {
-	return (uint8_t)read_be(reader, 1);
+	const uint8_t *place = sm_read_bytes(reader, 1);
+
+	return place ? place[0] : 0;
 }
+
+/* A number of any size, as it lies there; zero once the reader has failed. */
+#define READ(type, convert)                                        \
+	const uint8_t *place = sm_read_bytes(reader, sizeof(type)); \
+	type value = 0;                                             \
+                                                                    \
+	if (place)                                                  \
+		memcpy(&value, place, sizeof(value));               \
+	return convert(value)
 
 uint16_t sm_read_u16be(struct sm_reader *reader)
 {
-	return (uint16_t)read_be(reader, 2);
+	READ(uint16_t, be16toh);
 }
 
 uint32_t sm_read_u32be(struct sm_reader *reader)
 {
-	return (uint32_t)read_be(reader, 4);
+	READ(uint32_t, be32toh);
 }
 
 uint16_t sm_read_u16le(struct sm_reader *reader)
 {
-	return (uint16_t)read_le(reader, 2);
+	READ(uint16_t, le16toh);
 }
 
 uint32_t sm_read_u32le(struct sm_reader *reader)
 {
-	return (uint32_t)read_le(reader, 4);
+	READ(uint32_t, le32toh);
 }
 
 uint64_t sm_read_u64le(struct sm_reader *reader)
 {
-	return read_le(reader, 8);
+	READ(uint64_t, le64toh);
 }
 
 struct sm_writer sm_writer_of(void *bytes, size_t size)
