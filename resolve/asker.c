@@ -11,7 +11,7 @@
 
 void sm_asker_init(struct sm_asker *asker)
 {
-	asker->n_channels = asker->n_asked = 0;
+	asker->n_channels = asker->n_asked = asker->n_answered = 0;
 }
 
 void sm_asker_clear(struct sm_asker *asker)
@@ -166,6 +166,8 @@ void sm_asker_ask(struct sm_asker *asker, uint32_t number, const struct sm_quest
 
 bool sm_asker_is_forbidden(const struct sm_asker *asker)
 {
+	if (asker->n_answered > 0)
+		return false;
 	for (uint32_t i = 0; i < asker->n_channels; i++)
 		if (!sm_channel_is_forbidden(asker->channels[i].channel))
 			return false;
@@ -249,6 +251,7 @@ enum sm_status sm_asker_take(struct sm_asker *asker, int64_t now_ns, struct sm_r
 		*ret_number = i;
 		if (read_message(asked, ret) == SM_OK) {
 			asked->is_open = false;
+			asker->n_answered++;
 			return SM_OK;
 		}
 		asked->outcome = move_on(asker, asked, now_ns);
