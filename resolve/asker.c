@@ -11,7 +11,7 @@
 
 void sm_asker_init(struct sm_asker *asker)
 {
-	asker->n_channels = asker->n_asked = asker->n_answered = 0;
+	asker->n_channels = asker->n_asked = 0;
 }
 
 void sm_asker_clear(struct sm_asker *asker)
@@ -62,13 +62,24 @@ static void fail_everywhere(struct sm_asker *asker, const struct sm_server *serv
 				fail(&asker->asked[i], k);
 }
 
+/* A first look at a message that is not yet decoded. */
+static bool can_settle(const uint8_t *message, size_t size)
+{
+	int rcode = size > 3 ? message[3] & 0x0f : -1;
+
+	return rcode == SM_RCODE_NOERROR || rcode == SM_RCODE_NXDOMAIN;
+}
+
 /* May run inside sm_channel_ask, sm_channel_process or sm_channel_close: it only notes. */
 static void hear(void *context, enum sm_status status, const uint8_t *message, size_t size)
 {
 	struct sm_try *try = context;
 	struct sm_asked *asked = &try->asker->asked[try->question];
-	uint8_t *copy = status == SM_OK ? malloc(size) : NULL;
+	uint8_t *copy;
 
+	if (asked->message && can_settle(asked->message, asked->message_size))
+		return; /* a good one waits to be read */
+	copy = status == SM_OK ? malloc(size) : NULL;
 	if (status == SM_REFUSED)
 		fail_everywhere(try->asker, &asked->rule->servers[try->server]);
 	if (!copy) {
@@ -164,14 +175,19 @@ void sm_asker_ask(struct sm_asker *asker, uint32_t number, const struct sm_quest
 	asked->outcome = start_try(asker, asked, now_ns);
 }
 
-bool sm_asker_is_forbidden(const struct sm_asker *asker)
+enum sm_status sm_asker_socket_status(const struct sm_asker *asker)
 {
-	if (asker->n_answered > 0)
-		return false;
-	for (uint32_t i = 0; i < asker->n_channels; i++)
-		if (!sm_channel_is_forbidden(asker->channels[i].channel))
-			return false;
-	return asker->n_channels > 0;
+	enum sm_status status = asker->n_channels > 0 ? SM_REFUSED : SM_MEMORY;
+
+	for (uint32_t i = 0; i < asker->n_channels; i++) {
+		enum sm_status one = sm_channel_socket_status(asker->channels[i].channel);
+
+		if (one == SM_OK)
+			return SM_OK;
+		if (one != SM_REFUSED)
+			status = SM_MEMORY;
+	}
+	return status;
 }
 
 size_t sm_asker_fds(const struct sm_asker *asker, struct pollfd *ret)
@@ -193,23 +209,10 @@ int64_t sm_asker_wakes_ns(const struct sm_asker *asker)
 	return wakes_ns;
 }
 
-/* Each channel takes up its own descriptors, looked up afresh: what one does may close another's. */
-static void process_channel(struct sm_channel *channel, const struct pollfd *fds, size_t n)
-{
-	struct pollfd own[SM_CHANNEL_FDS_MAX];
-	size_t n_own = sm_channel_fds(channel, own);
-
-	for (size_t i = 0; i < n_own; i++)
-		for (size_t j = 0; j < n; j++)
-			if (fds[j].fd == own[i].fd)
-				own[i].revents = fds[j].revents;
-	sm_channel_process(channel, own, n_own);
-}
-
 void sm_asker_process(struct sm_asker *asker, const struct pollfd *fds, size_t n)
 {
 	for (uint32_t i = 0; i < asker->n_channels; i++)
-		process_channel(asker->channels[i].channel, fds, n);
+		sm_channel_process(asker->channels[i].channel, fds, n);
 }
 
 /* Reads what came. Anything that does not settle the question is the last word of the server it came from. */
@@ -251,7 +254,6 @@ enum sm_status sm_asker_take(struct sm_asker *asker, int64_t now_ns, struct sm_r
 		*ret_number = i;
 		if (read_message(asked, ret) == SM_OK) {
 			asked->is_open = false;
-			asker->n_answered++;
 			return SM_OK;
 		}
 		asked->outcome = move_on(asker, asked, now_ns);

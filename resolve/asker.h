@@ -47,7 +47,7 @@ struct sm_asker {
 		struct sm_channel *channel;
 		bool is_dead;
 	} channels[SM_CHANNELS_MAX];
-	uint32_t n_asked, n_answered;
+	uint32_t n_asked;
 	struct sm_asked asked[SM_QUESTIONS_MAX];
 };
 
@@ -58,8 +58,8 @@ void sm_asker_clear(struct sm_asker *asker);
 void sm_asker_ask(struct sm_asker *asker, uint32_t number, const struct sm_question *question,
                   const struct sm_rule *rule, int64_t now_ns);
 
-/* Was nothing answered because the system gives this process no sockets? */
-bool sm_asker_is_forbidden(const struct sm_asker *asker);
+/* Could anything be asked at all? SM_OK; SM_REFUSED, SM_MEMORY: this process got no socket, see channel.h. */
+enum sm_status sm_asker_socket_status(const struct sm_asker *asker);
 
 /* What to poll, at most SM_ASKER_FDS_MAX entries, and when to come back at the latest (INT64_MAX: no need). */
 size_t sm_asker_fds(const struct sm_asker *asker, struct pollfd *ret);

@@ -16,16 +16,26 @@
 #include <unistd.h>
 
 #define NEVER_MS 3600000 /* c-ares's own time-out: longer than any deadline of ours */
+#define TCP_TRIES 8      /* for servers that close the connection after each answer, of several under way */
+
+/* UDP and TCP are two c-ares channels: when a connection breaks, c-ares gives up all questions of its channel. */
+struct leg {
+	struct sm_channel *channel;
+	ares_channel ares; /* NULL: not opened yet */
+	bool is_stream;
+	size_t message_at; /* bytes read of the current message of a stream */
+};
 
 struct sm_channel {
-	ares_channel ares;
-	bool is_plain;     /* the server does not know EDNS0 */
-	bool is_forbidden; /* no socket may be made */
+	struct sm_server server;
+	struct leg udp, tcp;
+	bool is_plain; /* the server does not know EDNS0 */
+	enum sm_status socket_status;
 };
 
 /* A question under way. */
 struct hearing {
-	struct sm_channel *channel;
+	struct leg *leg;
 	const char *name;
 	enum sm_rr_type type;
 	bool is_plain;
@@ -33,13 +43,20 @@ struct hearing {
 	void *context;
 };
 
+static bool is_forbidding(int error)
+{
+	return error == EPERM || error == EACCES || error == ENOSYS || error == EAFNOSUPPORT;
+}
+
 static ares_socket_t open_socket(int domain, int type, int protocol, void *context)
 {
-	struct sm_channel *channel = context;
+	struct sm_channel *channel = ((struct leg *)context)->channel;
 	int fd = sm_descriptor_socket(domain, type, protocol);
 
-	if (fd < 0)
-		channel->is_forbidden = errno == EPERM || errno == EACCES || errno == ENOSYS || errno == EAFNOSUPPORT;
+	if (fd >= 0)
+		channel->socket_status = SM_OK;
+	else if (channel->socket_status != SM_OK)
+		channel->socket_status = is_forbidding(errno) ? SM_REFUSED : SM_MEMORY;
 	return fd;
 }
 
@@ -55,11 +72,30 @@ static int connect_socket(ares_socket_t fd, const struct sockaddr *address, ares
 	return connect(fd, address, size);
 }
 
+/* c-ares 1.18 answers FORMERR by shortening the question in place, while a TCP write of it may still be queued: it then
+ * sends freed memory (process_answer in ares_process.c). Another code for the same, which it leaves to us. */
+static void hide_formerr(uint8_t *flags)
+{
+	if ((*flags & 0x0f) == ns_r_formerr)
+		*flags = (uint8_t)((*flags & 0xf0) | ns_r_notimpl);
+}
+
 static ares_ssize_t receive(ares_socket_t fd, void *bytes, size_t size, int flags, struct sockaddr *from,
                             ares_socklen_t *from_size, void *context)
 {
-	(void)context;
-	return recvfrom(fd, bytes, size, flags, from, from_size);
+	struct leg *leg = context;
+	ssize_t got = recvfrom(fd, bytes, size, flags, from, from_size);
+
+	if (got <= 0)
+		return got;
+	if (!leg->is_stream || size <= 2) /* <= 2: the length in front of a message, which c-ares reads by itself */
+		leg->message_at = 0;
+	if (leg->is_stream && size <= 2)
+		return got;
+	if (leg->message_at <= 3 && leg->message_at + (size_t)got > 3)
+		hide_formerr((uint8_t *)bytes + 3 - leg->message_at);
+	leg->message_at += (size_t)got;
+	return got;
 }
 
 static ares_ssize_t send_parts(ares_socket_t fd, const struct iovec *parts, int n, void *context)
@@ -78,29 +114,32 @@ static const struct ares_socket_functions socket_functions = {
 	.asendv = send_parts,
 };
 
-static enum sm_status set_server(struct sm_channel *channel, const struct sm_server *server)
+/* The any-address is this host, but its answers come from an address of its own. */
+static void set_address(const struct sm_address *address, struct ares_addr_port_node *node)
 {
-	struct ares_addr_port_node node = {.udp_port = server->port, .tcp_port = server->port};
-
-	if (server->address.family == SM_IPV4) {
-		node.family = AF_INET;
-		memcpy(&node.addr.addr4, server->address.bytes, 4);
-	} else {
-		node.family = AF_INET6;
-		memcpy(&node.addr.addr6, server->address.bytes, 16);
+	if (address->family == SM_IPV4) {
+		node->family = AF_INET;
+		memcpy(&node->addr.addr4, address->bytes, 4);
+		if (node->addr.addr4.s_addr == htonl(INADDR_ANY))
+			node->addr.addr4.s_addr = htonl(INADDR_LOOPBACK);
+		return;
 	}
-	return ares_set_servers_ports(channel->ares, &node) == ARES_SUCCESS ? SM_OK : SM_MEMORY;
+	node->family = AF_INET6;
+	memcpy(&node->addr.addr6, address->bytes, 16);
+	if (memcmp(&node->addr.addr6, &in6addr_any, 16) == 0)
+		memcpy(&node->addr.addr6, &in6addr_loopback, 16);
 }
 
-static enum sm_status init_ares(struct sm_channel *channel)
+static int init_ares(struct leg *leg)
 {
 	/* Everything that c-ares would otherwise look for in /etc/resolv.conf is given. */
 	static char lookups[] = "b";
 	struct in_addr nowhere = {.s_addr = htonl(INADDR_LOOPBACK)};
 	struct ares_options options = {
-		.flags = ARES_FLAG_EDNS | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP,
+		.flags = ARES_FLAG_EDNS | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP |
+		         (leg->is_stream ? ARES_FLAG_USEVC : ARES_FLAG_IGNTC),
 		.timeout = NEVER_MS,
-		.tries = 1,
+		.tries = leg->is_stream ? TCP_TRIES : 1,
 		.ndots = 1,
 		.servers = &nowhere,
 		.nservers = 1,
@@ -110,24 +149,37 @@ static enum sm_status init_ares(struct sm_channel *channel)
 	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS | ARES_OPT_SERVERS |
 	           ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS | ARES_OPT_SORTLIST | ARES_OPT_NOROTATE | ARES_OPT_EDNSPSZ;
 
-	return ares_init_options(&channel->ares, &options, mask) == ARES_SUCCESS ? SM_OK : SM_MEMORY;
+	return ares_init_options(&leg->ares, &options, mask);
+}
+
+static enum sm_status open_leg(struct sm_channel *channel, struct leg *leg)
+{
+	struct ares_addr_port_node node = {.udp_port = channel->server.port, .tcp_port = channel->server.port};
+
+	if (leg->ares)
+		return SM_OK;
+	leg->channel = channel;
+	if (init_ares(leg) != ARES_SUCCESS) {
+		leg->ares = NULL;
+		return SM_MEMORY;
+	}
+	ares_set_socket_functions(leg->ares, &socket_functions, leg);
+	set_address(&channel->server.address, &node);
+	return ares_set_servers_ports(leg->ares, &node) == ARES_SUCCESS ? SM_OK : SM_MEMORY;
 }
 
 enum sm_status sm_channel_open(const struct sm_server *server, struct sm_channel **ret)
 {
 	struct sm_channel *channel = calloc(1, sizeof(*channel));
-	enum sm_status status;
 
 	if (!channel)
 		return SM_MEMORY;
-	status = init_ares(channel);
-	if (status == SM_OK) {
-		ares_set_socket_functions(channel->ares, &socket_functions, channel);
-		status = set_server(channel, server);
-	}
-	if (status != SM_OK) {
+	channel->server = *server;
+	channel->socket_status = SM_MEMORY;
+	channel->tcp.is_stream = true;
+	if (open_leg(channel, &channel->udp) != SM_OK) {
 		sm_channel_close(channel);
-		return status;
+		return SM_MEMORY;
 	}
 	*ret = channel;
 	return SM_OK;
@@ -137,8 +189,10 @@ void sm_channel_close(struct sm_channel *channel)
 {
 	if (!channel)
 		return;
-	if (channel->ares)
-		ares_destroy(channel->ares);
+	if (channel->udp.ares)
+		ares_destroy(channel->udp.ares);
+	if (channel->tcp.ares)
+		ares_destroy(channel->tcp.ares);
 	free(channel);
 }
 
@@ -154,26 +208,36 @@ static int create_query(const struct hearing *hearing, unsigned char **ret, int 
 
 static void send_question(struct hearing hearing);
 
-/* A server that does not know EDNS0 says FORMERR or NOTIMP (RFC 6891, 7): once more without, and so from then on.
- * c-ares does it for the first question of a channel only. */
+/* A server that does not know EDNS0 says FORMERR or NOTIMP (RFC 6891, 7; both are NOTIMP here, see hide_formerr): once more
+ * without, and so from then on. */
 static bool dislikes_edns(const struct hearing *hearing, const unsigned char *message, int size)
 {
-	int rcode = size > 3 ? message[3] & 0x0f : 0;
+	return !hearing->is_plain && size > 3 && (message[3] & 0x0f) == ns_r_notimpl;
+}
 
-	return !hearing->is_plain && (rcode == ns_r_formerr || rcode == ns_r_notimpl);
+static bool is_truncated(const struct hearing *hearing, const unsigned char *message, int size)
+{
+	return !hearing->leg->is_stream && size > 2 && (message[2] & 0x02);
 }
 
 static void heard(void *argument, int status, int timeouts, unsigned char *message, int size)
 {
 	struct hearing hearing = *(struct hearing *)argument;
+	struct sm_channel *channel = hearing.leg->channel;
 
 	(void)timeouts;
 	free(argument);
 	if (status != ARES_SUCCESS || !message || size <= 0) {
-		hearing.hear(hearing.context, SM_REFUSED, NULL, 0);
+		hearing.hear(hearing.context, hearing.leg->is_stream ? SM_SILENT : SM_REFUSED, NULL, 0);
 	} else if (dislikes_edns(&hearing, message, size)) {
-		hearing.channel->is_plain = hearing.is_plain = true;
+		channel->is_plain = hearing.is_plain = true;
 		send_question(hearing);
+	} else if (is_truncated(&hearing, message, size)) {
+		hearing.leg = &channel->tcp;
+		if (open_leg(channel, &channel->tcp) == SM_OK)
+			send_question(hearing);
+		else
+			hearing.hear(hearing.context, SM_MEMORY, NULL, 0);
 	} else {
 		hearing.hear(hearing.context, SM_OK, message, (size_t)size);
 	}
@@ -191,7 +255,7 @@ static void send_question(struct hearing hearing)
 		return;
 	}
 	*argument = hearing;
-	ares_send(hearing.channel->ares, query, size, heard, argument);
+	ares_send(hearing.leg->ares, query, size, heard, argument);
 	ares_free_string(query);
 }
 
@@ -199,7 +263,7 @@ void sm_channel_ask(struct sm_channel *channel, const char *name, enum sm_rr_typ
                     void *context)
 {
 	send_question((struct hearing){
-		.channel = channel,
+		.leg = &channel->udp,
 		.name = name,
 		.type = type,
 		.is_plain = channel->is_plain,
@@ -208,39 +272,55 @@ void sm_channel_ask(struct sm_channel *channel, const char *name, enum sm_rr_typ
 	});
 }
 
-bool sm_channel_is_forbidden(const struct sm_channel *channel)
+enum sm_status sm_channel_socket_status(const struct sm_channel *channel)
 {
-	return channel->is_forbidden;
+	return channel->socket_status;
+}
+
+static size_t fds_of(const struct leg *leg, struct pollfd *ret)
+{
+	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
+	int mask = leg->ares ? ares_getsock(leg->ares, sockets, ARES_GETSOCK_MAXNUM) : 0;
+	short events = 0;
+
+	/* one server and one protocol: one socket */
+	if (ARES_GETSOCK_READABLE(mask, 0))
+		events |= POLLIN;
+	if (ARES_GETSOCK_WRITABLE(mask, 0))
+		events |= POLLOUT;
+	if (!events)
+		return 0;
+	*ret = (struct pollfd){.fd = sockets[0], .events = events};
+	return 1;
 }
 
 size_t sm_channel_fds(const struct sm_channel *channel, struct pollfd *ret)
 {
-	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-	int mask = ares_getsock(channel->ares, sockets, ARES_GETSOCK_MAXNUM);
-	size_t n = 0;
+	size_t n = fds_of(&channel->udp, ret);
 
-	for (int i = 0; i < SM_CHANNEL_FDS_MAX; i++) {
-		short events = 0;
+	return n + fds_of(&channel->tcp, ret + n);
+}
 
-		if (ARES_GETSOCK_READABLE(mask, i))
-			events |= POLLIN;
-		if (ARES_GETSOCK_WRITABLE(mask, i))
-			events |= POLLOUT;
-		if (events)
-			ret[n++] = (struct pollfd){.fd = sockets[i], .events = events};
-	}
-	return n;
+/* The descriptor is looked up afresh: what one channel does may close another's. */
+static void process_leg(struct leg *leg, const struct pollfd *fds, size_t n)
+{
+	struct pollfd own = {.fd = -1};
+	bool is_broken, is_readable, is_writable;
+
+	if (fds_of(leg, &own) == 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (fds[i].fd == own.fd)
+			own.revents = fds[i].revents;
+	is_broken = own.revents & (POLLERR | POLLHUP | POLLNVAL);
+	is_readable = is_broken || (own.revents & POLLIN);
+	is_writable = (is_broken || (own.revents & POLLOUT)) && (own.events & POLLOUT);
+	if (is_readable || is_writable)
+		ares_process_fd(leg->ares, is_readable ? own.fd : ARES_SOCKET_BAD, is_writable ? own.fd : ARES_SOCKET_BAD);
 }
 
 void sm_channel_process(struct sm_channel *channel, const struct pollfd *fds, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		bool is_broken = fds[i].revents & (POLLERR | POLLHUP | POLLNVAL);
-		bool is_readable = is_broken || (fds[i].revents & POLLIN);
-		bool is_writable = (is_broken || (fds[i].revents & POLLOUT)) && (fds[i].events & POLLOUT);
-
-		if (is_readable || is_writable)
-			ares_process_fd(channel->ares, is_readable ? fds[i].fd : ARES_SOCKET_BAD,
-			                is_writable ? fds[i].fd : ARES_SOCKET_BAD);
-	}
+	process_leg(&channel->udp, fds, n);
+	process_leg(&channel->tcp, fds, n);
 }

@@ -16,8 +16,8 @@
 
 struct sm_channel;
 
-/* SM_OK: a message, borrowed for the call. SM_REFUSED: the server cannot be reached, or broke off. SM_INVALID, SM_MEMORY: the
- * question could not even be written. Called once for each question: from sm_channel_ask, sm_channel_process, or at the
+/* SM_OK: a message, borrowed for the call. SM_REFUSED: the server cannot be reached. SM_SILENT: it broke off this question's
+ * TCP connection. SM_INVALID, SM_MEMORY: the question could not even be written. Called once for each question: from sm_channel_ask, sm_channel_process, or at the
  * latest (SM_REFUSED) sm_channel_close. */
 typedef void sm_channel_hear(void *context, enum sm_status status, const uint8_t *message, size_t size);
 
@@ -29,10 +29,11 @@ void sm_channel_close(struct sm_channel *channel);
 void sm_channel_ask(struct sm_channel *channel, const char *name, enum sm_rr_type type, sm_channel_hear *hear,
                     void *context);
 
-/* Has the system itself refused to give a socket: a seccomp filter, no such address family? */
-bool sm_channel_is_forbidden(const struct sm_channel *channel);
+/* Was there never a socket? SM_OK: there was one. SM_REFUSED: the system forbids it (a seccomp filter, no such address
+ * family). SM_MEMORY: this process lacks something, such as a free descriptor. */
+enum sm_status sm_channel_socket_status(const struct sm_channel *channel);
 
 /* What to poll: at most SM_CHANNEL_FDS_MAX entries, written to `ret`. */
 size_t sm_channel_fds(const struct sm_channel *channel, struct pollfd *ret);
-/* Takes up the entries of sm_channel_fds after a poll. */
+/* Takes up its own of the entries after a poll; the others may be anybody's. */
 void sm_channel_process(struct sm_channel *channel, const struct pollfd *fds, size_t n);

@@ -13,6 +13,8 @@
 struct sm_lookup {
 	const struct sm_rules *rules;
 	const struct sm_rule *rule;
+	uint8_t families;
+	bool is_settled; /* but for other families */
 	int64_t deadline_ns;
 	struct sm_expand expand;
 	struct sm_asker asker;
@@ -21,7 +23,7 @@ struct sm_lookup {
 };
 
 enum sm_status sm_lookup_open(const struct sm_rules *rules, const struct sm_rule *rule, const struct sm_name *name,
-                              int64_t deadline_ns, struct sm_lookup **ret)
+                              uint8_t families, int64_t deadline_ns, struct sm_lookup **ret)
 {
 	struct sm_lookup *lookup = malloc(sizeof(*lookup));
 
@@ -29,6 +31,8 @@ enum sm_status sm_lookup_open(const struct sm_rules *rules, const struct sm_rule
 		return SM_MEMORY;
 	lookup->rules = rules;
 	lookup->rule = rule;
+	lookup->families = families & sm_rule_families(rule);
+	lookup->is_settled = false;
 	lookup->deadline_ns = deadline_ns;
 	sm_expand_init(&lookup->expand, rule, name);
 	sm_asker_init(&lookup->asker);
@@ -44,13 +48,13 @@ void sm_lookup_close(struct sm_lookup *lookup)
 	free(lookup);
 }
 
-/* Names of ours are asked where their rule says, all others at the default servers. The service's own names, SRV owners
- * included, go to its own servers, even where a template leads out of the suffix. */
+/* Names of ours are asked where their rule says, all others at the default servers. SRV owners go to the service's own
+ * servers, even where a template leads out of the suffix. */
 static const struct sm_rule *rule_of(const struct sm_lookup *lookup, const struct sm_question *question)
 {
 	const struct sm_rule *rule;
 
-	if (question->type == SM_RR_SRV)
+	if (question->type == SM_RR_SRV && !question->is_alias)
 		return lookup->rule;
 	rule = sm_rules_match(lookup->rules, question->name, strlen(question->name));
 	return rule ? rule : &lookup->rules->elsewhere;
@@ -85,6 +89,11 @@ bool sm_lookup_advance(struct sm_lookup *lookup, int64_t now_ns)
 	do {
 		hand_out_questions(lookup, now_ns);
 	} while (take_one(lookup, now_ns));
+	if (!lookup->is_settled && sm_expand_is_settled(&lookup->expand, lookup->families)) {
+		lookup->is_settled = true;
+		if (lookup->deadline_ns > now_ns + SM_LOOKUP_GRACE_NS)
+			lookup->deadline_ns = now_ns + SM_LOOKUP_GRACE_NS;
+	}
 	return now_ns >= lookup->deadline_ns || sm_expand_is_finished(&lookup->expand);
 }
 
@@ -105,16 +114,23 @@ void sm_lookup_process(struct sm_lookup *lookup, const struct pollfd *fds, size_
 	sm_asker_process(&lookup->asker, fds, n);
 }
 
-/* false: the system will not let us wait (a sandbox, RLIMIT_NOFILE), and turning in a circle is no way to wait. */
-static bool wait_for(struct pollfd *fds, size_t n, int64_t ns)
+/* Waits, and tells the time afterwards: by the clock, but not less than what was waited, for a host may have put a clock
+ * that stands still in its place. SM_REFUSED, SM_MEMORY: the system will not let us wait (a sandbox, RLIMIT_NOFILE), and
+ * turning in a circle is no way to wait. */
+static enum sm_status wait_for(struct pollfd *fds, size_t n, int64_t ns, int64_t *now_ns)
 {
 	struct timespec timeout = {.tv_sec = ns / SM_NS_PER_S, .tv_nsec = ns % SM_NS_PER_S};
+	int ready = ppoll(fds, n, &timeout, NULL), error = errno;
+	int64_t clock_ns = sm_clock_now_ns(), least_ns = ready == 0 ? *now_ns + ns : *now_ns;
 
-	if (ppoll(fds, n, &timeout, NULL) >= 0)
-		return true;
+	*now_ns = clock_ns > least_ns ? clock_ns : least_ns;
+	if (ready >= 0)
+		return SM_OK;
 	for (size_t i = 0; i < n; i++)
 		fds[i].revents = 0;
-	return errno == EINTR;
+	if (error == EINTR)
+		return SM_OK;
+	return error == EPERM || error == ENOSYS ? SM_REFUSED : SM_MEMORY;
 }
 
 enum sm_status sm_lookup_run(struct sm_lookup *lookup)
@@ -125,13 +141,13 @@ enum sm_status sm_lookup_run(struct sm_lookup *lookup)
 		struct pollfd fds[SM_ASKER_FDS_MAX];
 		size_t n = sm_lookup_fds(lookup, fds);
 		int64_t ns = sm_lookup_wakes_ns(lookup) - now_ns;
+		enum sm_status status = wait_for(fds, n, ns > 0 ? ns : 0, &now_ns);
 
-		if (!wait_for(fds, n, ns > 0 ? ns : 0))
-			return SM_REFUSED;
+		if (status != SM_OK)
+			return status;
 		sm_lookup_process(lookup, fds, n);
-		now_ns = sm_clock_now_ns();
 	}
-	return sm_asker_is_forbidden(&lookup->asker) ? SM_REFUSED : SM_OK;
+	return sm_asker_socket_status(&lookup->asker);
 }
 
 const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup)

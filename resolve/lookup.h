@@ -8,10 +8,13 @@
 
 struct sm_lookup; /* some 400 KiB, touched as far as needed */
 
-/* `rule` is the rule of `name`; `rules` find the servers for targets elsewhere. Both must outlive the lookup.
+#define SM_LOOKUP_GRACE_NS (50 * 1000000LL) /* the resolution delay of RFC 8305 */
+
+/* `rule` is the rule of `name`; `rules` find the servers for targets elsewhere. Both must outlive the lookup. Once all
+ * addresses of `families` are known, the others are waited for no longer than SM_LOOKUP_GRACE_NS.
  * SM_MEMORY. */
 enum sm_status sm_lookup_open(const struct sm_rules *rules, const struct sm_rule *rule, const struct sm_name *name,
-                              int64_t deadline_ns, struct sm_lookup **ret) SM_MUST_CHECK;
+                              uint8_t families, int64_t deadline_ns, struct sm_lookup **ret) SM_MUST_CHECK;
 void sm_lookup_close(struct sm_lookup *lookup);
 
 /* Moves on as far as it can without waiting; true: finished, be it that the deadline has passed. */
@@ -22,7 +25,8 @@ int64_t sm_lookup_wakes_ns(const struct sm_lookup *lookup);
 void sm_lookup_process(struct sm_lookup *lookup, const struct pollfd *fds, size_t n);
 
 /* Waits until it is finished: by poll alone, never beyond the deadline, interrupted by no signal. SM_REFUSED: a sandbox
- * forbids this process the sockets, or to wait for them; the answer says nothing about the name then. */
+ * forbids this process the sockets, or to wait for them. SM_MEMORY: the process lacks what it takes, such as a free
+ * descriptor. In both cases the answer says nothing about the name. */
 enum sm_status sm_lookup_run(struct sm_lookup *lookup) SM_MUST_CHECK;
 
 /* The answer of what is known, with ranks where the rule needs them; lives as long as the lookup. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The DNS message decoder. The reason for our own: c-ares gives no TTL for SRV, CNAME and SOA.
  *
- * Names become folded text. A name with a character that no host name has makes its record useless: it is left out. */
+ * Names become folded text. A name with a character that no host name has cannot be asked for: as an owner it makes its
+ * record useless, and as a target it is NULL. */
 #include "resolve/message.h"
 
 #include "base/arena.h"
@@ -166,12 +167,8 @@ static bool read_target(struct message *message, struct sm_reader *rdata, struct
 	read_name(message, rdata, &target);
 	if (message->is_cut || rdata->failed)
 		return false;
-	if (!target.is_usable && record->type == SM_RR_CNAME)
-		return false;
-	if (!target.is_usable)
-		target.text[target.length = 0] = '\0'; /* an SRV that nobody can follow denies, as "." does */
-	record->target = keep_text(message, &target);
-	return record->target;
+	record->target = target.is_usable ? keep_text(message, &target) : NULL;
+	return !message->is_cut;
 }
 
 static bool read_address(struct sm_reader *rdata, size_t length, struct sm_dns_record *record)

@@ -117,7 +117,7 @@ class Lab:
                 process.wait()
 
     def environment(self, **more):
-        environment = dict(os.environ, SRVMESH_CONF=os.path.join(self.path, "srvmesh.conf"), LC_ALL="C")
+        environment = dict(os.environ, SRVMESH_CONF=os.path.join(self.path, "srvmesh.conf"), LC_ALL="C", TZ="UTC")
         environment["LD_LIBRARY_PATH"] = BUILDDIR
         environment.update(more)
         return environment

@@ -8,8 +8,9 @@ It answers from a list of records as an authoritative server would (glue include
     rcode NAME [TYPE]       SERVFAIL, REFUSED, NOTIMP, FORMERR, NXDOMAIN instead of an answer
     no-glue                 no additional section
     no-edns                 FORMERR without OPT to every question with OPT
-    truncate                TC over UDP, the whole answer over TCP
-    tcp-silent, tcp-refuse  TCP accepted and then nothing, or closed at once
+    truncate [TYPE]         TC over UDP, the whole answer over TCP
+    tcp-silent, tcp-refuse, tcp-once
+                            TCP accepted and then nothing, or closed at once, or closed after one answer
     wrong-id, wrong-question, wrong-source
     garbage                 noise instead of a message
     lying-rdlength, lying-count, pointer-loop
@@ -143,6 +144,8 @@ class Server:
                 reply = self.reply_to(wire, is_tcp=True)
                 if reply is not None:
                     connection.sendall(len(reply).to_bytes(2, "big") + reply)
+                if self.has("tcp-once"):
+                    return
 
     def find(self, name, qtype):
         return [r for r in self.records if r.name == name and r.rdtype == qtype]
@@ -218,10 +221,10 @@ class Server:
             reply.answer.append(dns.rrset.from_text(question.name, 60, "IN", "CNAME", target.to_text()))
             return reply.to_wire()
         self.fill(query, reply)
-        return self.mangle(reply, is_tcp)
+        return self.mangle(reply, qtype, is_tcp)
 
-    def mangle(self, reply, is_tcp):
-        if self.has("truncate") and not is_tcp:
+    def mangle(self, reply, qtype, is_tcp):
+        if self.matching("truncate", qtype) is not None and not is_tcp:
             reply.answer, reply.authority, reply.additional = [], [], []
             reply.flags |= dns.flags.TC
         if self.has("wrong-question"):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Real programs, through glibc and the plugin, against a real DNS server (Knot)."""
 import os
+import socket
 import sys
 import time
 
@@ -92,6 +93,9 @@ def guests(tap, lab):
     for family in ("inet", "inet6"):
         tap.equal(f"every buffer length from 0 to 4096 is respected for {family}",
                   lab.probe("buffers", family, "two.mesh"), "fits from some size on")
+    anywhere = lab.file("any.conf", CONFIG.replace("127.0.0.1", "0.0.0.0").format(port=lab.port))
+    tap.equal("a server at 0.0.0.0 is this host's", lab.probe("gai", "inet", "plain.mesh", SRVMESH_CONF=anywhere),
+              "127.0.0.9")
     tap.equal("64 threads find it", lab.probe("threads", 64, "api.mesh"), "0 failures")
     tap.equal("both sides of forks find it", lab.probe("forks", 50, "api.mesh"), "0 failures")
     tap.equal("closed standard descriptors stay closed", lab.probe("closed", "api.mesh"),
@@ -105,6 +109,19 @@ def guests(tap, lab):
                        HOSTALIASES="/nonexistent")
     tap.check("the resolver's environment is not ours", set(output.split()) == API and time.monotonic() - started < 2,
               output)
+
+
+def clocks(tap, lab):
+    """A host that puts its own clock in place of the system's, one that stands still."""
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind(("127.0.0.1", 0))
+    config = lab.file("frozen.conf", f"[domain mesh]\nservers = 127.0.0.1:{silent.getsockname()[1]}\ndeadline = 1s\n")
+    started = time.monotonic()
+    output = lab.probe("gai", "inet", "api.mesh", SRVMESH_CONF=config, timeout=20,
+                       LD_PRELOAD=os.path.join(BUILDDIR, "tests", "frozen_clock.so"))
+    tap.check("a clock that stands still does not stop the deadline",
+              output == "EAI_AGAIN" and time.monotonic() - started < 2, output)
+    silent.close()
 
 
 def sandboxes(tap, lab):
@@ -213,11 +230,13 @@ def main():
     tap = Tap()
     with Lab() as lab:
         knot = Knot(lab, ZONE)
+        lab.port = knot.port
         lab.file("srvmesh.conf", CONFIG.format(port=knot.port) + ONE)
         getent(tap, lab)
         hints(tap, lab)
         weights(tap, lab)
         guests(tap, lab)
+        clocks(tap, lab)
         sandboxes(tap, lab)
         programs(tap, lab)
         web(tap, lab)
