@@ -39,6 +39,7 @@ struct sm_answer {
 	enum sm_answer_kind kind;
 	uint32_t ttl_s;             /* as DNS gave it: the smallest along the chain; not yet clamped */
 	uint8_t uncertain_families; /* families for which some target's addresses could not be learnt */
+	uint8_t unasked_families;   /* families for which our bounds kept some target from being asked for */
 	uint16_t n_targets;
 	uint16_t n_addresses;
 	struct sm_target targets[SM_TARGETS_MAX]; /* by priority, lowest first */

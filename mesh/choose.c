@@ -21,13 +21,22 @@ static uint8_t families_of(const struct sm_answer *answer, const struct sm_targe
 	return families;
 }
 
-static void take_best_priority(const struct sm_answer *answer, uint16_t port, uint8_t families, struct group *ret)
+/* A name without SRV has no port of its own: the rule's port is then the program's affair. */
+static bool suits_port(const struct sm_target *target, const struct sm_rule *rule, const struct sm_pin *pin)
+{
+	if (pin)
+		return target->port == pin->port;
+	return rule->port == 0 || target->port == 0 || target->port == rule->port;
+}
+
+static void take_best_priority(const struct sm_answer *answer, const struct sm_rule *rule, const struct sm_pin *pin,
+                               uint8_t families, struct group *ret)
 {
 	ret->n = 0;
 	for (uint32_t i = 0; i < answer->n_targets; i++) {
 		const struct sm_target *target = &answer->targets[i];
 
-		if (port && target->port != port)
+		if (!suits_port(target, rule, pin))
 			continue;
 		if (!(families_of(answer, target) & families))
 			continue;
@@ -182,15 +191,16 @@ void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8
                uint64_t seed, struct sm_choice *ret)
 {
 	uint8_t preferred = preferred_family(rule) & families;
+	uint8_t unknown = answer->uncertain_families | answer->unasked_families;
 	struct group group;
 
 	ret->kind = answer->kind;
 	ret->n_addresses = 0;
 	if (answer->kind != SM_ANSWER_ADDRESSES)
 		return;
-	take_best_priority(answer, pin ? pin->port : (uint16_t)rule->port, families, &group);
+	take_best_priority(answer, rule, pin, families, &group);
 	if (group.n == 0) {
-		ret->kind = pin || answer->uncertain_families & families ? SM_ANSWER_FAILURE : SM_ANSWER_NO_DATA;
+		ret->kind = pin || unknown & families ? SM_ANSWER_FAILURE : SM_ANSWER_NO_DATA;
 		return;
 	}
 	if (preferred && group_has(answer, &group, preferred)) {
@@ -208,7 +218,7 @@ enum sm_status sm_choose_target(const struct sm_answer *answer, const struct sm_
 
 	if (answer->kind != SM_ANSWER_ADDRESSES)
 		return SM_MISS;
-	take_best_priority(answer, (uint16_t)rule->port, SM_IPV4_AND_IPV6, &group);
+	take_best_priority(answer, rule, NULL, SM_IPV4_AND_IPV6, &group);
 	if (group.n == 0)
 		return SM_MISS;
 	target = &answer->targets[draw(answer, &group, &seed)];

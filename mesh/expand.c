@@ -16,15 +16,22 @@ enum chain_end {
 	CHAIN_ELSEWHERE, /* out of the message */
 };
 
+static uint8_t family_of(enum sm_rr_type type)
+{
+	return type == SM_RR_A ? SM_IPV4 : SM_IPV6;
+}
+
 static void ask(struct sm_expand *expand, const char *name, enum sm_rr_type type, uint16_t host, uint8_t hops)
 {
 	uint32_t number = expand->n_questions;
 
 	if (number == SM_QUESTIONS_MAX || !name) {
 		expand->is_cut = true;
+		if (host != NO_HOST)
+			expand->unasked_families |= family_of(type);
 		return;
 	}
-	expand->questions[number].question = (struct sm_question){.name = name, .type = type};
+	expand->questions[number].question = (struct sm_question){.name = name, .type = type, .is_alias = hops > 0};
 	expand->questions[number].host = host;
 	expand->questions[number].hops = hops;
 	expand->questions[number].is_done = false;
@@ -36,11 +43,6 @@ static void lower(uint32_t *least, uint32_t value)
 {
 	if (value < *least)
 		*least = value;
-}
-
-static uint8_t family_of(enum sm_rr_type type)
-{
-	return type == SM_RR_A ? SM_IPV4 : SM_IPV6;
 }
 
 static uint16_t add_host(struct sm_expand *expand, const char *name)
@@ -70,8 +72,10 @@ static void add_address(struct sm_expand *expand, uint16_t host, const struct sm
 {
 	struct sm_address *address = &expand->addresses[expand->n_addresses];
 
-	if (expand->n_addresses == SM_ADDRESSES_MAX)
+	if (expand->n_addresses == SM_ADDRESSES_MAX) {
+		expand->unasked_families |= family_of(record->type);
 		return;
+	}
 	*address = (struct sm_address){.family = family_of(record->type)};
 	memcpy(address->bytes, record->address, record->type == SM_RR_A ? 4 : 16);
 	expand->host_of_address[expand->n_addresses++] = host;
@@ -128,7 +132,8 @@ void sm_expand_init(struct sm_expand *expand, const struct sm_rule *rule, const 
 	expand->rule = rule;
 	expand->name = *name;
 	expand->template = 0;
-	expand->is_fallback = expand->is_denied = expand->is_failed = expand->is_cut = false;
+	expand->is_fallback = expand->is_denied = expand->is_failed = expand->is_cut = expand->has_other_ports = false;
+	expand->unasked_families = 0;
 	expand->ttl_s = expand->negative_ttl_s = UINT32_MAX;
 	expand->n_questions = expand->n_handed_out = expand->n_open = 0;
 	expand->n_targets = expand->n_hosts = expand->n_addresses = 0;
@@ -182,6 +187,8 @@ static enum chain_end follow(const struct sm_reply *reply, enum sm_rr_type type,
 		}
 		lower(&ttl, alias->ttl_s);
 		*at = alias->target;
+		if (!alias->target)
+			return CHAIN_ELSEWHERE;
 	}
 	return CHAIN_ELSEWHERE;
 }
@@ -212,10 +219,14 @@ static void take_targets(struct sm_expand *expand, const struct sm_reply *reply,
 		struct sm_target target = {.priority = srv->priority, .weight = srv->weight, .port = srv->port};
 
 		lower(&expand->ttl_s, srv->ttl_s);
-		if (srv->target[0] != '\0' && expand->n_targets < SM_TARGETS_MAX)
+		if (!srv->target)
+			expand->is_cut = true;
+		else if (expand->rule->port && srv->port != expand->rule->port && srv->target[0] != '\0')
+			expand->has_other_ports = true;
+		else if (srv->target[0] != '\0' && expand->n_targets < SM_TARGETS_MAX)
 			add_target(expand, &target, srv->target);
 	}
-	expand->is_denied = expand->n_targets == 0;
+	expand->is_denied = expand->n_targets == 0 && !expand->is_cut && !expand->has_other_ports;
 }
 
 static void take_glue(struct sm_expand *expand, const struct sm_reply *reply)
@@ -261,7 +272,7 @@ static void ask_elsewhere(struct sm_expand *expand, const char *name, enum sm_rr
 {
 	uint32_t before = expand->n_questions;
 
-	if (hops < SM_HOPS_MAX)
+	if (hops < SM_HOPS_MAX && name)
 		ask(expand, sm_arena_text(&expand->arena, name, strlen(name)), type, host, hops + 1);
 	if (expand->n_questions == before)
 		fail(expand, type, host);
@@ -323,6 +334,15 @@ bool sm_expand_is_finished(const struct sm_expand *expand)
 	return expand->n_open == 0;
 }
 
+bool sm_expand_is_settled(const struct sm_expand *expand, uint8_t families)
+{
+	for (uint32_t i = 0; i < expand->n_questions; i++)
+		if (!expand->questions[i].is_done &&
+		    (expand->questions[i].host == NO_HOST || (family_of(expand->questions[i].question.type) & families)))
+			return false;
+	return true;
+}
+
 /* Families about which some host is still unsure. */
 static uint8_t uncertain_families(const struct sm_expand *expand)
 {
@@ -347,6 +367,8 @@ static enum sm_answer_kind kind_of(const struct sm_expand *expand, uint8_t uncer
 		return SM_ANSWER_ADDRESSES;
 	if (owner_is_unknown(expand) || uncertain || expand->is_cut)
 		return SM_ANSWER_FAILURE;
+	if (expand->has_other_ports)
+		return SM_ANSWER_NO_DATA;
 	if (expand->is_denied || expand->n_hosts == 0)
 		return SM_ANSWER_NO_NAME;
 	if (expand->is_fallback && expand->hosts[0].missing_families)
@@ -368,11 +390,20 @@ static void gather_addresses(const struct sm_expand *expand, struct sm_answer *a
 	}
 }
 
+static bool some_host_is_empty(const struct sm_expand *expand, const uint16_t *count)
+{
+	for (uint32_t host = 0; host < expand->n_hosts; host++)
+		if (count[host] == 0)
+			return true;
+	return false;
+}
+
 void sm_expand_answer(const struct sm_expand *expand, struct sm_answer *ret)
 {
 	uint16_t first[SM_TARGETS_MAX], count[SM_TARGETS_MAX];
 
 	ret->uncertain_families = uncertain_families(expand);
+	ret->unasked_families = expand->unasked_families;
 	ret->kind = kind_of(expand, ret->uncertain_families);
 	ret->n_targets = ret->n_addresses = 0;
 	ret->ttl_s = expand->ttl_s;
@@ -383,6 +414,9 @@ void sm_expand_answer(const struct sm_expand *expand, struct sm_answer *ret)
 		return;
 	}
 	gather_addresses(expand, ret, first, count);
+	/* that there is no SRV, or nothing known of some target, is a link of the chain too */
+	if (expand->is_fallback || some_host_is_empty(expand, count))
+		lower(&ret->ttl_s, expand->negative_ttl_s);
 	for (uint32_t i = 0; i < expand->n_targets; i++) {
 		uint16_t host = expand->host_of_target[i];
 		struct sm_target *target = &ret->targets[ret->n_targets];

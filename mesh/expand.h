@@ -21,6 +21,7 @@
 struct sm_question {
 	const char *name; /* lives as long as the expansion */
 	enum sm_rr_type type;
+	bool is_alias; /* where a CNAME led: the name may be anybody's */
 };
 
 /* A host whose addresses are wanted; targets with the same name share it. */
@@ -38,7 +39,9 @@ struct sm_expand {
 	bool is_fallback; /* no SRV: the one host is the name itself */
 	bool is_denied;   /* the SRV target "." */
 	bool is_failed;   /* no word on the SRV owner */
-	bool is_cut;      /* a bound kept some question from being asked */
+	bool is_cut;      /* a bound, or a name that cannot be asked for, kept some question from being asked */
+	bool has_other_ports; /* targets that the rule's port leaves out */
+	uint8_t unasked_families; /* what the bounds kept from being known */
 	uint32_t ttl_s, negative_ttl_s;
 
 	uint32_t n_questions, n_handed_out, n_open;
@@ -73,5 +76,7 @@ void sm_expand_failed(struct sm_expand *expand, uint32_t number);
 
 /* No question is open: the answer is final. Before, it counts what is open as failed. */
 bool sm_expand_is_finished(const struct sm_expand *expand);
+/* No question is open but for addresses of other families than these. */
+bool sm_expand_is_settled(const struct sm_expand *expand, uint8_t families);
 /* The targets' names live as long as the expansion. */
 void sm_expand_answer(const struct sm_expand *expand, struct sm_answer *ret);

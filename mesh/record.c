@@ -4,7 +4,7 @@
  *   0  u64 checksum     XXH3 of everything behind it
  *   8  u8  version      2
  *   9  u8  kind         enum sm_answer_kind
- *  10  u8  uncertain    families
+ *  10  u8  families     uncertain, and from bit 4 unasked
  *  11  u8  name length
  *  12  u64 expires_ns   CLOCK_BOOTTIME
  *  20  u32 ttl_s        as DNS gave it
@@ -51,7 +51,7 @@ enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answ
 	sm_write_u64le(&writer, 0);
 	sm_write_u8(&writer, RECORD_VERSION);
 	sm_write_u8(&writer, (uint8_t)answer->kind);
-	sm_write_u8(&writer, answer->uncertain_families);
+	sm_write_u8(&writer, (uint8_t)(answer->uncertain_families | answer->unasked_families << 4));
 	sm_write_u8(&writer, name->length);
 	sm_write_u64le(&writer, (uint64_t)expires_ns);
 	sm_write_u32le(&writer, answer->ttl_s);
@@ -120,11 +120,13 @@ enum sm_status sm_record_decode(const struct sm_name *name, const void *bytes, s
 {
 	struct sm_reader reader = sm_reader_of(bytes, size);
 	uint64_t checksum = sm_read_u64le(&reader);
-	uint8_t version = sm_read_u8(&reader), kind = sm_read_u8(&reader), length;
+	uint8_t version = sm_read_u8(&reader), kind = sm_read_u8(&reader), families, length;
 	const uint8_t *own_name;
 
 	ret->kind = (enum sm_answer_kind)kind;
-	ret->uncertain_families = sm_read_u8(&reader);
+	families = sm_read_u8(&reader);
+	ret->uncertain_families = families & 0x0f;
+	ret->unasked_families = families >> 4;
 	length = sm_read_u8(&reader);
 	*ret_expires_ns = (int64_t)sm_read_u64le(&reader);
 	ret->ttl_s = sm_read_u32le(&reader);

@@ -25,7 +25,7 @@ enum sm_rcode {
 
 struct sm_dns_record {
 	const char *owner;  /* folded text in the reply's own `text`; "" is the root */
-	const char *target; /* SRV, CNAME; else NULL */
+	const char *target; /* SRV, CNAME; NULL: no name that a host has */
 	uint32_t ttl_s;
 	uint16_t type;
 	uint16_t priority, weight, port; /* SRV */

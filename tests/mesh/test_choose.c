@@ -220,6 +220,10 @@ static void no_address_of_the_family_is_no_data_unless_it_is_uncertain(void **st
 	assert_int_equal(choice.kind, SM_ANSWER_FAILURE);
 	choose(SM_IPV4, 1);
 	assert_int_equal(choice.kind, SM_ANSWER_ADDRESSES);
+	answer.uncertain_families = 0;
+	answer.unasked_families = SM_IPV6;
+	choose(SM_IPV6, 1);
+	assert_int_equal(choice.kind, SM_ANSWER_FAILURE);
 }
 
 /* Ranks are given so that target 1 sorts first, then 2, then 3. */

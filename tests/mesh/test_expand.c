@@ -399,6 +399,74 @@ static void what_a_bound_cut_off_is_not_called_missing(void **state)
 	finish(SM_ANSWER_FAILURE);
 }
 
+static void no_srv_is_a_link_of_the_chain_of_a_fallback(void **state)
+{
+	(void)state;
+	rule.family = SM_FAMILY_IPV4;
+	begin("api.mesh");
+	tell_negative(expect_question("_api._tcp.mesh SRV"), SM_RCODE_NXDOMAIN, 7);
+	add_address("api.mesh", SM_RR_A, 9, false, 3600);
+	tell(expect_question("api.mesh A"));
+	finish(SM_ANSWER_ADDRESSES);
+	assert_int_equal(answer.ttl_s, 7);
+}
+
+static void a_missing_target_is_looked_for_again_in_its_time(void **state)
+{
+	(void)state;
+	rule.family = SM_FAMILY_IPV4;
+	begin("api.mesh");
+	add_srv("_api._tcp.mesh", "a.mesh", 0, 0, 600);
+	add_srv("_api._tcp.mesh", "b.mesh", 0, 0, 600);
+	add_address("a.mesh", SM_RR_A, 1, true, 600);
+	tell(expect_question("_api._tcp.mesh SRV"));
+	tell_negative(expect_question("b.mesh A"), SM_RCODE_NXDOMAIN, 30);
+	finish(SM_ANSWER_ADDRESSES);
+	assert_int_equal(answer.ttl_s, 30);
+}
+
+static void families_that_a_bound_kept_from_being_asked_are_told(void **state)
+{
+	static char names[100][16];
+	uint32_t number;
+
+	(void)state;
+	begin("api.mesh");
+	for (int i = 0; i < 100; i++) {
+		snprintf(names[i], sizeof(names[i]), "t%d.mesh", i);
+		add_srv("_api._tcp.mesh", names[i], 0, 0, 60);
+	}
+	tell(expect_question("_api._tcp.mesh SRV"));
+	while (strcmp(next(&number), "none") != 0) {
+		if (expand.questions[number].question.type == SM_RR_A)
+			add_address(expand.questions[number].question.name, SM_RR_A, 1, false, 60);
+		reply.has_soa = true;
+		tell(number);
+	}
+	finish(SM_ANSWER_ADDRESSES);
+	assert_int_equal(answer.unasked_families, SM_IPV4_AND_IPV6);
+	assert_int_equal(answer.uncertain_families, 0);
+}
+
+static void one_family_may_be_settled_before_the_other(void **state)
+{
+	uint32_t a, aaaa;
+
+	(void)state;
+	begin("api.mesh");
+	tell_negative(expect_question("_api._tcp.mesh SRV"), SM_RCODE_NXDOMAIN, 7);
+	a = expect_question("api.mesh A");
+	aaaa = expect_question("api.mesh AAAA");
+	assert_false(sm_expand_is_settled(&expand, SM_IPV4));
+	add_address("api.mesh", SM_RR_A, 9, false, 60);
+	tell(a);
+	assert_true(sm_expand_is_settled(&expand, SM_IPV4));
+	assert_false(sm_expand_is_settled(&expand, SM_IPV6));
+	assert_false(sm_expand_is_finished(&expand));
+	sm_expand_failed(&expand, aaaa);
+	finish(SM_ANSWER_ADDRESSES);
+}
+
 static void a_late_second_reply_changes_nothing(void **state)
 {
 	uint32_t number;
@@ -437,6 +505,10 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_circle_of_cnames_ends_as_a_failure),
 	TEST(a_thousand_targets_stay_within_the_bounds),
 	TEST(what_a_bound_cut_off_is_not_called_missing),
+	TEST(no_srv_is_a_link_of_the_chain_of_a_fallback),
+	TEST(a_missing_target_is_looked_for_again_in_its_time),
+	TEST(families_that_a_bound_kept_from_being_asked_are_told),
+	TEST(one_family_may_be_settled_before_the_other),
 	TEST(a_late_second_reply_changes_nothing),
 };
 
