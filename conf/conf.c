@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define VALUE_MAX 4096
-#define SETTINGS_MAX 65536
+#define SETTINGS_MAX 8192
 
 struct section {
 	enum sm_section_kind kind;
@@ -306,13 +306,13 @@ static enum sm_status read_dropins(struct loader *loader)
 	status = sm_file_dropins(loader->sources->dropins, dropins);
 	if (status == SM_FULL)
 		return fail(loader, 0, 0, "more than %d drop-ins in %s", SM_DROPINS_MAX, loader->sources->dropins);
-	if (status != SM_OK)
+	if (status == SM_REFUSED)
 		return fail(loader, 0, 0, "its drop-ins in %s cannot be listed", loader->sources->dropins);
-	for (size_t i = 0; i < dropins->n && status == SM_OK; i++) {
+	for (size_t i = 0; status == SM_OK && i < dropins->n; i++) {
 		char path[SM_WATCH_PATH_MAX + NAME_MAX];
 
 		snprintf(path, sizeof(path), "%s/%s", loader->sources->dropins, dropins->names[i]);
-		status = read_file(loader, path, true);
+		status = read_file(loader, path, false); /* removed since it was listed: as if it had been before */
 	}
 	return status;
 }

@@ -15,7 +15,7 @@
 #define SM_CONF_RESOLV "/etc/resolv.conf"
 #define SM_CONF_GAI "/etc/gai.conf"
 
-#define SM_SECTIONS_MAX 4096
+#define SM_SECTIONS_MAX 1024
 
 struct sm_conf_sources {
 	const char *file;

@@ -13,13 +13,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What an error says of the file; what does not speak of the file speaks of us. */
+static enum sm_status status_of(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR:
+		return SM_MISS;
+	case EACCES:
+	case EPERM:
+	case ELOOP:
+	case ENAMETOOLONG:
+	case EISDIR:
+	case ENXIO:
+		return SM_REFUSED;
+	}
+	return SM_MEMORY;
+}
+
 static enum sm_status open_regular(const char *path, int *ret, size_t *ret_size)
 {
 	SM_SCOPE_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat status;
 
 	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR ? SM_MISS : SM_REFUSED;
+		return status_of(errno);
 	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
 		return SM_REFUSED;
 	if (status.st_size > SM_FILE_MAX)
@@ -34,7 +52,7 @@ enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size)
 {
 	SM_SCOPE_CLOSE int fd = -1;
 	SM_SCOPE_FREE char *text = NULL;
-	size_t size, done = 0;
+	size_t size = 0, done = 0;
 	enum sm_status status = open_regular(path, &fd, &size);
 
 	if (status != SM_OK)
@@ -48,9 +66,9 @@ enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return SM_REFUSED;
+			return status_of(errno);
 		if (got == 0)
-			break;
+			return SM_MEMORY; /* shorter than a moment ago: somebody is writing it */
 		done += (size_t)got;
 	}
 	text[done] = '\0';
@@ -64,21 +82,21 @@ static bool is_dropin(const char *name)
 {
 	size_t length = strlen(name);
 
-	return name[0] != '.' && length > 5 && strcmp(name + length - 5, ".conf") == 0;
+	return name[0] != '.' && length > 5 && length <= NAME_MAX && strcmp(name + length - 5, ".conf") == 0;
 }
 
 static enum sm_status list(DIR *directory, struct sm_dropins *ret)
 {
 	struct dirent *entry;
 
-	while ((entry = readdir(directory))) {
+	while (errno = 0, (entry = readdir(directory))) {
 		if (!is_dropin(entry->d_name))
 			continue;
 		if (ret->n == SM_DROPINS_MAX)
 			return SM_FULL;
 		memcpy(ret->names[ret->n++], entry->d_name, strlen(entry->d_name) + 1);
 	}
-	return SM_OK;
+	return errno ? SM_MEMORY : SM_OK;
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -93,7 +111,7 @@ enum sm_status sm_file_dropins(const char *path, struct sm_dropins *ret)
 
 	ret->n = 0;
 	if (!directory)
-		return errno == ENOENT || errno == ENOTDIR ? SM_OK : SM_REFUSED;
+		return status_of(errno) == SM_MISS ? SM_OK : status_of(errno);
 	status = list(directory, ret);
 	closedir(directory);
 	qsort(ret->names, ret->n, sizeof(ret->names[0]), by_bytes);

@@ -11,7 +11,8 @@
 #define SM_DROPINS_MAX 64
 
 /* The whole file, owned by the caller (free). SM_MISS: there is none. SM_FULL: above SM_FILE_MAX. SM_REFUSED: not readable, or
- * not a regular file. SM_MEMORY. */
+ * not a regular file. SM_MEMORY: it is this process or this moment that lacks something (memory, a free descriptor, an I/O
+ * error, a file being written): another time may be better. */
 enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size) SM_MUST_CHECK;
 
 struct sm_dropins {
@@ -20,5 +21,5 @@ struct sm_dropins {
 };
 
 /* The names of `*.conf` in a directory, in byte order; none when there is no directory. SM_FULL: more than
- * SM_DROPINS_MAX. SM_REFUSED: not readable. */
+ * SM_DROPINS_MAX. SM_REFUSED: not readable. SM_MEMORY: as above. */
 enum sm_status sm_file_dropins(const char *directory, struct sm_dropins *ret) SM_MUST_CHECK;

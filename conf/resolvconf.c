@@ -12,8 +12,10 @@ static void take_line(const char *line, size_t length, struct sm_rule *rule)
 	const char *at = copy;
 	struct sm_server server;
 
-	if (length >= sizeof(copy) || rule->n_servers == SM_SERVERS_MAX)
+	if (rule->n_servers == SM_SERVERS_MAX)
 		return;
+	if (length >= sizeof(copy))
+		length = sizeof(copy) - 1; /* a comment: nothing before it is as long */
 	memcpy(copy, line, length);
 	copy[length] = '\0';
 	copy[strcspn(copy, "#;\r")] = '\0';

@@ -21,6 +21,11 @@ void sm_watch_add(struct sm_watch *watch, const char *path)
 
 	if (watch->n == SM_WATCH_FILES_MAX || length >= SM_WATCH_PATH_MAX)
 		return;
+	if (watch->n == 0) {
+		now = stat_of("/");
+		watch->root_device = now.st_dev;
+		watch->root_inode = now.st_ino;
+	}
 	now = stat_of(path);
 	memcpy(watch->files[watch->n].path, path, length + 1);
 	watch->files[watch->n].device = now.st_dev;
@@ -38,6 +43,10 @@ static bool same_time(struct timespec a, struct timespec b)
 
 bool sm_watch_has_changed(const struct sm_watch *watch)
 {
+	struct stat root = stat_of("/");
+
+	if (root.st_dev != watch->root_device || root.st_ino != watch->root_inode)
+		return false;
 	for (size_t i = 0; i < watch->n; i++) {
 		struct stat now = stat_of(watch->files[i].path);
 

@@ -12,6 +12,9 @@
 
 struct sm_watch {
 	size_t n;
+	/* "/" as it was: after a chroot the same paths are other files, and the configuration stays what it was */
+	dev_t root_device;
+	ino_t root_inode;
 	struct {
 		char path[SM_WATCH_PATH_MAX];
 		dev_t device; /* all zero: the file was not there */

@@ -120,11 +120,14 @@ static void remember(const struct wish *wish, const struct sm_answer *answer, in
 
 static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup)
 {
+	enum sm_status status = sm_lookup_run(lookup);
 	const struct sm_answer *answer;
 	int64_t expires_ns;
 
-	if (sm_lookup_run(lookup) != SM_OK)
+	if (status == SM_REFUSED)
 		return SM_VERDICT_NOT_OURS; /* a sandbox: somebody else may have a way */
+	if (status != SM_OK)
+		return SM_VERDICT_TRY_AGAIN; /* our own want, and nothing to remember of the name */
 	answer = sm_lookup_answer(lookup);
 	wish->now_ns = sm_clock_now_ns();
 	expires_ns = wish->now_ns + sm_lifetime_ms(answer, wish->rule) * SM_NS_PER_MS;
@@ -139,7 +142,7 @@ static enum sm_verdict find_by_dns(struct wish *wish)
 	struct sm_lookup *lookup;
 	enum sm_verdict verdict;
 
-	if (sm_lookup_open(rules, wish->rule, &wish->name, deadline_ns, &lookup) != SM_OK)
+	if (sm_lookup_open(rules, wish->rule, &wish->name, wish->families, deadline_ns, &lookup) != SM_OK)
 		return SM_VERDICT_TRY_AGAIN;
 	verdict = use_lookup(wish, lookup);
 	sm_lookup_close(lookup);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define LOOK_AGAIN_NS SM_NS_PER_S
+#define RETIRED_MAX 8 /* a process that is never without a lookup keeps what it has, rather than pile up what it had */
 
 /* Zeroed in a fork's child. */
 struct wiped_state {
@@ -27,7 +28,8 @@ static struct {
 	_Atomic(struct sm_generation *) current;
 	_Atomic(struct wiped_state *) wiped;
 	_Atomic int64_t looked_ns;
-	struct sm_generation *retired; /* the reloader's alone */
+	struct sm_generation *retired; /* these two are the reloader's alone */
+	uint32_t n_retired;
 } process;
 
 /* Where fork-zeroed memory is refused: nothing can then be freed, for a child could not trust its counter. */
@@ -103,6 +105,7 @@ static void replace(struct sm_generation *old, struct sm_generation *fresh)
 	atomic_store(&process.current, fresh);
 	old->next = process.retired;
 	process.retired = old;
+	process.n_retired++;
 }
 
 static void free_retired(const struct wiped_state *state)
@@ -110,10 +113,12 @@ static void free_retired(const struct wiped_state *state)
 	if (state == &unreliable_state || atomic_load(&state->users) != 1)
 		return;
 	while (process.retired) {
-		struct sm_generation *next = process.retired->next;
+		struct sm_generation *generation = process.retired;
 
-		free_generation(process.retired);
-		process.retired = next;
+		/* out of the list first: a fork of another thread may copy the list at any moment */
+		process.retired = generation->next;
+		process.n_retired--;
+		free_generation(generation);
 	}
 }
 
@@ -123,7 +128,7 @@ static void reload(struct sm_generation *old)
 	struct sm_generation *fresh;
 	enum sm_status status;
 
-	if (!sm_watch_has_changed(&old->watch))
+	if (process.n_retired >= RETIRED_MAX || !sm_watch_has_changed(&old->watch))
 		return;
 	status = load(&fresh);
 	if (status == SM_MEMORY)

@@ -3,6 +3,8 @@
 
 #include "tests/conf/directory.h"
 
+#include <sys/resource.h>
+
 static void a_file_is_read_whole(void **state)
 {
 	char *text;
@@ -29,6 +31,22 @@ static void what_is_no_readable_file_is_told_apart(void **state)
 	write_file("large", "x");
 	assert_int_equal(truncate(path_of("large"), SM_FILE_MAX + 1), 0);
 	assert_int_equal(sm_file_read(path_of("large"), &text, &size), SM_FULL);
+	assert_null(text);
+}
+
+static void a_want_of_our_own_is_not_the_files_fault(void **state)
+{
+	struct rlimit few = {0, 0}, usual;
+	char *text = NULL;
+	size_t size;
+
+	(void)state;
+	write_file("a", "hello\n");
+	getrlimit(RLIMIT_NOFILE, &usual);
+	few.rlim_max = usual.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &few);
+	assert_int_equal(sm_file_read(path_of("a"), &text, &size), SM_MEMORY);
+	setrlimit(RLIMIT_NOFILE, &usual);
 	assert_null(text);
 }
 
@@ -79,6 +97,7 @@ static void too_many_dropins_are_an_error(void **state)
 static const struct CMUnitTest tests[] = {
 	TEST(a_file_is_read_whole),
 	TEST(what_is_no_readable_file_is_told_apart),
+	TEST(a_want_of_our_own_is_not_the_files_fault),
 	TEST(dropins_come_in_byte_order),
 	TEST(no_directory_has_no_dropins),
 	TEST(too_many_dropins_are_an_error),

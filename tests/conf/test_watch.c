@@ -3,6 +3,9 @@
 
 #include "tests/conf/directory.h"
 
+#include <sched.h>
+#include <sys/wait.h>
+
 static struct sm_watch watch;
 
 static void an_untouched_file_has_not_changed(void **state)
@@ -51,6 +54,26 @@ static void a_new_dropin_changes_its_directory(void **state)
 	assert_true(sm_watch_has_changed(&watch));
 }
 
+static void behind_a_chroot_nothing_has_changed(void **state)
+{
+	pid_t child;
+	int status;
+
+	(void)state;
+	write_file("a", "x");
+	watch.n = 0;
+	sm_watch_add(&watch, path_of("a"));
+	child = fork();
+	if (child == 0) {
+		/* without root, a namespace in which one may */
+		if (chroot(directory) != 0 && (unshare(CLONE_NEWUSER) != 0 || chroot(directory) != 0))
+			_exit(2);
+		_exit(sm_watch_has_changed(&watch));
+	}
+	waitpid(child, &status, 0);
+	assert_int_equal(status, 0);
+}
+
 static void more_files_than_the_bound_are_let_go(void **state)
 {
 	(void)state;
@@ -65,6 +88,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(an_untouched_file_has_not_changed),
 	TEST(writing_replacing_removing_and_appearing_are_changes),
 	TEST(a_new_dropin_changes_its_directory),
+	TEST(behind_a_chroot_nothing_has_changed),
 	TEST(more_files_than_the_bound_are_let_go),
 };
 
