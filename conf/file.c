@@ -60,17 +60,21 @@ enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size)
 	text = malloc(size + 1);
 	if (!text)
 		return SM_MEMORY;
-	while (done < size) {
-		ssize_t got = read(fd, text + done, size - done);
+	for (;;) {
+		ssize_t got = read(fd, text + done, size + 1 - done);
 
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			return status_of(errno);
 		if (got == 0)
-			return SM_MEMORY; /* shorter than a moment ago: somebody is writing it */
+			break;
 		done += (size_t)got;
+		if (done > size)
+			break;
 	}
+	if (done != size)
+		return SM_MEMORY; /* another size than a moment ago: somebody is writing it */
 	text[done] = '\0';
 	*ret_size = done;
 	*ret = text;

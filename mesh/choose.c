@@ -187,38 +187,45 @@ static void copy_group(const struct sm_answer *answer, const struct sm_rule *rul
 		copy_target(answer, &answer->targets[draw(answer, group, &seed)], families, first, max, choice);
 }
 
+/* The group to draw from; *families becomes the preferred one where the group has it. */
+static void make_group(const struct sm_answer *answer, const struct sm_rule *rule, const struct sm_pin *pin,
+                       uint8_t *families, struct group *ret)
+{
+	uint8_t preferred = preferred_family(rule) & *families;
+
+	take_best_priority(answer, rule, pin, *families, ret);
+	if (preferred && group_has(answer, ret, preferred)) {
+		*families = preferred;
+		keep_family(answer, preferred, ret);
+	}
+}
+
 void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families, const struct sm_pin *pin,
                uint64_t seed, struct sm_choice *ret)
 {
-	uint8_t preferred = preferred_family(rule) & families;
-	uint8_t unknown = answer->uncertain_families | answer->unasked_families;
+	uint8_t unknown = answer->uncertain_families | answer->unasked_families, asked = families;
 	struct group group;
 
 	ret->kind = answer->kind;
 	ret->n_addresses = 0;
 	if (answer->kind != SM_ANSWER_ADDRESSES)
 		return;
-	take_best_priority(answer, rule, pin, families, &group);
-	if (group.n == 0) {
-		ret->kind = pin || unknown & families ? SM_ANSWER_FAILURE : SM_ANSWER_NO_DATA;
-		return;
-	}
-	if (preferred && group_has(answer, &group, preferred)) {
-		families = preferred;
-		keep_family(answer, preferred, &group);
-	}
-	copy_group(answer, rule, families, &group, pin, seed, ret);
+	make_group(answer, rule, pin, &families, &group);
+	if (group.n > 0)
+		copy_group(answer, rule, families, &group, pin, seed, ret);
+	else
+		ret->kind = pin || unknown & asked ? SM_ANSWER_FAILURE : SM_ANSWER_NO_DATA;
 }
 
-enum sm_status sm_choose_target(const struct sm_answer *answer, const struct sm_rule *rule, uint64_t seed,
-                                struct sm_pin *ret)
+enum sm_status sm_choose_target(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families,
+                                uint64_t seed, struct sm_pin *ret)
 {
 	const struct sm_target *target;
 	struct group group;
 
 	if (answer->kind != SM_ANSWER_ADDRESSES)
 		return SM_MISS;
-	take_best_priority(answer, rule, NULL, SM_IPV4_AND_IPV6, &group);
+	make_group(answer, rule, NULL, &families, &group);
 	if (group.n == 0)
 		return SM_MISS;
 	target = &answer->targets[draw(answer, &group, &seed)];

@@ -29,6 +29,6 @@ struct sm_pin {
 void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families, const struct sm_pin *pin,
                uint64_t seed, struct sm_choice *ret);
 
-/* Draws a target with a port, by the same rules, for the services database. SM_MISS: there is none. */
-enum sm_status sm_choose_target(const struct sm_answer *answer, const struct sm_rule *rule, uint64_t seed,
-                                struct sm_pin *ret) SM_MUST_CHECK;
+/* Draws a target with a port, by the same rules, for the services database. SM_MISS: there is none of these families. */
+enum sm_status sm_choose_target(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families,
+                                uint64_t seed, struct sm_pin *ret) SM_MUST_CHECK;

@@ -56,6 +56,13 @@ static void map(const struct sm_address *address, uint8_t ret[16])
 	memcpy(ret + 12, address->bytes, 4);
 }
 
+static bool is_mapped(const uint8_t address[16])
+{
+	static const uint8_t mapped[12] = {MAPPED};
+
+	return memcmp(address, mapped, sizeof(mapped)) == 0;
+}
+
 /* Leading bits that two strings of bytes share. */
 static unsigned common_bits(const uint8_t *a, const uint8_t *b, unsigned bytes)
 {
@@ -65,14 +72,20 @@ static unsigned common_bits(const uint8_t *a, const uint8_t *b, unsigned bytes)
 	return 8 * bytes;
 }
 
-static int32_t value_of(const struct sm_policy *entries, const struct sm_address *address)
+static int32_t value_of(const struct sm_policy *entries, uint32_t n, const struct sm_address *address)
 {
 	uint8_t mapped[16];
+	uint32_t i = 0;
 
 	map(address, mapped);
-	while (common_bits(entries->prefix, mapped, 16) < entries->bits)
-		entries++; /* the last entry covers everything */
-	return entries->value;
+	while (i + 1 < n && common_bits(entries[i].prefix, mapped, 16) < entries[i].bits)
+		i++;
+	return entries[i].value; /* the last entry covers everything */
+}
+
+static int32_t label_of(const struct sm_policies *policies, const struct sm_address *address)
+{
+	return value_of(policies->labels.entries, policies->labels.n, address);
 }
 
 static int32_t scope_of(const struct sm_policies *policies, const struct sm_address *address)
@@ -80,7 +93,7 @@ static int32_t scope_of(const struct sm_policies *policies, const struct sm_addr
 	static const uint8_t loopback[16] = {[15] = 1};
 
 	if (address->family == SM_IPV4)
-		return value_of(policies->ipv4_scopes.entries, address);
+		return value_of(policies->ipv4_scopes.entries, policies->ipv4_scopes.n, address);
 	if (address->bytes[0] == 0xff)
 		return address->bytes[1] & 0x0f;
 	if (address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80)
@@ -108,7 +121,7 @@ uint64_t sm_rank(const struct sm_policies *policies, const struct sm_address *de
                  const struct sm_source *source)
 {
 	int32_t scope = scope_of(policies, destination);
-	uint64_t precedence = (uint64_t)value_of(policies->precedences.entries, destination);
+	uint64_t precedence = (uint64_t)value_of(policies->precedences.entries, policies->precedences.n, destination);
 	uint64_t rank = (INT32_MAX - precedence) << 25 | (uint64_t)(scope < UINT16_MAX ? scope : UINT16_MAX) << PREFIX_BITS;
 
 	if (!source->is_reachable)
@@ -116,9 +129,7 @@ uint64_t sm_rank(const struct sm_policies *policies, const struct sm_address *de
 	rank |= (uint64_t)(scope != scope_of(policies, &source->address)) << 59;
 	rank |= (uint64_t)source->is_deprecated << 58;
 	rank |= (uint64_t)!source->is_home << 57;
-	rank |= (uint64_t)(value_of(policies->labels.entries, destination) !=
-	                   value_of(policies->labels.entries, &source->address))
-	        << 56;
+	rank |= (uint64_t)(label_of(policies, destination) != label_of(policies, &source->address)) << 56;
 	rank |= (uint64_t)!source->is_native << 24;
 	return rank | (128 - common_prefix(destination, source));
 }
@@ -239,7 +250,8 @@ static enum sm_status take_line(const struct line *line, struct sm_policies *tab
 		return insert(tables->labels.entries, &tables->labels.n, &policy);
 	if (strcmp(line->words[0], "precedence") == 0 && policy_of(line, false, &policy))
 		return insert(tables->precedences.entries, &tables->precedences.n, &policy);
-	if (strcmp(line->words[0], "scopev4") == 0 && policy_of(line, true, &policy) && policy.bits >= 96)
+	if (strcmp(line->words[0], "scopev4") == 0 && policy_of(line, true, &policy) && policy.bits >= 96 &&
+	    is_mapped(policy.prefix))
 		return insert(tables->ipv4_scopes.entries, &tables->ipv4_scopes.n, &policy);
 	return SM_OK;
 }

@@ -22,6 +22,7 @@ struct wish {
 	struct sm_name name;
 	uint8_t families;
 	int64_t now_ns;
+	const struct sm_pin *pin; /* of the host's name, as it was at the door; NULL: none */
 	struct sm_found *found;
 	struct sm_found_service *service;
 };
@@ -43,10 +44,11 @@ static enum sm_verdict verdict_of(enum sm_answer_kind kind)
 
 static enum sm_verdict choose_addresses(const struct wish *wish, const struct sm_answer *answer, int64_t expires_ns)
 {
-	const struct sm_pin *pin = sm_pin_get(&wish->name, wish->families, wish->now_ns);
 	int64_t left_ns = expires_ns - wish->now_ns;
 
-	sm_choose(answer, wish->rule, wish->families, pin, sm_process_draw(), &wish->found->choice);
+	sm_choose(answer, wish->rule, wish->families, wish->pin, sm_process_draw(), &wish->found->choice);
+	if (wish->pin && wish->found->choice.kind != SM_ANSWER_ADDRESSES)
+		sm_pin_miss(&wish->name, wish->families);
 	wish->found->name = wish->name;
 	wish->found->ttl_s = left_ns > 0 ? (uint32_t)(left_ns / SM_NS_PER_S) : 0;
 	return verdict_of(wish->found->choice.kind);
@@ -54,11 +56,13 @@ static enum sm_verdict choose_addresses(const struct wish *wish, const struct sm
 
 static enum sm_verdict choose_port(const struct wish *wish, const struct sm_answer *answer)
 {
+	uint8_t missed = sm_pin_missed(&wish->name, wish->now_ns);
 	struct sm_pin pin;
 
 	if (answer->kind != SM_ANSWER_ADDRESSES)
 		return verdict_of(answer->kind);
-	if (sm_choose_target(answer, wish->rule, sm_process_draw(), &pin) != SM_OK)
+	if ((!missed || sm_choose_target(answer, wish->rule, missed, sm_process_draw(), &pin) != SM_OK) &&
+	    sm_choose_target(answer, wish->rule, SM_IPV4_AND_IPV6, sm_process_draw(), &pin) != SM_OK)
 		return SM_VERDICT_NO_NAME; /* addresses, but no SRV: nobody knows a port */
 	if (sm_pin_set(&wish->name, &pin, wish->now_ns) != SM_OK)
 		return SM_VERDICT_TRY_AGAIN;
@@ -159,6 +163,7 @@ static enum sm_verdict find_ours(struct wish *wish, const char *name, size_t len
 		return SM_VERDICT_NO_NAME; /* under our suffix, but no name: nobody is to be asked about it */
 	if (wish->service && proto && strcmp(proto, wish->rule->proto) != 0)
 		return SM_VERDICT_NO_NAME; /* glibc asks for six protocols; SRV records are of one */
+	wish->pin = wish->found ? sm_pin_get(&wish->name, wish->families, wish->now_ns) : NULL;
 	if (find_in_memory(wish, &verdict) == SM_OK)
 		return verdict;
 	return find_by_dns(wish);

@@ -11,7 +11,7 @@ struct pinned {
 	struct sm_name name;
 	struct sm_pin pin;
 	int64_t set_ns;
-	uint8_t spent_families;
+	uint8_t spent_families, missed_families;
 };
 
 static _Atomic unsigned key_plus_one; /* 0: not made yet */
@@ -77,4 +77,20 @@ void sm_pin_spend(const struct sm_name *name, uint8_t families)
 
 	if (pinned)
 		pinned->spent_families |= families;
+}
+
+void sm_pin_miss(const struct sm_name *name, uint8_t families)
+{
+	struct pinned *pinned = pinned_for(name);
+
+	sm_pin_spend(name, families);
+	if (pinned)
+		pinned->missed_families = families;
+}
+
+uint8_t sm_pin_missed(const struct sm_name *name, int64_t now_ns)
+{
+	const struct pinned *pinned = pinned_for(name);
+
+	return pinned && now_ns - pinned->set_ns <= SM_PIN_NS ? pinned->missed_families : 0;
 }

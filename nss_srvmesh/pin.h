@@ -17,3 +17,9 @@ const struct sm_pin *sm_pin_get(const struct sm_name *name, uint8_t families, in
 
 /* The program has its addresses of these families: later lookups are drawn anew. */
 void sm_pin_spend(const struct sm_name *name, uint8_t families);
+
+/* The pinned target has none of these families: the pin is spent for them, and the thread's next draw for the name had
+ * better be of them. */
+void sm_pin_miss(const struct sm_name *name, uint8_t families);
+/* The families of sm_pin_miss; 0: none. */
+uint8_t sm_pin_missed(const struct sm_name *name, int64_t now_ns);

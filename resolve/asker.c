@@ -87,6 +87,8 @@ static void hear(void *context, enum sm_status status, const uint8_t *message, s
 		return;
 	}
 	memcpy(copy, message, size);
+	if (asked->message)
+		fail(asked, asked->heard_from); /* a bad one, replaced before it was read */
 	free(asked->message);
 	asked->message = copy;
 	asked->message_size = size;
@@ -179,6 +181,8 @@ enum sm_status sm_asker_socket_status(const struct sm_asker *asker)
 {
 	enum sm_status status = asker->n_channels > 0 ? SM_REFUSED : SM_MEMORY;
 
+	if (asker->n_asked == 0)
+		return SM_OK; /* there was nothing to ask */
 	for (uint32_t i = 0; i < asker->n_channels; i++) {
 		enum sm_status one = sm_channel_socket_status(asker->channels[i].channel);
 

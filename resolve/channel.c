@@ -86,6 +86,10 @@ static ares_ssize_t receive(ares_socket_t fd, void *bytes, size_t size, int flag
 	struct leg *leg = context;
 	ssize_t got = recvfrom(fd, bytes, size, flags, from, from_size);
 
+	if (got == 0 && !leg->is_stream) {
+		errno = EAGAIN; /* an empty datagram says nothing; c-ares would take it for the end */
+		return -1;
+	}
 	if (got <= 0)
 		return got;
 	if (!leg->is_stream || size <= 2) /* <= 2: the length in front of a message, which c-ares reads by itself */

@@ -15,16 +15,17 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define OWN_ADDRESSES_MAX 1024
-#define LINKS_MAX 1024
+#define OWN_ADDRESSES_MAX 16384 /* a node of a cluster has thousands; the memory is touched as far as needed */
+#define LINKS_MAX 4096
 
 /* The host's own addresses and links. */
 struct network {
 	bool has_ipv6; /* other than ::1; without it glibc knows nothing of its addresses */
 	uint32_t n_addresses, n_links;
-	struct {
-		struct sm_address address;
-		uint32_t flags; /* IFA_F_... */
+	struct own_address {
+		uint8_t bytes[16]; /* IPv4 as ::ffff:0:0/96 */
+		uint32_t nth;      /* in the order of the dump */
+		uint32_t flags;    /* IFA_F_... */
 		uint32_t link;
 		uint8_t prefix_length;
 	} addresses[OWN_ADDRESSES_MAX];
@@ -34,6 +35,15 @@ struct network {
 	} links[LINKS_MAX];
 };
 
+/* 4 bytes become the last of a mapped address. */
+static void set_mapped(uint8_t *ret, const void *bytes, size_t length)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	memcpy(ret, mapped, sizeof(mapped));
+	memcpy(ret + 16 - length, bytes, length);
+}
+
 static void take_address(struct network *network, struct nlmsghdr *message)
 {
 	static const uint8_t loopback[16] = {[15] = 1};
@@ -41,7 +51,8 @@ static void take_address(struct network *network, struct nlmsghdr *message)
 	struct rtattr *attribute = IFA_RTA(head);
 	int left = (int)IFA_PAYLOAD(message);
 	size_t length = head->ifa_family == AF_INET ? 4 : 16;
-	struct sm_address address = {.family = 0};
+	struct own_address own = {.flags = head->ifa_flags, .link = head->ifa_index, .prefix_length = head->ifa_prefixlen};
+	bool is_known = false;
 
 	if (head->ifa_family != AF_INET && head->ifa_family != AF_INET6)
 		return;
@@ -49,19 +60,18 @@ static void take_address(struct network *network, struct nlmsghdr *message)
 	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
 		bool is_address = attribute->rta_type == IFA_ADDRESS;
 
-		if (RTA_PAYLOAD(attribute) < length || !(is_address || (attribute->rta_type == IFA_LOCAL && !address.family)))
+		if (RTA_PAYLOAD(attribute) < length || !(is_address || (attribute->rta_type == IFA_LOCAL && !is_known)))
 			continue;
-		address.family = head->ifa_family == AF_INET ? SM_IPV4 : SM_IPV6;
-		memcpy(address.bytes, RTA_DATA(attribute), length);
+		is_known = true;
+		set_mapped(own.bytes, RTA_DATA(attribute), length);
 	}
-	if (!address.family || network->n_addresses == OWN_ADDRESSES_MAX)
+	if (!is_known)
 		return;
-	network->has_ipv6 |= address.family == SM_IPV6 && memcmp(address.bytes, loopback, 16) != 0;
-	network->addresses[network->n_addresses].address = address;
-	network->addresses[network->n_addresses].flags = head->ifa_flags;
-	network->addresses[network->n_addresses].link = head->ifa_index;
-	network->addresses[network->n_addresses].prefix_length = head->ifa_prefixlen;
-	network->n_addresses++;
+	network->has_ipv6 |= length == 16 && memcmp(own.bytes, loopback, 16) != 0;
+	if (network->n_addresses == OWN_ADDRESSES_MAX)
+		return;
+	own.nth = network->n_addresses;
+	network->addresses[network->n_addresses++] = own;
 }
 
 static void take_link(struct network *network, struct nlmsghdr *message)
@@ -112,6 +122,15 @@ static void dump(int fd, uint16_t kind, struct network *network)
 	}
 }
 
+/* Of the same address on two links the order of the dump stays, as in glibc's stable qsort. */
+static int by_bytes(const void *left, const void *right)
+{
+	const struct own_address *a = left, *b = right;
+	int order = memcmp(a->bytes, b->bytes, 16);
+
+	return order ? order : a->nth < b->nth ? -1 : a->nth > b->nth;
+}
+
 static void learn_network(struct network *network)
 {
 	SM_SCOPE_CLOSE int fd = sm_descriptor_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
@@ -122,6 +141,7 @@ static void learn_network(struct network *network)
 	if (fd < 0 || connect(fd, (struct sockaddr *)&kernel, sizeof(kernel)) != 0)
 		return;
 	dump(fd, RTM_GETADDR, network);
+	qsort(network->addresses, network->n_addresses, sizeof(network->addresses[0]), by_bytes);
 	if (network->has_ipv6)
 		dump(fd, RTM_GETLINK, network);
 }
@@ -134,24 +154,45 @@ static bool is_native(const struct network *network, uint32_t link)
 	return false;
 }
 
+/* glibc's bsearch, step by step: of several equal addresses it is the steps that decide which is found. */
+static const struct own_address *find_own(const struct network *network, const uint8_t *bytes)
+{
+	uint32_t low = 0, high = network->n_addresses;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+		int order = memcmp(bytes, network->addresses[middle].bytes, 16);
+
+		if (order == 0)
+			return &network->addresses[middle];
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
 /* What is known of the source address itself. */
 static void describe(const struct network *network, struct sm_source *source)
 {
-	struct sm_address own = source->address;
+	static const uint8_t loopback[4] = {127, 0, 0, 1};
+	const uint8_t *address = source->address.bytes;
+	const struct own_address *own;
+	uint8_t bytes[16];
 
 	if (!network->has_ipv6)
 		return;
-	if (own.family == SM_IPV4 && own.bytes[0] == 127)
-		memcpy(own.bytes, (uint8_t[]){127, 0, 0, 1}, 4); /* any of 127/8 may be a source; one is configured */
-	for (uint32_t i = 0; i < network->n_addresses; i++) {
-		if (memcmp(&network->addresses[i].address, &own, sizeof(own)) != 0)
-			continue;
-		source->is_deprecated = network->addresses[i].flags & (IFA_F_DEPRECATED | IFA_F_OPTIMISTIC);
-		source->is_home = network->addresses[i].flags & IFA_F_HOMEADDRESS;
-		source->prefix_length = network->addresses[i].prefix_length;
-		source->is_native = is_native(network, network->addresses[i].link);
+	if (source->address.family == SM_IPV4 && address[0] == 127)
+		address = loopback; /* any of 127/8 may be a source; one is configured */
+	set_mapped(bytes, address, source->address.family == SM_IPV4 ? 4 : 16);
+	own = find_own(network, bytes);
+	if (!own)
 		return;
-	}
+	source->is_deprecated = own->flags & (IFA_F_DEPRECATED | IFA_F_OPTIMISTIC);
+	source->is_home = own->flags & IFA_F_HOMEADDRESS;
+	source->prefix_length = own->prefix_length;
+	source->is_native = is_native(network, own->link);
 }
 
 union endpoint {

@@ -22,7 +22,7 @@ static const char usage[] =
 	"usage: probe gai unspec|inet|inet6 NAME [canonname] [addrconfig] [v4mapped] [all]\n"
 	"       probe host inet|inet6 NAME        gethostbyname2_r with its errno and h_errno\n"
 	"       probe draws COUNT NAME            how often each address came first\n"
-	"       probe pairs COUNT NAME stream|any  addresses with ports, the name being the service too\n"
+	"       probe pairs COUNT NAME stream|any|inet|inet6  addresses with ports, the name being the service too\n"
 	"       probe pairs-in-threads COUNT NAME  the same, a thousand times in each of that many threads\n"
 	"       probe classic NAME PROTO          getservbyname_r, then gethostbyname2_r; - for any protocol\n"
 	"       probe service-buffers NAME        getservbyname_r with every buffer length\n"
@@ -155,9 +155,11 @@ static void count_pair(const struct sockaddr *address)
 	pthread_mutex_unlock(&pairs_lock);
 }
 
+static int pairs_family = AF_UNSPEC;
+
 static int look_up_pairs(const char *name, int socktype)
 {
-	struct addrinfo hints = {.ai_socktype = socktype}, *found;
+	struct addrinfo hints = {.ai_family = pairs_family, .ai_socktype = socktype}, *found;
 
 	if (getaddrinfo(name, name, &hints, &found) != 0)
 		return 1;
@@ -501,8 +503,10 @@ int main(int argc, char **argv)
 		return host(family_of(argv[2]), argv[3]);
 	if (argc == 4 && strcmp(verb, "draws") == 0)
 		return draws(atoi(argv[2]), argv[3]);
-	if (argc == 5 && strcmp(verb, "pairs") == 0)
+	if (argc == 5 && strcmp(verb, "pairs") == 0) {
+		pairs_family = family_of(argv[4]);
 		return pairs(atoi(argv[2]), argv[3], strcmp(argv[4], "any") == 0 ? 0 : SOCK_STREAM);
+	}
 	if (argc == 4 && strcmp(verb, "pairs-in-threads") == 0)
 		return pairs_in_threads(atoi(argv[2]), argv[3]);
 	if (argc == 4 && strcmp(verb, "classic") == 0)

@@ -321,13 +321,32 @@ static void a_target_is_drawn_with_its_port_by_weight(void **state)
 	add_target(0, 1, 81, SM_IPV6);
 	add_target(9, 1, 82, SM_IPV4);
 	for (uint64_t seed = 0; seed < 4000; seed++) {
-		assert_int_equal(sm_choose_target(&answer, &rule, seed * 7919, &pin), SM_OK);
+		assert_int_equal(sm_choose_target(&answer, &rule, SM_IPV4_AND_IPV6, seed * 7919, &pin), SM_OK);
 		counts[pin.port - 80]++;
 	}
 	assert_true(counts[0] > 2850 && counts[0] < 3150);
 	rule.port = 81;
-	assert_int_equal(sm_choose_target(&answer, &rule, 1, &pin), SM_OK);
+	assert_int_equal(sm_choose_target(&answer, &rule, SM_IPV4_AND_IPV6, 1, &pin), SM_OK);
 	assert_int_equal(pin.port, 81);
+}
+
+static void a_target_is_drawn_of_the_family_that_is_wanted(void **state)
+{
+	struct sm_pin pin;
+
+	(void)state;
+	add_target(0, 1, 80, SM_IPV6);
+	add_target(9, 1, 81, SM_IPV4);
+	for (uint64_t seed = 0; seed < 50; seed++) {
+		assert_int_equal(sm_choose_target(&answer, &rule, SM_IPV4, seed, &pin), SM_OK);
+		assert_int_equal(pin.port, 81);
+	}
+	add_target(0, 1, 82, SM_IPV4);
+	rule.family = SM_FAMILY_PREFER_IPV4;
+	for (uint64_t seed = 0; seed < 50; seed++) {
+		assert_int_equal(sm_choose_target(&answer, &rule, SM_IPV4_AND_IPV6, seed, &pin), SM_OK);
+		assert_int_equal(pin.port, 82);
+	}
 }
 
 static void without_srv_there_is_no_port(void **state)
@@ -336,9 +355,9 @@ static void without_srv_there_is_no_port(void **state)
 
 	(void)state;
 	add_target(0, 0, 0, SM_IPV4);
-	assert_int_equal(sm_choose_target(&answer, &rule, 1, &pin), SM_MISS);
+	assert_int_equal(sm_choose_target(&answer, &rule, SM_IPV4_AND_IPV6, 1, &pin), SM_MISS);
 	answer.kind = SM_ANSWER_NO_NAME;
-	assert_int_equal(sm_choose_target(&answer, &rule, 1, &pin), SM_MISS);
+	assert_int_equal(sm_choose_target(&answer, &rule, SM_IPV4_AND_IPV6, 1, &pin), SM_MISS);
 }
 
 static void what_is_not_there_stays_so(void **state)
@@ -372,6 +391,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(ordered_begins_with_the_best_address_of_the_drawn_target),
 	TEST(a_pin_restricts_to_its_port_and_puts_its_target_first),
 	TEST(a_target_is_drawn_with_its_port_by_weight),
+	TEST(a_target_is_drawn_of_the_family_that_is_wanted),
 	TEST(without_srv_there_is_no_port),
 	TEST(what_is_not_there_stays_so),
 };

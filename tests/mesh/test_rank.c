@@ -145,7 +145,7 @@ static void lines_that_glibc_passes_over_are_passed_over(void **state)
 	(void)state;
 	sm_policies_default(&same);
 	assert_int_equal(sm_policies_parse("reload yes\nprecedence\nprecedence ::/129 5\nlabel 10.0.0.0/8 5\n"
-	                                   "precedence ::1/128 -5\nprecedence nonsense 5\nscopev4 ::/0 5\nlabel ::/0 x\n",
+	                                   "precedence ::1/128 -5\nprecedence nonsense 5\nscopev4 ::/0 5\nscopev4 ::/96 5\nlabel ::/0 x\n",
 	                                   &policies),
 	                 SM_OK);
 	assert_int_equal(policies.labels.n, same.labels.n);

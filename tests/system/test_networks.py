@@ -35,6 +35,9 @@ ODD = {
     "mapped": (["::ffff:10.1.0.10"], ["10.1.0.77"], ["fd00:1::7"]),
 }
 
+POOL = sorted({a for targets in {**NETWORKS, **ODD}.values() for target in targets for a in target} | {
+    "192.0.2.1", "10.1.0.1", "10.1.0.254", "2002:a01:1::1", "2001::1", "fec0::1", "fd00:1::1", "::1", "2001:db8::1"})
+
 # serves one line by HTTP on the addresses that follow; "silent:ADDRESS" listens, but answers no SYN any more
 PEER = r"""
 import socket, sys, threading
@@ -158,11 +161,9 @@ def predictions(tap, lab, server, network):
     """Random mixtures of addresses: glibc never sorts one before another that we rank before it."""
     configure(lab, server, "all")
     dice = random.Random(6724)
-    pool = sorted({a for targets in {**NETWORKS, **ODD}.values() for target in targets for a in target} | {
-        "192.0.2.1", "10.1.0.1", "10.1.0.254", "2002:a01:1::1", "2001::1", "fec0::1", "fd00:1::1", "::1", "2001:db8::1"})
     wrong = []
     for i in range(40):
-        chosen = dice.sample(pool, dice.randrange(2, 9))
+        chosen = dice.sample(POOL, dice.randrange(2, 9))
         for address in chosen:
             server.add(f"mixture{i}{network.replace(' ', '')}.mesh. 600 {'AAAA' if ':' in address else 'A'} {address}")
         _, output, _ = lab.run(os.path.join(BUILDDIR, "tests", "ranks"), *chosen)
@@ -174,6 +175,27 @@ def predictions(tap, lab, server, network):
         wrong += [f"{order}: {late} before {early}" for k, early in enumerate(order) for late in order[k + 1:]
                   if before(ranks[late], ranks[early])]
     tap.check(f"{network}: glibc sorts 40 random mixtures as our ranks say", not wrong, *wrong)
+
+
+def pairs(tap, lab, network):
+    """Pairs of addresses in both orders, from /etc/hosts: glibc turns a pair around exactly when our ranks say so."""
+    dice = random.Random(3484)
+    chosen = [dice.sample(POOL, 2) for _ in range(60)]
+    lines = [f"{one} pair{i}{kind}.example" for i, pair in enumerate(chosen)
+             for kind, order in (("ab", pair), ("ba", pair[::-1])) for one in order]
+    lab.file("hosts", "\n".join(lines) + "\n")
+    subprocess.run(["mount", "--bind", os.path.join(lab.path, "hosts"), "/etc/hosts"], check=True)
+    wrong = []
+    for i, (a, b) in enumerate(chosen):
+        _, output, _ = lab.run(os.path.join(BUILDDIR, "tests", "ranks"), a, b)
+        rank_a, rank_b = (tuple(map(int, line.split()[1:])) for line in output.splitlines())
+        for kind, order in (("ab", [a, b]), ("ba", [b, a])):
+            expected = [a, b] if before(rank_a, rank_b) else [b, a] if before(rank_b, rank_a) else order
+            got = lab.probe("gai", "unspec", f"pair{i}{kind}.example", PROBE_HOSTS="files").split()
+            if got != expected:
+                wrong.append(f"{order}: glibc {got}, we {expected}")
+    tap.check(f"{network}: of 60 pairs glibc turns around those that our ranks say, and no other", not wrong, *wrong)
+    subprocess.run(["umount", "/etc/hosts"], check=True)
 
 
 def tails(tap, lab, server):
@@ -246,6 +268,10 @@ def main():
         if not runs:
             draws(tap, lab, server, "both families")
             predictions(tap, lab, server, "both families")
+            pairs(tap, lab, "both families")
+            ip("address", "add", "10.1.0.1/32", "dev", "lo")
+            pairs(tap, lab, "an address on two links")
+            ip("address", "del", "10.1.0.1/32", "dev", "lo")
             tails(tap, lab, server)
         connections(tap, lab, server, pid, runs)
         if not runs:
@@ -253,6 +279,7 @@ def main():
             ip("-6", "address", "flush", "dev", "host0")
             draws(tap, lab, server, "IPv4 alone")
             predictions(tap, lab, server, "IPv4 alone")
+            pairs(tap, lab, "IPv4 alone")
         server.stop()
     if not runs:
         tap.finish()

@@ -17,6 +17,9 @@ _twin._tcp SRV 0 1 9002 a
 _mixed._tcp SRV 0 1 9001 a
 _mixed._tcp SRV 0 1 9002 six
 _mixed._tcp SRV 0 1 9003 both
+_apart._tcp SRV 0 1 9002 six
+_apart._tcp SRV 9 1 9001 four
+four A 127.0.0.15
 a A 127.0.0.11
 b A 127.0.0.12
 c A 127.0.0.13
@@ -25,6 +28,7 @@ both A 127.0.0.14
 both AAAA ::1
 """
 API = {("127.0.0.11", "8081"): .5, ("127.0.0.12", "8082"): .3, ("127.0.0.13", "8083"): .2}
+FAMILIES = {"inet": {("127.0.0.15", "9001")}, "inet6": {("::1", "9002")}}
 MIXED = {("127.0.0.11", "9001"), ("::1", "9002"), ("127.0.0.14", "9003"), ("::1", "9003")}
 
 
@@ -33,6 +37,9 @@ def count(output):
     pairs = {}
     for line in output.splitlines():
         words = line.split()
+        if words[1:] == ["failures"]:
+            pairs["failures",] = int(words[0])
+            continue
         if len(words) != 3:
             return {line: 1}
         pairs[words[0], words[1]] = pairs.get((words[0], words[1]), 0) + int(words[2])
@@ -51,6 +58,10 @@ def pairs(tap, lab):
     tap.equal("two ports at one address are both drawn", set(seen), {("127.0.0.11", "9001"), ("127.0.0.11", "9002")})
     seen = count(lab.probe("pairs", 600, "mixed.mesh", "stream"))
     tap.check("targets of different families keep their ports", set(seen) <= MIXED and len(seen) >= 3, seen)
+    for family, expected in FAMILIES.items():
+        seen = count(lab.probe("pairs", 3, "apart.mesh", family))
+        tap.check(f"a target without {family} is missed once, and another drawn then", expected <= set(seen) and
+                  set(seen) <= expected | {("failures",)}, seen)
     tap.equal("every buffer length is respected", lab.probe("service-buffers", "api.mesh"), "fits from some size on")
 
 
