@@ -97,6 +97,7 @@ def guests(tap, lab):
     tap.equal("a server at 0.0.0.0 is this host's", lab.probe("gai", "inet", "plain.mesh", SRVMESH_CONF=anywhere),
               "127.0.0.9")
     tap.equal("64 threads find it", lab.probe("threads", 64, "api.mesh"), "0 failures")
+    # not among the scenarios: under ASan a fork beside threads leaves its allocator locked in the child
     tap.equal("both sides of forks find it", lab.probe("forks", 50, "api.mesh"), "0 failures")
     tap.equal("closed standard descriptors stay closed", lab.probe("closed", "api.mesh"),
               "found, descriptors 0 to 2 still closed")
