@@ -77,11 +77,11 @@ static void hear(void *context, enum sm_status status, const uint8_t *message, s
 	struct sm_asked *asked = &try->asker->asked[try->question];
 	uint8_t *copy;
 
+	if (status == SM_REFUSED)
+		fail_everywhere(try->asker, &asked->rule->servers[try->server]);
 	if (asked->message && can_settle(asked->message, asked->message_size))
 		return; /* a good one waits to be read */
 	copy = status == SM_OK ? malloc(size) : NULL;
-	if (status == SM_REFUSED)
-		fail_everywhere(try->asker, &asked->rule->servers[try->server]);
 	if (!copy) {
 		fail(asked, try->server);
 		return;
