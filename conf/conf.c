@@ -441,8 +441,11 @@ static enum sm_status build_rules(struct loader *loader, struct sm_conf *conf)
 	enum sm_status status;
 
 	sm_keys_defaults(&conf->rules.elsewhere, &conf->host);
+	if (loader->sources->is_private)
+		conf->host.directory[0] = conf->host.socket[0] = '\0';
 	resolver = apply_only(loader, SM_SECTION_RESOLVER, &conf->rules.elsewhere, &conf->host);
 	apply_only(loader, SM_SECTION_CACHE, &conf->rules.elsewhere, &conf->host);
+	apply_only(loader, SM_SECTION_DAEMON, &conf->rules.elsewhere, &conf->host);
 	status = check_rule(loader, &conf->rules.elsewhere, resolver);
 	if (status != SM_OK)
 		return status;

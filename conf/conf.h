@@ -23,6 +23,7 @@ struct sm_conf_sources {
 	const char *dropins; /* NULL: none */
 	const char *resolv;  /* where servers come from that no key names */
 	const char *gai;     /* how glibc sorts addresses */
+	bool is_private;     /* the caller's own: it has a host map and a daemon only where it names them */
 };
 
 struct sm_conf {

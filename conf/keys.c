@@ -11,7 +11,7 @@
 #define ANYWHERE (SM_SECTION_RESOLVER | SM_SECTION_DOMAIN | SM_SECTION_SERVICE)
 #define NAMED (SM_SECTION_DOMAIN | SM_SECTION_SERVICE)
 
-enum kind { DURATION, SIZE, COUNT, RATIO, PERCENT, CHOICE, SERVERS, TEMPLATES, LABEL, TEXT };
+enum kind { DURATION, SIZE, COUNT, RATIO, PERCENT, CHOICE, SERVERS, TEMPLATES, LABEL, PATH, TEXT };
 
 struct sm_key {
 	const char *name;
@@ -33,6 +33,7 @@ struct sm_key {
 #define MONTH (30ULL * MS_PER_DAY)
 #define A_DURATION(range) "a duration such as 500ms, 2s, 5m, 1h or 1d, " range
 #define ONE_MS_TO_A_MINUTE A_DURATION("from 1ms to 1m")
+#define A_PATH "an absolute path of at most 100 bytes, without // . or .."
 #define ZERO_TO_30_DAYS A_DURATION("from 0 to 30d")
 
 static const char *const families[] = {"any", "ipv4", "ipv6", "prefer-ipv4", "prefer-ipv6", NULL};
@@ -64,8 +65,8 @@ static const struct sm_key keys[] = {
 	{"negative_ttl", "10s", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(negative_ttl_ms)},
 	{"failure_ttl", "5s", A_DURATION("from 0 to 5m"), DURATION, ANYWHERE, 0, 5 * MS_PER_MINUTE,
 	 RULE(failure_ttl_ms)},
-	{"stale", "1d", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, .is_future = true},
-	{"stale_after", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, .is_future = true},
+	{"stale", "1d", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(stale_ms)},
+	{"stale_after", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(stale_after_ms)},
 	{"filter", "", "key=value pairs", TEXT, ANYWHERE, .is_future = true, .may_be_empty = true},
 	{"prefer", "", "key=value pairs", TEXT, ANYWHERE, .is_future = true, .may_be_empty = true},
 	{"filter_fallback", "all", "all or none", CHOICE, ANYWHERE, .choices = all_none, .is_future = true},
@@ -77,19 +78,19 @@ static const struct sm_key keys[] = {
 	{"health_fall", "2", "a number from 1 to 100", COUNT, ANYWHERE, 1, 100, .is_future = true},
 	{"health_rise", "1", "a number from 1 to 100", COUNT, ANYWHERE, 1, 100, .is_future = true},
 
-	{"directory", "/run/srvmesh", "an absolute path", TEXT, SM_SECTION_CACHE, .is_future = true},
-	{"size", "64M", "a size such as 64K, 64M or 1G, from 1M to 64G", SIZE, SM_SECTION_CACHE, 1 << 20, 1ULL << 36,
-	 .is_future = true},
+	{"directory", "/run/srvmesh", A_PATH, PATH, SM_SECTION_CACHE, HOST(directory)},
+	{"size", "64M", "a size such as 64M or 1G, from 1M to 64G", SIZE, SM_SECTION_CACHE, 1 << 10, 1 << 26,
+	 HOST(size_kib)},
 	{"memory_entries", "256", "a number from 0 to 65536", COUNT, SM_SECTION_CACHE, 0, 65536, HOST(memory_entries)},
 	{"embedded", "yes", "yes or no", CHOICE, SM_SECTION_CACHE, .choices = no_yes, HOST(is_embedded)},
 
-	{"socket", "/run/srvmesh/socket", "an absolute path", TEXT, SM_SECTION_DAEMON, .is_future = true},
-	{"max_clients", "4096", "a number from 1 to 65536", COUNT, SM_SECTION_DAEMON, 1, 65536, .is_future = true},
-	{"max_jobs", "4096", "a number from 1 to 65536", COUNT, SM_SECTION_DAEMON, 1, 65536, .is_future = true},
-	{"quota", "25%", "a percentage from 1% to 100%", PERCENT, SM_SECTION_DAEMON, 1, 100, .is_future = true},
+	{"socket", "/run/srvmesh/socket", A_PATH, PATH, SM_SECTION_DAEMON, HOST(socket)},
+	{"max_clients", "4096", "a number from 1 to 65536", COUNT, SM_SECTION_DAEMON, 1, 65536, HOST(max_clients)},
+	{"max_jobs", "4096", "a number from 1 to 65536", COUNT, SM_SECTION_DAEMON, 1, 65536, HOST(max_jobs)},
+	{"quota", "25%", "a percentage from 1% to 100%", PERCENT, SM_SECTION_DAEMON, 1, 100, HOST(quota_percent)},
 	{"log_level", "info", "error, warning, info or debug", CHOICE, SM_SECTION_DAEMON, .choices = levels,
-	 .is_future = true},
-	{"log_format", "logfmt", "logfmt or json", CHOICE, SM_SECTION_DAEMON, .choices = formats, .is_future = true},
+	 HOST(log_level)},
+	{"log_format", "logfmt", "logfmt or json", CHOICE, SM_SECTION_DAEMON, .choices = formats, HOST(log_format)},
 
 	{"srv", "_{service}._{proto}.{domain}",
 	 "templates of SRV owners, such as _{service}._{proto}.{domain}, {name} or _http._tcp.{name}, at most 8",
@@ -182,6 +183,14 @@ static enum sm_status choice_of(const struct sm_key *key, const char *value, uin
 	return SM_INVALID;
 }
 
+static enum sm_status kib_of(const char *value, uint64_t *ret)
+{
+	enum sm_status status = sm_value_size(value, ret);
+
+	*ret /= 1024;
+	return status;
+}
+
 /* The kinds that come down to one number. */
 static enum sm_status number_of(const struct sm_key *key, const char *value, uint64_t *ret)
 {
@@ -189,7 +198,7 @@ static enum sm_status number_of(const struct sm_key *key, const char *value, uin
 	case DURATION:
 		return sm_value_duration(value, ret);
 	case SIZE:
-		return sm_value_size(value, ret);
+		return kib_of(value, ret);
 	case COUNT:
 		return sm_value_count(value, ret);
 	case RATIO:
@@ -201,6 +210,7 @@ static enum sm_status number_of(const struct sm_key *key, const char *value, uin
 	case SERVERS:
 	case TEMPLATES:
 	case LABEL:
+	case PATH:
 	case TEXT:
 		break;
 	}
@@ -283,6 +293,14 @@ static enum sm_status apply_label(const char *value, struct sm_rule *rule)
 	return SM_OK;
 }
 
+static enum sm_status apply_path(const struct sm_key *key, const char *value, struct sm_host_conf *host)
+{
+	if (sm_value_path(value) != SM_OK)
+		return SM_INVALID;
+	memcpy((char *)host + key->offset, value, strlen(value) + 1);
+	return SM_OK;
+}
+
 /* A key whose work is not there yet: validated like any other, accepted with its default alone. */
 static enum sm_status check_future(const struct sm_key *key, const char *value)
 {
@@ -309,6 +327,8 @@ enum sm_status sm_key_apply(const struct sm_key *key, const char *value, struct 
 		return apply_templates(value, rule);
 	case LABEL:
 		return apply_label(value, rule);
+	case PATH:
+		return apply_path(key, value, host);
 	case DURATION:
 	case SIZE:
 	case COUNT:

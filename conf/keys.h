@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/status.h"
+#include "conf/value.h"
 #include "mesh/rule.h"
 
 enum sm_section_kind {
@@ -13,10 +14,22 @@ enum sm_section_kind {
 	SM_SECTION_SERVICE = 16,
 };
 
+enum sm_log_level { SM_LOG_ERROR, SM_LOG_WARNING, SM_LOG_INFO, SM_LOG_DEBUG };
+enum sm_log_format { SM_LOG_LOGFMT, SM_LOG_JSON };
+
 /* What [cache] and [daemon] say. */
 struct sm_host_conf {
+	char directory[SM_PATH_MAX + 1]; /* empty: none, by a configuration of the caller's own that names none */
+	uint32_t size_kib;
 	uint32_t memory_entries;
 	uint32_t is_embedded; /* 0 or 1 */
+
+	char socket[SM_PATH_MAX + 1]; /* empty: none, as above */
+	uint32_t max_clients;
+	uint32_t max_jobs;
+	uint32_t quota_percent;
+	enum sm_log_level log_level;
+	enum sm_log_format log_format;
 };
 
 struct sm_key;

@@ -173,3 +173,17 @@ enum sm_status sm_value_word(const char **text, char *word, size_t size)
 	*text = start + length;
 	return SM_OK;
 }
+
+enum sm_status sm_value_path(const char *text)
+{
+	if (text[0] != '/' || strlen(text) > SM_PATH_MAX)
+		return SM_INVALID;
+	while (*text == '/') {
+		size_t length = strcspn(++text, "/");
+
+		if (length == 0 || (length == 1 && text[0] == '.') || (length == 2 && text[0] == '.' && text[1] == '.'))
+			return SM_INVALID;
+		text += length;
+	}
+	return SM_OK;
+}

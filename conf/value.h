@@ -21,5 +21,9 @@ enum sm_status sm_value_server(const char *text, struct sm_server *ret) SM_MUST_
 /* A template of an SRV owner: placeholders known, and a valid name once they are filled in. */
 enum sm_status sm_value_template(const char *text) SM_MUST_CHECK;
 
+/* An absolute path of at most SM_PATH_MAX bytes, in one form only: no empty, `.` or `..` component. */
+#define SM_PATH_MAX 100 /* with ".hint" and a NUL behind it, it fits into struct sockaddr_un */
+enum sm_status sm_value_path(const char *text) SM_MUST_CHECK;
+
 /* The next word of a list by blanks or commas: moves *text on, copies the word. SM_MISS: no more. SM_FULL: too long. */
 enum sm_status sm_value_word(const char **text, char *word, size_t size) SM_MUST_CHECK;

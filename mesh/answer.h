@@ -7,6 +7,7 @@
 
 #define SM_TARGETS_MAX 256   /* per answer; a larger SRV set keeps its best (lowest priority, heaviest) */
 #define SM_ADDRESSES_MAX 512 /* per answer, over all targets */
+#define SM_METADATA_MAX 255  /* bytes per target: one string of a TXT record */
 
 enum sm_families {
 	SM_IPV4 = 1,
@@ -26,6 +27,8 @@ struct sm_target {
 	uint16_t port; /* 0: not known (an address without SRV) */
 	uint16_t first_address;
 	uint16_t n_addresses;
+	bool is_down;         /* its health check says so */
+	const char *metadata; /* "key=value" words by blanks; borrowed; NULL: none */
 };
 
 enum sm_answer_kind {

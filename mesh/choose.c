@@ -30,12 +30,14 @@ static bool suits_port(const struct sm_target *target, const struct sm_rule *rul
 }
 
 static void take_best_priority(const struct sm_answer *answer, const struct sm_rule *rule, const struct sm_pin *pin,
-                               uint8_t families, struct group *ret)
+                               uint8_t families, bool with_down, struct group *ret)
 {
 	ret->n = 0;
 	for (uint32_t i = 0; i < answer->n_targets; i++) {
 		const struct sm_target *target = &answer->targets[i];
 
+		if (target->is_down && !with_down)
+			continue;
 		if (!suits_port(target, rule, pin))
 			continue;
 		if (!(families_of(answer, target) & families))
@@ -193,7 +195,9 @@ static void make_group(const struct sm_answer *answer, const struct sm_rule *rul
 {
 	uint8_t preferred = preferred_family(rule) & *families;
 
-	take_best_priority(answer, rule, pin, *families, ret);
+	take_best_priority(answer, rule, pin, *families, false, ret);
+	if (ret->n == 0)
+		take_best_priority(answer, rule, pin, *families, true, ret); /* all down counts as all up */
 	if (preferred && group_has(answer, ret, preferred)) {
 		*families = preferred;
 		keep_family(answer, preferred, ret);

@@ -18,7 +18,8 @@ struct sm_pin {
 };
 
 /* Chooses for a program that asked for `families` (enum sm_families):
- *  - targets without an address of these families, or on another port than the rule's or the pin's, are left out;
+ *  - targets without an address of these families, or on another port than the rule's or the pin's, are left out, and
+ *    those that are down unless nothing else is left;
  *  - of the others, the group of the best priority; where the rule prefers a family and any target of the group has
  *    it, only that family;
  *  - the group in the order of repeated weighted draws, the pinned target first; at most `max_answers` addresses:

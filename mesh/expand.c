@@ -65,6 +65,8 @@ static void add_target(struct sm_expand *expand, const struct sm_target *target,
 		return;
 	expand->targets[expand->n_targets] = *target;
 	expand->targets[expand->n_targets].name = expand->hosts[host].name;
+	expand->targets[expand->n_targets].is_down = false;
+	expand->targets[expand->n_targets].metadata = NULL;
 	expand->host_of_target[expand->n_targets++] = host;
 }
 

@@ -2,16 +2,17 @@
 /* The record codec. Little endian, without padding:
  *
  *   0  u64 checksum     XXH3 of everything behind it
- *   8  u8  version      2
+ *   8  u8  version      3
  *   9  u8  kind         enum sm_answer_kind
  *  10  u8  families     uncertain, and from bit 4 unasked
  *  11  u8  name length
- *  12  u64 expires_ns   CLOCK_BOOTTIME
- *  20  u32 ttl_s        as DNS gave it
- *  24  u16 targets
- *  26  u16 addresses
- *  28  name
- *      targets          u16 priority, weight, port, first address, addresses; u8 length; name; NUL
+ *  12  u64 made_ns, expires_ns, recheck_ns, stale_ns    CLOCK_BOOTTIME
+ *  44  u32 ttl_s        as DNS gave it
+ *  48  u16 targets
+ *  50  u16 addresses
+ *  52  name
+ *      targets          u16 priority, weight, port, first address, addresses; u8 marks; u8 length; name; NUL;
+ *                       u8 length; metadata; NUL
  *      addresses        u8 family; u64 rank; 4 or 16 bytes
  */
 #include "mesh/record.h"
@@ -22,20 +23,36 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define RECORD_VERSION 2
+#define RECORD_VERSION 3
 #define CHECKSUM_SIZE 8
+#define MARK_DOWN 1
+
+static void encode_text(struct sm_writer *writer, const char *text)
+{
+	size_t length = strlen(text);
+
+	sm_write_u8(writer, (uint8_t)length);
+	sm_write_bytes(writer, text, length + 1);
+}
 
 static void encode_target(struct sm_writer *writer, const struct sm_target *target)
 {
-	size_t length = strlen(target->name);
-
 	sm_write_u16le(writer, target->priority);
 	sm_write_u16le(writer, target->weight);
 	sm_write_u16le(writer, target->port);
 	sm_write_u16le(writer, target->first_address);
 	sm_write_u16le(writer, target->n_addresses);
-	sm_write_u8(writer, (uint8_t)length);
-	sm_write_bytes(writer, target->name, length + 1);
+	sm_write_u8(writer, target->is_down ? MARK_DOWN : 0);
+	encode_text(writer, target->name);
+	encode_text(writer, target->metadata ? target->metadata : "");
+}
+
+static void encode_times(struct sm_writer *writer, const struct sm_times *times)
+{
+	sm_write_u64le(writer, (uint64_t)times->made_ns);
+	sm_write_u64le(writer, (uint64_t)times->expires_ns);
+	sm_write_u64le(writer, (uint64_t)times->recheck_ns);
+	sm_write_u64le(writer, (uint64_t)times->stale_ns);
 }
 
 static size_t address_size(uint8_t family)
@@ -43,7 +60,7 @@ static size_t address_size(uint8_t family)
 	return family == SM_IPV4 ? 4 : 16;
 }
 
-enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answer *answer, int64_t expires_ns,
+enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answer *answer, const struct sm_times *times,
                                 void *bytes, size_t size, size_t *ret_size)
 {
 	struct sm_writer writer = sm_writer_of(bytes, size), checksum = sm_writer_of(bytes, size);
@@ -53,7 +70,7 @@ enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answ
 	sm_write_u8(&writer, (uint8_t)answer->kind);
 	sm_write_u8(&writer, (uint8_t)(answer->uncertain_families | answer->unasked_families << 4));
 	sm_write_u8(&writer, name->length);
-	sm_write_u64le(&writer, (uint64_t)expires_ns);
+	encode_times(&writer, times);
 	sm_write_u32le(&writer, answer->ttl_s);
 	sm_write_u16le(&writer, answer->n_targets);
 	sm_write_u16le(&writer, answer->n_addresses);
@@ -72,19 +89,27 @@ enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answ
 	return SM_OK;
 }
 
+/* A length, so many bytes, and a NUL. */
+static const char *decode_text(struct sm_reader *reader)
+{
+	uint8_t length = sm_read_u8(reader);
+	const char *text = (const char *)sm_read_bytes(reader, (size_t)length + 1);
+
+	if (!text || text[length] != '\0')
+		reader->failed = true;
+	return text;
+}
+
 static void decode_target(struct sm_reader *reader, uint16_t n_addresses, struct sm_target *ret)
 {
-	uint8_t length;
-
 	ret->priority = sm_read_u16le(reader);
 	ret->weight = sm_read_u16le(reader);
 	ret->port = sm_read_u16le(reader);
 	ret->first_address = sm_read_u16le(reader);
 	ret->n_addresses = sm_read_u16le(reader);
-	length = sm_read_u8(reader);
-	ret->name = (const char *)sm_read_bytes(reader, (size_t)length + 1);
-	if (!ret->name || ret->name[length] != '\0')
-		reader->failed = true;
+	ret->is_down = sm_read_u8(reader) & MARK_DOWN;
+	ret->name = decode_text(reader);
+	ret->metadata = decode_text(reader);
 	if (ret->first_address > n_addresses || ret->n_addresses > n_addresses - ret->first_address)
 		reader->failed = true;
 }
@@ -115,30 +140,75 @@ static void decode_lists(struct sm_reader *reader, struct sm_answer *ret)
 		decode_address(reader, &ret->addresses[i], &ret->ranks[i]);
 }
 
+struct head {
+	uint8_t kind, families, name_length;
+	struct sm_times times;
+	uint32_t ttl_s;
+	uint16_t n_targets, n_addresses;
+	const uint8_t *name;
+};
+
+static void decode_times(struct sm_reader *reader, struct sm_times *ret)
+{
+	ret->made_ns = (int64_t)sm_read_u64le(reader);
+	ret->expires_ns = (int64_t)sm_read_u64le(reader);
+	ret->recheck_ns = (int64_t)sm_read_u64le(reader);
+	ret->stale_ns = (int64_t)sm_read_u64le(reader);
+}
+
+/* Everything before the lists, checksum and all. */
+static enum sm_status decode_head(struct sm_reader *reader, struct head *ret)
+{
+	uint64_t checksum = sm_read_u64le(reader);
+	uint8_t version = sm_read_u8(reader);
+
+	ret->kind = sm_read_u8(reader);
+	ret->families = sm_read_u8(reader);
+	ret->name_length = sm_read_u8(reader);
+	decode_times(reader, &ret->times);
+	ret->ttl_s = sm_read_u32le(reader);
+	ret->n_targets = sm_read_u16le(reader);
+	ret->n_addresses = sm_read_u16le(reader);
+	ret->name = sm_read_bytes(reader, ret->name_length);
+	if (reader->failed || version != RECORD_VERSION || ret->kind > SM_ANSWER_FAILURE)
+		return SM_CORRUPT;
+	if (checksum != XXH3_64bits(reader->bytes + CHECKSUM_SIZE, reader->size - CHECKSUM_SIZE))
+		return SM_CORRUPT;
+	return SM_OK;
+}
+
 enum sm_status sm_record_decode(const struct sm_name *name, const void *bytes, size_t size, struct sm_answer *ret,
-                                int64_t *ret_expires_ns)
+                                struct sm_times *ret_times)
 {
 	struct sm_reader reader = sm_reader_of(bytes, size);
-	uint64_t checksum = sm_read_u64le(&reader);
-	uint8_t version = sm_read_u8(&reader), kind = sm_read_u8(&reader), families, length;
-	const uint8_t *own_name;
+	struct head head;
 
-	ret->kind = (enum sm_answer_kind)kind;
-	families = sm_read_u8(&reader);
-	ret->uncertain_families = families & 0x0f;
-	ret->unasked_families = families >> 4;
-	length = sm_read_u8(&reader);
-	*ret_expires_ns = (int64_t)sm_read_u64le(&reader);
-	ret->ttl_s = sm_read_u32le(&reader);
-	ret->n_targets = sm_read_u16le(&reader);
-	ret->n_addresses = sm_read_u16le(&reader);
-	own_name = sm_read_bytes(&reader, length);
-	if (reader.failed || version != RECORD_VERSION || kind > SM_ANSWER_FAILURE)
+	if (decode_head(&reader, &head) != SM_OK)
 		return SM_CORRUPT;
-	if (checksum != XXH3_64bits(reader.bytes + CHECKSUM_SIZE, size - CHECKSUM_SIZE))
-		return SM_CORRUPT;
-	if (length != name->length || memcmp(own_name, name->text, length) != 0)
+	if (head.name_length != name->length || memcmp(head.name, name->text, name->length) != 0)
 		return SM_MISS;
+	*ret_times = head.times;
+	ret->kind = (enum sm_answer_kind)head.kind;
+	ret->uncertain_families = head.families & 0x0f;
+	ret->unasked_families = head.families >> 4;
+	ret->ttl_s = head.ttl_s;
+	ret->n_targets = head.n_targets;
+	ret->n_addresses = head.n_addresses;
 	decode_lists(&reader, ret);
 	return reader.failed || reader.at != size ? SM_CORRUPT : SM_OK;
+}
+
+enum sm_status sm_record_head(const void *bytes, size_t size, struct sm_name *ret_name, struct sm_times *ret_times,
+                              enum sm_answer_kind *ret_kind)
+{
+	struct sm_reader reader = sm_reader_of(bytes, size);
+	struct head head;
+
+	if (decode_head(&reader, &head) != SM_OK)
+		return SM_CORRUPT;
+	if (sm_name_parse((const char *)head.name, head.name_length, ret_name) != SM_OK)
+		return SM_CORRUPT;
+	*ret_times = head.times;
+	*ret_kind = (enum sm_answer_kind)head.kind;
+	return SM_OK;
 }

@@ -61,6 +61,8 @@ struct sm_rule {
 	uint32_t max_ttl_ms;
 	uint32_t negative_ttl_ms;
 	uint32_t failure_ttl_ms;
+	uint32_t stale_ms; /* 0: never */
+	uint32_t stale_after_ms;
 };
 
 struct sm_rules {

@@ -1,27 +1,37 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The order of lookup: ours at all? the process's own memory; DNS. */
+/* The order of lookup: ours at all? the host map; the process's own memory; the daemon; DNS, by ourselves. What is past its
+ * TTL is kept in hand meanwhile, and given where nothing better comes in time. */
 #include "nss_srvmesh/find.h"
 
 #include "base/clock.h"
 #include "base/scope.h"
-#include "mesh/lifetime.h"
+#include "ipc/client.h"
 #include "mesh/record.h"
 #include "nss_srvmesh/pin.h"
 #include "nss_srvmesh/process.h"
 #include "resolve/lookup.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define SMALL_RECORD 1024 /* on the stack; a larger one is fetched again into memory of its size */
+#define SIGN_SHARE 3      /* of the time there is, a third is for the daemon to show that it lives */
+#define ABSENT_NS SM_NS_PER_S       /* between looks for a daemon that is not there, */
+#define SILENT_NS (5 * SM_NS_PER_S) /* and between tries at one that costs time */
+#define SPARE_NS (50 * SM_NS_PER_MS) /* that the daemon may take to say that the time is up */
 
 /* One program's question, and where its answer goes: to one of the two. */
 struct wish {
-	const struct sm_generation *generation;
+	struct sm_generation *generation;
 	const struct sm_rule *rule;
 	struct sm_name name;
 	uint8_t families;
-	int64_t now_ns;
+	int64_t now_ns, deadline_ns;
+	int64_t stale_after_ns; /* how long to try where something old is in hand */
+	void *old;              /* its record; NULL: nothing */
+	size_t old_size;
+	bool has_daemon; /* it lives, but has not helped */
 	const struct sm_pin *pin; /* of the host's name, as it was at the door; NULL: none */
 	struct sm_found *found;
 	struct sm_found_service *service;
@@ -77,56 +87,188 @@ static enum sm_verdict choose(const struct wish *wish, const struct sm_answer *a
 	return wish->service ? choose_port(wish, answer) : choose_addresses(wish, answer, expires_ns);
 }
 
-static enum sm_status use_record(const struct wish *wish, const void *bytes, size_t size, enum sm_verdict *ret)
+/* Tells the daemon that the name is in use and near its end. */
+static void send_hint(const struct wish *wish, const void *bytes)
+{
+	const struct sm_request hint = {.kind = SM_FRAME_HINT, .families = wish->families, .name = wish->name};
+	uint64_t record;
+
+	memcpy(&record, bytes, sizeof(record)); /* its checksum */
+	if (sm_process_has_daemon(wish->generation, wish->now_ns) && sm_process_takes_hint(record))
+		sm_client_hint(wish->generation->conf->host.socket, &hint);
+}
+
+static void keep_old(struct wish *wish, const void *bytes, size_t size)
+{
+	void *copy = wish->old ? NULL : malloc(size);
+
+	if (!copy)
+		return;
+	memcpy(copy, bytes, size);
+	wish->old = copy;
+	wish->old_size = size;
+}
+
+static enum sm_status use_record(struct wish *wish, bool is_shared, const void *bytes, size_t size, enum sm_verdict *ret)
 {
 	struct sm_answer answer;
-	int64_t expires_ns;
+	struct sm_times times;
 
-	if (sm_record_decode(&wish->name, bytes, size, &answer, &expires_ns) != SM_OK || expires_ns <= wish->now_ns)
+	if (sm_record_decode(&wish->name, bytes, size, &answer, &times) != SM_OK)
 		return SM_MISS;
-	*ret = choose(wish, &answer, expires_ns);
+	switch (sm_lifetime_freshness(&times, wish->now_ns)) {
+	case SM_DUE:
+		if (is_shared)
+			send_hint(wish, bytes);
+		break;
+	case SM_OLD:
+		keep_old(wish, bytes, size);
+		return SM_MISS;
+	case SM_DEAD:
+		return SM_MISS;
+	case SM_FRESH:
+	case SM_STALE:
+		break;
+	}
+	*ret = choose(wish, &answer, times.expires_ns);
 	return SM_OK;
 }
 
-static enum sm_status find_large(const struct wish *wish, size_t size, enum sm_verdict *ret)
+/* ---- the host map, and the memory of the process */
+
+typedef enum sm_status getter(const struct wish *wish, void *bytes, size_t size, size_t *ret_size);
+
+static enum sm_status get_from_map(const struct wish *wish, void *bytes, size_t size, size_t *ret_size)
+{
+	const struct sm_view *view = atomic_load_explicit(&wish->generation->view, memory_order_acquire);
+	uint8_t key[SM_MAP_KEY_MAX];
+
+	return view ? sm_reader_get(&view->mapped, key, sm_map_key(&wish->name, key), bytes, size, ret_size) : SM_MISS;
+}
+
+static enum sm_status get_from_memory(const struct wish *wish, void *bytes, size_t size, size_t *ret_size)
+{
+	return sm_memory_get(&wish->generation->memory, &wish->name, bytes, size, ret_size);
+}
+
+static enum sm_status find_large(struct wish *wish, getter *get, size_t size, enum sm_verdict *ret)
 {
 	SM_SCOPE_FREE void *bytes = malloc(size);
 
-	if (!bytes || sm_memory_get(&wish->generation->memory, &wish->name, bytes, size, &size) != SM_OK)
+	if (!bytes || get(wish, bytes, size, &size) != SM_OK)
 		return SM_MISS;
-	return use_record(wish, bytes, size, ret);
+	return use_record(wish, get == get_from_map, bytes, size, ret);
 }
 
-static enum sm_status find_in_memory(const struct wish *wish, enum sm_verdict *ret)
+static enum sm_status find_kept(struct wish *wish, getter *get, enum sm_verdict *ret)
 {
 	uint8_t bytes[SMALL_RECORD];
 	size_t size;
-	enum sm_status status = sm_memory_get(&wish->generation->memory, &wish->name, bytes, sizeof(bytes), &size);
+	enum sm_status status = get(wish, bytes, sizeof(bytes), &size);
 
 	if (status == SM_FULL)
-		return find_large(wish, size, ret);
+		return find_large(wish, get, size, ret);
 	if (status != SM_OK)
 		return SM_MISS;
-	return use_record(wish, bytes, size, ret);
+	return use_record(wish, get == get_from_map, bytes, size, ret);
 }
 
-static void remember(const struct wish *wish, const struct sm_answer *answer, int64_t expires_ns)
+static void remember(const struct wish *wish, const struct sm_answer *answer, const struct sm_times *times)
 {
 	SM_SCOPE_FREE void *bytes = NULL;
 	size_t size;
 
-	if (expires_ns <= wish->now_ns)
+	if (times->expires_ns <= wish->now_ns && times->stale_ns <= wish->now_ns)
 		return;
 	bytes = malloc(SM_RECORD_MAX);
-	if (bytes && sm_record_encode(&wish->name, answer, expires_ns, bytes, SM_RECORD_MAX, &size) == SM_OK)
-		sm_memory_put(&wish->generation->memory, &wish->name, bytes, size, expires_ns, wish->now_ns);
+	if (bytes && sm_record_encode(&wish->name, answer, times, bytes, SM_RECORD_MAX, &size) == SM_OK)
+		sm_memory_put(&wish->generation->memory, &wish->name, bytes, size, times->expires_ns, wish->now_ns);
 }
+
+/* What is in hand, and will do for some time without another try. */
+static enum sm_status find_old(struct wish *wish, enum sm_verdict *ret)
+{
+	struct sm_answer answer;
+	struct sm_times times;
+
+	if (!wish->old || sm_record_decode(&wish->name, wish->old, wish->old_size, &answer, &times) != SM_OK)
+		return SM_MISS;
+	times = sm_lifetime_unrenewed(&times, wish->rule, wish->now_ns);
+	remember(wish, &answer, &times);
+	*ret = choose(wish, &answer, times.expires_ns);
+	return SM_OK;
+}
+
+/* ---- the daemon */
+
+/* The moment until which something better is waited for. */
+static int64_t patience_ns(const struct wish *wish)
+{
+	if (wish->old && wish->stale_after_ns < wish->deadline_ns)
+		return wish->stale_after_ns;
+	return wish->deadline_ns;
+}
+
+/* The daemon vouches for what it sends, be it past its TTL. Where there is no host map, the process remembers it. */
+static enum sm_status use_reply(struct wish *wish, const void *bytes, size_t size, enum sm_verdict *ret)
+{
+	struct sm_answer answer;
+	struct sm_times times;
+
+	if (sm_record_decode(&wish->name, bytes, size, &answer, &times) != SM_OK)
+		return SM_CORRUPT;
+	if (!atomic_load_explicit(&wish->generation->view, memory_order_relaxed))
+		sm_memory_put(&wish->generation->memory, &wish->name, bytes, size, times.expires_ns, wish->now_ns);
+	*ret = choose(wish, &answer, times.expires_ns);
+	return SM_OK;
+}
+
+static enum sm_status ask_daemon(struct wish *wish, enum sm_verdict *ret)
+{
+	const char *socket = wish->generation->conf->host.socket;
+	int64_t until_ns = patience_ns(wish), left_ns = until_ns - wish->now_ns;
+	const struct sm_request request = {
+		.kind = SM_FRAME_LOOKUP,
+		.wait_ms = (uint32_t)((wish->deadline_ns - wish->now_ns) / SM_NS_PER_MS),
+		.families = wish->families,
+		.name = wish->name,
+	};
+	SM_SCOPE_FREE void *body = NULL;
+	enum sm_frame_kind kind;
+	size_t size;
+	enum sm_status status = sm_client_ask(socket, &request, wish->now_ns + left_ns / SIGN_SHARE,
+	                                      wish->old ? until_ns + SPARE_NS : until_ns, &wish->has_daemon, &kind, &body,
+	                                      &size);
+
+	wish->now_ns = sm_clock_now_ns();
+	if (status != SM_OK)
+		return status;
+	if (kind == SM_FRAME_RECORD)
+		return use_reply(wish, body, size, ret);
+	return kind == SM_FRAME_NOT_OURS || kind == SM_FRAME_BUSY ? SM_MISS : SM_CORRUPT;
+}
+
+static enum sm_status find_by_daemon(struct wish *wish, enum sm_verdict *ret)
+{
+	enum sm_status status;
+
+	if (!sm_process_has_daemon(wish->generation, wish->now_ns))
+		return SM_MISS;
+	status = ask_daemon(wish, ret);
+	if (status == SM_REFUSED)
+		sm_process_give_daemon_up(wish->now_ns + ABSENT_NS);
+	if (status == SM_CORRUPT || (status == SM_SILENT && !wish->has_daemon))
+		sm_process_give_daemon_up(wish->now_ns + SILENT_NS);
+	return status == SM_OK ? SM_OK : SM_MISS;
+}
+
+/* ---- DNS */
 
 static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup)
 {
 	enum sm_status status = sm_lookup_run(lookup);
 	const struct sm_answer *answer;
-	int64_t expires_ns;
+	struct sm_times times;
 
 	if (status == SM_REFUSED)
 		return SM_VERDICT_NOT_OURS; /* a sandbox: somebody else may have a way */
@@ -134,39 +276,72 @@ static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup)
 		return SM_VERDICT_TRY_AGAIN; /* our own want, and nothing to remember of the name */
 	answer = sm_lookup_answer(lookup);
 	wish->now_ns = sm_clock_now_ns();
-	expires_ns = wish->now_ns + sm_lifetime_ms(answer, wish->rule) * SM_NS_PER_MS;
-	remember(wish, answer, expires_ns);
-	return choose(wish, answer, expires_ns);
+	if (answer->kind == SM_ANSWER_FAILURE && wish->old)
+		return SM_VERDICT_TRY_AGAIN;
+	times = sm_lifetime_times(answer, wish->rule, wish->now_ns);
+	remember(wish, answer, &times);
+	return choose(wish, answer, times.expires_ns);
 }
 
 static enum sm_verdict find_by_dns(struct wish *wish)
 {
 	const struct sm_rules *rules = &wish->generation->conf->rules;
-	int64_t deadline_ns = wish->now_ns + wish->rule->deadline_ms * SM_NS_PER_MS;
 	struct sm_lookup *lookup;
 	enum sm_verdict verdict;
 
-	if (sm_lookup_open(rules, wish->rule, &wish->name, wish->families, deadline_ns, &lookup) != SM_OK)
+	if (wish->now_ns >= patience_ns(wish))
+		return SM_VERDICT_TRY_AGAIN;
+	if (sm_lookup_open(rules, wish->rule, &wish->name, wish->families, patience_ns(wish), &lookup) != SM_OK)
 		return SM_VERDICT_TRY_AGAIN;
 	verdict = use_lookup(wish, lookup);
 	sm_lookup_close(lookup);
 	return verdict;
 }
 
+/* ---- the order */
+
+static enum sm_verdict find_by_asking(struct wish *wish)
+{
+	enum sm_verdict verdict;
+
+	if (find_by_daemon(wish, &verdict) == SM_OK)
+		return verdict;
+	if (wish->generation->conf->host.is_embedded)
+		verdict = find_by_dns(wish);
+	else
+		verdict = wish->has_daemon ? SM_VERDICT_TRY_AGAIN : SM_VERDICT_NOT_OURS;
+	if ((verdict == SM_VERDICT_TRY_AGAIN || verdict == SM_VERDICT_NOT_OURS) && find_old(wish, &verdict) == SM_OK)
+		return verdict;
+	return verdict;
+}
+
+static enum sm_verdict find_somewhere(struct wish *wish)
+{
+	enum sm_verdict verdict;
+
+	if (find_kept(wish, get_from_map, &verdict) == SM_OK || find_kept(wish, get_from_memory, &verdict) == SM_OK)
+		return verdict;
+	if (sm_process_look_at_map(wish->generation) && find_kept(wish, get_from_map, &verdict) == SM_OK)
+		return verdict;
+	return find_by_asking(wish);
+}
+
 static enum sm_verdict find_ours(struct wish *wish, const char *name, size_t length, const char *proto)
 {
 	enum sm_verdict verdict;
 
-	if (!wish->generation->conf->host.is_embedded)
-		return SM_VERDICT_NOT_OURS;
+	wish->deadline_ns = wish->now_ns + wish->rule->deadline_ms * SM_NS_PER_MS;
+	wish->stale_after_ns = wish->now_ns + wish->rule->stale_after_ms * SM_NS_PER_MS;
+	wish->old = NULL;
+	wish->has_daemon = false;
 	if (sm_name_parse(name, length, &wish->name) != SM_OK)
 		return SM_VERDICT_NO_NAME; /* under our suffix, but no name: nobody is to be asked about it */
 	if (wish->service && proto && strcmp(proto, wish->rule->proto) != 0)
 		return SM_VERDICT_NO_NAME; /* glibc asks for six protocols; SRV records are of one */
 	wish->pin = wish->found ? sm_pin_get(&wish->name, wish->families, wish->now_ns) : NULL;
-	if (find_in_memory(wish, &verdict) == SM_OK)
-		return verdict;
-	return find_by_dns(wish);
+	verdict = find_somewhere(wish);
+	free(wish->old);
+	return verdict;
 }
 
 static enum sm_verdict find(struct wish *wish, const char *name, const char *proto)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define LOOK_AGAIN_NS SM_NS_PER_S
+#define HINTS 64
 #define RETIRED_MAX 8 /* a process that is never without a lookup keeps what it has, rather than pile up what it had */
 
 /* Zeroed in a fork's child. */
@@ -22,13 +23,16 @@ struct wiped_state {
 	_Alignas(64) _Atomic uint32_t users;
 	_Alignas(64) _Atomic uint32_t reloading;
 	_Alignas(64) _Atomic uint64_t dice;
+	_Alignas(64) _Atomic int64_t daemon_back_ns; /* given up until then */
+	_Atomic uint64_t hinted[HINTS];
 };
 
 static struct {
 	_Atomic(struct sm_generation *) current;
 	_Atomic(struct wiped_state *) wiped;
 	_Atomic int64_t looked_ns;
-	struct sm_generation *retired; /* these two are the reloader's alone */
+	struct sm_generation *retired; /* these three are the reloader's alone */
+	struct sm_view *retired_views;
 	uint32_t n_retired;
 } process;
 
@@ -55,8 +59,32 @@ static struct wiped_state *state_of_process(void)
 	return state ? state : make_state();
 }
 
+static void free_view(struct sm_view *view)
+{
+	if (!view)
+		return;
+	sm_reader_unmap(&view->mapped);
+	free(view);
+}
+
+/* NULL: there is none that could be used. */
+static struct sm_view *make_view(const struct sm_generation *generation)
+{
+	const struct sm_host_conf *host = &generation->conf->host;
+	struct sm_view *view;
+
+	if (host->directory[0] == '\0')
+		return NULL;
+	view = calloc(1, sizeof(*view));
+	if (view && sm_reader_map(host->directory, generation->is_private, host->size_kib * (size_t)1024, &view->mapped) == SM_OK)
+		return view;
+	free(view);
+	return NULL;
+}
+
 static void free_generation(struct sm_generation *generation)
 {
+	free_view(atomic_load(&generation->view));
 	sm_memory_clear(&generation->memory);
 	sm_conf_free(generation->conf);
 	free(generation);
@@ -64,7 +92,11 @@ static void free_generation(struct sm_generation *generation)
 
 static struct sm_conf_sources sources(void)
 {
-	return sm_conf_sources(secure_getenv("SRVMESH_CONF"));
+	const char *named = secure_getenv("SRVMESH_CONF");
+	struct sm_conf_sources sources = sm_conf_sources(named);
+
+	sources.is_private = named != NULL;
+	return sources;
 }
 
 /* The files as they are now. With SM_INVALID the generation has no names: the plugin behaves as unconfigured. */
@@ -82,8 +114,11 @@ static enum sm_status load(struct sm_generation **ret)
 		free(generation);
 		return status;
 	}
-	if (status == SM_OK && generation->conf->host.is_embedded)
+	generation->is_private = from.is_private;
+	if (status == SM_OK) {
 		sm_memory_init(&generation->memory, generation->conf->host.memory_entries);
+		atomic_init(&generation->view, make_view(generation));
+	}
 	*ret = generation;
 	return status;
 }
@@ -108,6 +143,41 @@ static void replace(struct sm_generation *old, struct sm_generation *fresh)
 	process.n_retired++;
 }
 
+/* What replaces a view has been mapped already: the old one goes when nobody can be walking in it. */
+static void replace_view(struct sm_generation *generation, struct sm_view *fresh)
+{
+	struct sm_view *old = atomic_exchange(&generation->view, fresh);
+
+	if (!old)
+		return;
+	old->next = process.retired_views;
+	process.retired_views = old;
+	process.n_retired++;
+}
+
+/* Without a map, and with another file in its place, a mapping is made. A path that leads nowhere takes nothing away: what
+ * is mapped grows old by itself. true: there is more to be seen than before. */
+static bool look_at_map(struct sm_generation *generation)
+{
+	struct sm_view *view = atomic_load(&generation->view), *fresh;
+	size_t size = view ? view->mapped.size : 0;
+
+	if (!generation->conf || generation->conf->host.directory[0] == '\0')
+		return false;
+	if (view) {
+		enum sm_status status = sm_reader_look(generation->conf->host.directory, &view->mapped);
+
+		if (status != SM_INVALID)
+			return view->mapped.size > size;
+		if (process.n_retired >= RETIRED_MAX)
+			return false;
+	}
+	fresh = make_view(generation);
+	if (fresh)
+		replace_view(generation, fresh);
+	return fresh;
+}
+
 static void free_retired(const struct wiped_state *state)
 {
 	if (state == &unreliable_state || atomic_load(&state->users) != 1)
@@ -119,6 +189,13 @@ static void free_retired(const struct wiped_state *state)
 		process.retired = generation->next;
 		process.n_retired--;
 		free_generation(generation);
+	}
+	while (process.retired_views) {
+		struct sm_view *view = process.retired_views;
+
+		process.retired_views = view->next;
+		process.n_retired--;
+		free_view(view);
 	}
 }
 
@@ -149,11 +226,40 @@ static void look_again(struct wiped_state *state, int64_t now_ns)
 		return;
 	atomic_store_explicit(&process.looked_ns, now_ns, memory_order_relaxed);
 	reload(atomic_load(&process.current));
+	look_at_map(atomic_load(&process.current));
 	free_retired(state);
 	atomic_store(&state->reloading, 0);
 }
 
-const struct sm_generation *sm_process_enter(int64_t now_ns)
+bool sm_process_look_at_map(struct sm_generation *generation)
+{
+	struct wiped_state *state = state_of_process();
+	bool has_more;
+
+	if (atomic_exchange(&state->reloading, 1) != 0)
+		return false;
+	has_more = look_at_map(generation);
+	atomic_store(&state->reloading, 0);
+	return has_more;
+}
+
+bool sm_process_has_daemon(const struct sm_generation *generation, int64_t now_ns)
+{
+	return generation->conf->host.socket[0] != '\0' &&
+	       now_ns >= atomic_load_explicit(&state_of_process()->daemon_back_ns, memory_order_relaxed);
+}
+
+void sm_process_give_daemon_up(int64_t until_ns)
+{
+	atomic_store_explicit(&state_of_process()->daemon_back_ns, until_ns, memory_order_relaxed);
+}
+
+bool sm_process_takes_hint(uint64_t record)
+{
+	return atomic_exchange_explicit(&state_of_process()->hinted[record % HINTS], record, memory_order_relaxed) != record;
+}
+
+struct sm_generation *sm_process_enter(int64_t now_ns)
 {
 	struct wiped_state *state = state_of_process();
 	struct sm_generation *generation;

@@ -12,6 +12,7 @@
 void sm_asker_init(struct sm_asker *asker)
 {
 	asker->n_channels = asker->n_asked = 0;
+	asker->has_heard = false;
 }
 
 void sm_asker_clear(struct sm_asker *asker)
@@ -77,6 +78,7 @@ static void hear(void *context, enum sm_status status, const uint8_t *message, s
 	struct sm_asked *asked = &try->asker->asked[try->question];
 	uint8_t *copy;
 
+	try->asker->has_heard |= status == SM_OK;
 	if (status == SM_REFUSED)
 		fail_everywhere(try->asker, &asked->rule->servers[try->server]);
 	if (asked->message && can_settle(asked->message, asked->message_size))

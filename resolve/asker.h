@@ -47,6 +47,7 @@ struct sm_asker {
 		struct sm_channel *channel;
 		bool is_dead;
 	} channels[SM_CHANNELS_MAX];
+	bool has_heard; /* a message of any server, good or not */
 	uint32_t n_asked;
 	struct sm_asked asked[SM_QUESTIONS_MAX];
 };

@@ -4,7 +4,7 @@
 #include "resolve/channel.h"
 
 #include "base/random.h"
-#include "resolve/descriptor.h"
+#include "base/descriptor.h"
 
 #include <ares.h>
 #include <arpa/nameser.h>

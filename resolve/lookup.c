@@ -3,19 +3,19 @@
 #include "resolve/lookup.h"
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "resolve/source.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct sm_lookup {
 	const struct sm_rules *rules;
 	const struct sm_rule *rule;
 	uint8_t families;
 	bool is_settled; /* but for other families */
-	int64_t deadline_ns;
+	int64_t deadline_ns;      /* sooner than the full one, once it is settled */
+	int64_t full_deadline_ns;
 	struct sm_expand expand;
 	struct sm_asker asker;
 	struct sm_reply reply;
@@ -33,7 +33,7 @@ enum sm_status sm_lookup_open(const struct sm_rules *rules, const struct sm_rule
 	lookup->rule = rule;
 	lookup->families = families & sm_rule_families(rule);
 	lookup->is_settled = false;
-	lookup->deadline_ns = deadline_ns;
+	lookup->deadline_ns = lookup->full_deadline_ns = deadline_ns;
 	sm_expand_init(&lookup->expand, rule, name);
 	sm_asker_init(&lookup->asker);
 	*ret = lookup;
@@ -114,25 +114,6 @@ void sm_lookup_process(struct sm_lookup *lookup, const struct pollfd *fds, size_
 	sm_asker_process(&lookup->asker, fds, n);
 }
 
-/* Waits, and tells the time afterwards: by the clock, but not less than what was waited, for a host may have put a clock
- * that stands still in its place. SM_REFUSED, SM_MEMORY: the system will not let us wait (a sandbox, RLIMIT_NOFILE), and
- * turning in a circle is no way to wait. */
-static enum sm_status wait_for(struct pollfd *fds, size_t n, int64_t ns, int64_t *now_ns)
-{
-	struct timespec timeout = {.tv_sec = ns / SM_NS_PER_S, .tv_nsec = ns % SM_NS_PER_S};
-	int ready = ppoll(fds, n, &timeout, NULL), error = errno;
-	int64_t clock_ns = sm_clock_now_ns(), least_ns = ready == 0 ? *now_ns + ns : *now_ns;
-
-	*now_ns = clock_ns > least_ns ? clock_ns : least_ns;
-	if (ready >= 0)
-		return SM_OK;
-	for (size_t i = 0; i < n; i++)
-		fds[i].revents = 0;
-	if (error == EINTR)
-		return SM_OK;
-	return error == EPERM || error == ENOSYS ? SM_REFUSED : SM_MEMORY;
-}
-
 enum sm_status sm_lookup_run(struct sm_lookup *lookup)
 {
 	int64_t now_ns = sm_clock_now_ns();
@@ -140,14 +121,29 @@ enum sm_status sm_lookup_run(struct sm_lookup *lookup)
 	while (!sm_lookup_advance(lookup, now_ns)) {
 		struct pollfd fds[SM_ASKER_FDS_MAX];
 		size_t n = sm_lookup_fds(lookup, fds);
-		int64_t ns = sm_lookup_wakes_ns(lookup) - now_ns;
-		enum sm_status status = wait_for(fds, n, ns > 0 ? ns : 0, &now_ns);
+		enum sm_status status = sm_descriptor_wait(fds, n, sm_lookup_wakes_ns(lookup) - now_ns, &now_ns);
 
 		if (status != SM_OK)
 			return status;
 		sm_lookup_process(lookup, fds, n);
 	}
+	return sm_lookup_status(lookup);
+}
+
+enum sm_status sm_lookup_status(const struct sm_lookup *lookup)
+{
 	return sm_asker_socket_status(&lookup->asker);
+}
+
+void sm_lookup_widen(struct sm_lookup *lookup, uint8_t families)
+{
+	uint8_t widened = lookup->families | (families & sm_rule_families(lookup->rule));
+
+	if (widened == lookup->families)
+		return;
+	lookup->families = widened;
+	lookup->deadline_ns = lookup->full_deadline_ns;
+	lookup->is_settled = false;
 }
 
 const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup)
@@ -157,4 +153,9 @@ const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup)
 	if (lookup->rule->answers == SM_ANSWERS_ORDERED && lookup->answer.n_addresses > 1)
 		sm_source_rank(&lookup->rules->policies, &lookup->answer);
 	return &lookup->answer;
+}
+
+bool sm_lookup_has_heard(const struct sm_lookup *lookup)
+{
+	return lookup->asker.has_heard;
 }

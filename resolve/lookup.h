@@ -24,10 +24,18 @@ size_t sm_lookup_fds(const struct sm_lookup *lookup, struct pollfd *ret);
 int64_t sm_lookup_wakes_ns(const struct sm_lookup *lookup);
 void sm_lookup_process(struct sm_lookup *lookup, const struct pollfd *fds, size_t n);
 
-/* Waits until it is finished: by poll alone, never beyond the deadline, interrupted by no signal. SM_REFUSED: a sandbox
- * forbids this process the sockets, or to wait for them. SM_MEMORY: the process lacks what it takes, such as a free
- * descriptor. In both cases the answer says nothing about the name. */
+/* Somebody else waits for it too, who asked for these families. */
+void sm_lookup_widen(struct sm_lookup *lookup, uint8_t families);
+
+/* Waits until it is finished: by poll alone, never beyond the deadline, interrupted by no signal. As sm_lookup_status. */
 enum sm_status sm_lookup_run(struct sm_lookup *lookup) SM_MUST_CHECK;
+
+/* Once it is finished. SM_REFUSED: a sandbox forbids this process the sockets, or to wait for them. SM_MEMORY: the process
+ * lacks what it takes, such as a free descriptor. In both cases the answer says nothing about the name. */
+enum sm_status sm_lookup_status(const struct sm_lookup *lookup) SM_MUST_CHECK;
 
 /* The answer of what is known, with ranks where the rule needs them; lives as long as the lookup. */
 const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup);
+
+/* Has any server said anything at all? */
+bool sm_lookup_has_heard(const struct sm_lookup *lookup);

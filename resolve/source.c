@@ -4,7 +4,7 @@
 #include "resolve/source.h"
 
 #include "base/scope.h"
-#include "resolve/descriptor.h"
+#include "base/descriptor.h"
 
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>

@@ -10,7 +10,7 @@ static struct sm_watch watch;
 static enum sm_status load_with(bool must_exist)
 {
 	char file[128], dropins[128], resolv[128], gai[128];
-	struct sm_conf_sources sources = {file, must_exist, dropins, resolv, gai};
+	struct sm_conf_sources sources = {file, must_exist, dropins, resolv, gai, false};
 
 	strcpy(file, path_of("c"));
 	strcpy(dropins, path_of("c.d"));
@@ -143,8 +143,8 @@ static void errors_name_file_line_key_and_what_was_expected(void **state)
 	assert_error("[resolver]\n\nnonsense\n", ":3: \"nonsense\": expected a [section] or key = value");
 	assert_error("[resolver]\nattempts = 1\nattempts = 2\n",
 	             ":3: attempts: given twice; expected once, as in line 2");
-	assert_error("[domain mesh]\nstale = 0\n",
-	             ":2: stale: \"0\" is not supported by this version yet; expected the default \"1d\"");
+	assert_error("[domain mesh]\nhealth = tcp\n",
+	             ":2: health: \"tcp\" is not supported by this version yet; expected the default \"off\"");
 	assert_error("[resolver]\n[domain mesh]\nmin_ttl = 5m\nmax_ttl = 1m\n",
 	             ":2: min_ttl: 300000ms is above max_ttl, 60000ms; expected min_ttl at most max_ttl in this section");
 }

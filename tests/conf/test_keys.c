@@ -25,6 +25,13 @@ static void every_default_is_accepted(void **state)
 	assert_string_equal(rule.proto, "tcp");
 	assert_int_equal(host.memory_entries, 256);
 	assert_int_equal(host.is_embedded, 1);
+	assert_int_equal(host.size_kib, 65536);
+	assert_string_equal(host.directory, "/run/srvmesh");
+	assert_string_equal(host.socket, "/run/srvmesh/socket");
+	assert_int_equal(host.quota_percent, 25);
+	assert_int_equal(host.log_level, SM_LOG_INFO);
+	assert_int_equal(rule.stale_ms, 86400000);
+	assert_int_equal(rule.stale_after_ms, 500);
 }
 
 static enum sm_status apply(const char *name, const char *value)
@@ -43,7 +50,9 @@ static void values_outside_their_bounds_are_invalid(void **state)
 		{"backoff", "0.9"},    {"backoff", "11"},     {"max_answers", "65"},     {"port", "65536"},
 		{"family", "ipv5"},    {"answers", "some"},   {"fallback", ""},          {"deadline", ""},
 		{"srv", ""},           {"srv", "{x}"},        {"proto", "_tcp"},         {"proto", "a.b"},
-		{"size", "1X"},        {"quota", "0%"},       {"memory_entries", "65537"}, {"servers", "host"},
+		{"size", "1X"},        {"size", "1K"},        {"size", "65G"},           {"directory", "run"},
+		{"socket", "/run//s"}, {"socket", "/a/../s"}, {"socket", "/run/"},       {"directory", ""},
+		        {"quota", "0%"},       {"memory_entries", "65537"}, {"servers", "host"},
 		{"servers", "1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 1.1.1.9"},
 	};
 
@@ -55,16 +64,15 @@ static void values_outside_their_bounds_are_invalid(void **state)
 static void work_that_is_not_there_is_refused_not_ignored(void **state)
 {
 	static const char *const future[][2] = {
-		{"stale", "0"},        {"stale_after", "1s"}, {"filter", "a=b"},   {"prefer", "a=b"},  {"metadata", "owner"},
-		{"health", "tcp"},     {"health_fall", "3"},  {"directory", "/x"}, {"size", "1M"},     {"socket", "/x"},
-		{"quota", "50%"},     {"log_level", "debug"}, {"filter_fallback", "none"},
+		{"filter", "a=b"},  {"prefer", "a=b"},    {"metadata", "owner"},
+		{"health", "tcp"},  {"health_fall", "3"}, {"filter_fallback", "none"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(future); i++)
 		assert_int_equal(apply(future[i][0], future[i][1]), SM_REFUSED);
-	assert_int_equal(apply("stale", "24h"), SM_OK); /* the default in other words */
-	assert_int_equal(apply("stale", "never"), SM_INVALID);
+	assert_int_equal(apply("health_interval", "10000ms"), SM_OK); /* the default in other words */
+	assert_int_equal(apply("health_interval", "never"), SM_INVALID);
 }
 
 static void a_typo_finds_its_nearest_key(void **state)

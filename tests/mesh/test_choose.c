@@ -369,6 +369,21 @@ static void what_is_not_there_stays_so(void **state)
 	assert_int_equal(choice.n_addresses, 0);
 }
 
+static void what_is_down_is_left_out_unless_all_are_down(void **state)
+{
+	(void)state;
+	add_target(10, 1, 80, SM_IPV4);
+	add_target(20, 1, 80, SM_IPV4);
+	answer.targets[0].is_down = true;
+	choose(SM_IPV4, 1);
+	assert_int_equal(choice.n_addresses, 1);
+	assert_int_equal(number_of(&choice.addresses[0]), 2);
+	answer.targets[1].is_down = true;
+	choose(SM_IPV4, 1);
+	assert_int_equal(choice.n_addresses, 1);
+	assert_int_equal(number_of(&choice.addresses[0]), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
 static const struct CMUnitTest tests[] = {
 	TEST(weights_draw_in_proportion),
@@ -394,6 +409,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_target_is_drawn_of_the_family_that_is_wanted),
 	TEST(without_srv_there_is_no_port),
 	TEST(what_is_not_there_stays_so),
+	TEST(what_is_down_is_left_out_unless_all_are_down),
 };
 
 TESTS_MAIN(tests)

@@ -5,7 +5,8 @@
 
 static uint8_t bytes[SM_RECORD_MAX];
 static struct sm_answer answer, decoded;
-static int64_t expires_ns;
+static const struct sm_times sample_times = {123456789012345, 123456789012346, 123456789012347, 123456789012348};
+static struct sm_times times;
 
 static size_t encode_sample(void)
 {
@@ -18,15 +19,15 @@ static size_t encode_sample(void)
 	answer.uncertain_families = SM_IPV6;
 	answer.unasked_families = SM_IPV4;
 	answer.n_targets = 2;
-	answer.targets[0] = (struct sm_target){"a.mesh", 10, 60, 8080, 0, 2};
-	answer.targets[1] = (struct sm_target){"b.mesh", 20, 0, 8081, 2, 1};
+	answer.targets[0] = (struct sm_target){"a.mesh", 10, 60, 8080, 0, 2, .is_down = false};
+	answer.targets[1] = (struct sm_target){"b.mesh", 20, 0, 8081, 2, 1, .is_down = true, .metadata = "version=2 zone=eu"};
 	answer.n_addresses = 3;
 	answer.addresses[0] = (struct sm_address){SM_IPV4, {127, 0, 0, 1}};
 	answer.addresses[1] = (struct sm_address){SM_IPV6, {[15] = 1}};
 	answer.addresses[2] = (struct sm_address){SM_IPV4, {127, 0, 0, 2}};
 	for (int i = 0; i < 3; i++)
 		answer.ranks[i] = UINT64_MAX - (uint64_t)i;
-	assert_int_equal(sm_record_encode(&name, &answer, 123456789012345, bytes, sizeof(bytes), &size), SM_OK);
+	assert_int_equal(sm_record_encode(&name, &answer, &sample_times, bytes, sizeof(bytes), &size), SM_OK);
 	return size;
 }
 
@@ -38,9 +39,12 @@ static enum sm_status decode(const char *text, size_t size)
 	enum sm_status status;
 
 	memcpy(copy, bytes, size);
-	status = sm_record_decode(&name, copy, size, &decoded, &expires_ns);
-	if (status == SM_OK)
+	status = sm_record_decode(&name, copy, size, &decoded, &times);
+	if (status == SM_OK) {
 		assert_string_equal(decoded.targets[0].name, "a.mesh");
+		assert_string_equal(decoded.targets[0].metadata, "");
+		assert_string_equal(decoded.targets[1].metadata, "version=2 zone=eu");
+	}
 	free(copy);
 	return status;
 }
@@ -51,7 +55,7 @@ static void an_answer_survives_the_round_trip(void **state)
 
 	(void)state;
 	assert_int_equal(decode("api.mesh", size), SM_OK);
-	assert_true(expires_ns == 123456789012345);
+	assert_memory_equal(&times, &sample_times, sizeof(times));
 	assert_int_equal(decoded.kind, SM_ANSWER_ADDRESSES);
 	assert_int_equal(decoded.ttl_s, 30);
 	assert_int_equal(decoded.uncertain_families, SM_IPV6);
@@ -59,6 +63,8 @@ static void an_answer_survives_the_round_trip(void **state)
 	assert_int_equal(decoded.n_targets, 2);
 	assert_int_equal(decoded.targets[1].port, 8081);
 	assert_int_equal(decoded.targets[1].first_address, 2);
+	assert_false(decoded.targets[0].is_down);
+	assert_true(decoded.targets[1].is_down);
 	assert_memory_equal(decoded.addresses, answer.addresses, 3 * sizeof(answer.addresses[0]));
 	assert_memory_equal(decoded.ranks, answer.ranks, 3 * sizeof(answer.ranks[0]));
 }
@@ -110,7 +116,7 @@ static void a_short_buffer_is_full(void **state)
 
 	(void)state;
 	for (size_t n = 0; n < size; n++)
-		assert_int_equal(sm_record_encode(&name, &answer, 1, bytes, n, &other), SM_FULL);
+		assert_int_equal(sm_record_encode(&name, &answer, &sample_times, bytes, n, &other), SM_FULL);
 }
 
 static void the_largest_answer_fits(void **state)
@@ -128,12 +134,27 @@ static void the_largest_answer_fits(void **state)
 	answer.n_targets = SM_TARGETS_MAX;
 	answer.n_addresses = SM_ADDRESSES_MAX;
 	for (int i = 0; i < SM_TARGETS_MAX; i++)
-		answer.targets[i] = (struct sm_target){long_name, 1, 1, 1, 0, SM_ADDRESSES_MAX};
+		answer.targets[i] = (struct sm_target){long_name, 1, 1, 1, 0, SM_ADDRESSES_MAX, true, long_name};
 	for (int i = 0; i < SM_ADDRESSES_MAX; i++)
 		answer.addresses[i] = (struct sm_address){SM_IPV6, {1}};
-	assert_int_equal(sm_record_encode(&name, &answer, 1, bytes, sizeof(bytes), &size), SM_OK);
-	assert_int_equal(sm_record_decode(&name, bytes, size, &decoded, &expires_ns), SM_OK);
+	assert_int_equal(sm_record_encode(&name, &answer, &sample_times, bytes, sizeof(bytes), &size), SM_OK);
+	assert_int_equal(sm_record_decode(&name, bytes, size, &decoded, &times), SM_OK);
 	assert_int_equal(decoded.n_targets, SM_TARGETS_MAX);
+}
+
+static void a_record_says_whose_it_is(void **state)
+{
+	size_t size = encode_sample();
+	enum sm_answer_kind kind;
+	struct sm_name name;
+
+	(void)state;
+	assert_int_equal(sm_record_head(bytes, size, &name, &times, &kind), SM_OK);
+	assert_string_equal(name.text, "api.mesh");
+	assert_memory_equal(&times, &sample_times, sizeof(times));
+	assert_int_equal(kind, SM_ANSWER_ADDRESSES);
+	bytes[size - 1] ^= 1;
+	assert_int_equal(sm_record_head(bytes, size, &name, &times, &kind), SM_CORRUPT);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -144,6 +165,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_record_of_another_name_is_a_miss),
 	cmocka_unit_test(a_short_buffer_is_full),
 	cmocka_unit_test(the_largest_answer_fits),
+	cmocka_unit_test(a_record_says_whose_it_is),
 };
 
 TESTS_MAIN(tests)

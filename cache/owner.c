@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The owner. LMDB is run without its lock file (MDB_NOLOCK): there is one owner by its own lock, and readers take no part in
+ * LMDB's locking; so there is no mutex and no reader table that anyone else could touch. */
+#include "cache/owner.h"
+
+#include "base/clock.h"
+#include "base/scope.h"
+#include "cache/map.h"
+#include "cache/reader.h"
+#include "cache/trust.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#if MDB_VERSION_MAJOR != 0 || MDB_VERSION_MINOR != 9
+#error "the host map is LMDB data format 1, of liblmdb 0.9"
+#endif
+
+#define ENTRY_BYTES 512     /* of the map for each entry that may be held: bounds the ledger's memory */
+#define COST_PERCENT 60     /* of the map that entries may cost: pages are never all full, and a commit needs fresh ones */
+#define PUTS_PER_COMMIT 256 /* ITS#9155: large transactions leak in 0.9.24 */
+#define RETRY_NS SM_NS_PER_S
+
+struct sm_owner {
+	char directory[SM_MAP_PATH_MAX], path[SM_MAP_PATH_MAX];
+	uint64_t size_bytes;
+	uint32_t quota_percent;
+	int lock;
+	MDB_env *env;
+	MDB_dbi records;
+	MDB_txn *puts; /* NULL: nothing to commit */
+	uint32_t n_puts;
+	int64_t refuses_until_ns; /* after a failure of the file system */
+	bool is_full;             /* the map, in spite of the ledger: pages can be emptier than COST_PERCENT allows for */
+	struct sm_ledger *ledger;
+	struct sm_owner_usage usage;
+	uint8_t encoded[SM_RECORD_MAX];
+	uint8_t found[SM_RECORD_MAX];
+};
+
+static bool succeeded(struct sm_owner *owner, int code)
+{
+	owner->is_full |= code == MDB_MAP_FULL;
+	return code == MDB_SUCCESS;
+}
+
+/* ---- opening */
+
+static enum sm_status status_of(int code)
+{
+	switch (code) {
+	case MDB_SUCCESS:
+		return SM_OK;
+	case MDB_NOTFOUND:
+		return SM_MISS;
+	case MDB_MAP_FULL:
+		return SM_FULL;
+	case MDB_INVALID:
+	case MDB_VERSION_MISMATCH:
+	case MDB_CORRUPTED:
+		return SM_CORRUPT;
+	case EACCES:
+	case EPERM:
+	case EROFS:
+		return SM_REFUSED;
+	}
+	return SM_MEMORY;
+}
+
+static enum sm_status make_directory(const char *directory)
+{
+	struct stat file;
+
+	if (mkdir(directory, 0755) != 0 && errno != EEXIST)
+		return SM_REFUSED;
+	if (lstat(directory, &file) != 0 || !S_ISDIR(file.st_mode))
+		return SM_INVALID;
+	return file.st_uid == geteuid() && !(file.st_mode & (S_IWGRP | S_IWOTH)) ? SM_OK : SM_INVALID;
+}
+
+static enum sm_status lock_directory(struct sm_owner *owner)
+{
+	char path[SM_MAP_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%.100s/%s", owner->directory, SM_OWNER_LOCK_FILE);
+	owner->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (owner->lock < 0)
+		return SM_REFUSED;
+	return flock(owner->lock, LOCK_EX | LOCK_NB) == 0 ? SM_OK : SM_REFUSED;
+}
+
+static bool read_boot_id(char ret[SM_BOOT_ID_SIZE])
+{
+	SM_SCOPE_CLOSE int fd = open(SM_BOOT_ID_FILE, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && read(fd, ret, SM_BOOT_ID_SIZE) == SM_BOOT_ID_SIZE;
+}
+
+/* Is the file there ours, whole, of this boot, and not above its size? liblmdb trusts what it opens, so this is asked of
+ * the reader. */
+static bool can_take_over(const struct sm_owner *owner)
+{
+	static const uint8_t key = SM_MAP_BOOT;
+	char own[SM_BOOT_ID_SIZE], its[SM_BOOT_ID_SIZE];
+	struct sm_mapped mapped;
+	bool is_good;
+	size_t size;
+
+	if (sm_reader_map(owner->directory, true, 0, &mapped) != SM_OK)
+		return false;
+	is_good = read_boot_id(own) && mapped.size <= owner->size_bytes &&
+	          sm_reader_get(&mapped, &key, sizeof(key), its, sizeof(its), &size) == SM_OK && size == sizeof(its) &&
+	          memcmp(own, its, sizeof(own)) == 0;
+	sm_reader_unmap(&mapped);
+	return is_good;
+}
+
+/* Into a new file only: one that is taken over has it, and is not written before there is something to write. */
+static int put_boot_id(MDB_txn *txn, MDB_dbi records)
+{
+	static const uint8_t kind = SM_MAP_BOOT;
+	char id[SM_BOOT_ID_SIZE];
+	MDB_val key = {sizeof(kind), (void *)&kind}, value = {sizeof(id), id};
+	int code = read_boot_id(id) ? mdb_put(txn, records, &key, &value, MDB_NOOVERWRITE) : MDB_SUCCESS;
+
+	return code == MDB_KEYEXIST ? MDB_SUCCESS : code;
+}
+
+static int open_records(struct sm_owner *owner)
+{
+	MDB_txn *txn;
+	int code = mdb_txn_begin(owner->env, NULL, 0, &txn);
+
+	if (code != MDB_SUCCESS)
+		return code;
+	code = mdb_dbi_open(txn, NULL, 0, &owner->records);
+	if (code == MDB_SUCCESS)
+		code = put_boot_id(txn, owner->records);
+	if (code == MDB_SUCCESS)
+		return mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	return code;
+}
+
+static enum sm_status open_file(struct sm_owner *owner)
+{
+	int code = mdb_env_create(&owner->env);
+
+	if (code == MDB_SUCCESS)
+		code = mdb_env_set_mapsize(owner->env, owner->size_bytes);
+	if (code == MDB_SUCCESS)
+		code = mdb_env_open(owner->env, owner->path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC | MDB_NOLOCK, 0644);
+	if (code == MDB_SUCCESS && chmod(owner->path, 0644) != 0)
+		code = errno;
+	if (code == MDB_SUCCESS)
+		code = open_records(owner);
+	if (code != MDB_SUCCESS) {
+		mdb_env_close(owner->env);
+		owner->env = NULL;
+	}
+	return status_of(code);
+}
+
+static enum sm_status open_anew(struct sm_owner *owner)
+{
+	if (unlink(owner->path) != 0 && errno != ENOENT)
+		return SM_REFUSED;
+	return open_file(owner);
+}
+
+/* What an entry takes of the map: a node in a leaf that is on average two thirds full, or pages of its own. */
+static uint32_t cost_of(const struct sm_name *name, size_t size)
+{
+	size_t page = 4096, node = SM_NODE_HEAD + 2 + 1 + name->length;
+
+	if (node + size <= page / 2 - SM_PAGE_HEAD)
+		return (uint32_t)((node + size) * 3 / 2);
+	return (uint32_t)(node * 3 / 2 + (SM_PAGE_HEAD + size + page - 1) / page * page);
+}
+
+struct survivor {
+	struct sm_name name;
+	struct sm_ledger_entry is;
+	int64_t made_ns;
+};
+
+static int by_age(const void *left, const void *right)
+{
+	const struct survivor *a = left, *b = right;
+
+	return a->made_ns < b->made_ns ? -1 : a->made_ns > b->made_ns;
+}
+
+static bool take_survivor(const MDB_val *value, struct survivor *ret)
+{
+	enum sm_answer_kind kind;
+	struct sm_times times;
+
+	if (sm_record_head(value->mv_data, value->mv_size, &ret->name, &times, &kind) != SM_OK)
+		return false;
+	ret->is.uid = SM_LEDGER_NOBODY;
+	ret->is.cost = cost_of(&ret->name, value->mv_size);
+	ret->is.is_negative = kind != SM_ANSWER_ADDRESSES;
+	ret->is.expires_ns = times.expires_ns;
+	ret->made_ns = times.made_ns;
+	return true;
+}
+
+/* Everything in the map that is one of our records under its own name, oldest first; all else is deleted. */
+static int gather_survivors(struct sm_owner *owner, MDB_txn *txn, struct survivor *ret, size_t room, size_t *ret_n)
+{
+	uint8_t own_key[SM_MAP_KEY_MAX];
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	int code = mdb_cursor_open(txn, owner->records, &cursor);
+
+	*ret_n = 0;
+	if (code != MDB_SUCCESS)
+		return code;
+	for (code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST); code == MDB_SUCCESS;
+	     code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
+		struct survivor *one = &ret[*ret_n];
+
+		if (key.mv_size == 1 && *(const uint8_t *)key.mv_data == SM_MAP_BOOT)
+			continue;
+		if (*ret_n < room && take_survivor(&value, one) && sm_map_key(&one->name, own_key) == key.mv_size &&
+		    memcmp(own_key, key.mv_data, key.mv_size) == 0) {
+			(*ret_n)++;
+			continue;
+		}
+		code = mdb_cursor_del(cursor, 0);
+		if (code != MDB_SUCCESS)
+			break;
+	}
+	mdb_cursor_close(cursor);
+	qsort(ret, *ret_n, sizeof(*ret), by_age);
+	return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
+}
+
+static enum sm_status restore_all(struct sm_owner *owner, const struct survivor *survivors, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (sm_ledger_put(owner->ledger, &survivors[i].name, &survivors[i].is) != SM_OK)
+			return SM_MEMORY;
+	owner->usage.n_restored = (uint32_t)n;
+	return SM_OK;
+}
+
+/* A fresh ledger of what is in the file. */
+static enum sm_status take_stock(struct sm_owner *owner)
+{
+	uint32_t max_entries = (uint32_t)(owner->size_bytes / ENTRY_BYTES);
+	SM_SCOPE_FREE struct survivor *survivors = NULL;
+	MDB_txn *txn;
+	MDB_stat stat;
+	size_t n = 0;
+	int code;
+
+	sm_ledger_close(owner->ledger);
+	owner->ledger = NULL;
+	if (sm_ledger_open(owner->size_bytes / 100 * COST_PERCENT, max_entries, owner->quota_percent, &owner->ledger) != SM_OK)
+		return SM_MEMORY;
+	if (mdb_env_stat(owner->env, &stat) != MDB_SUCCESS || stat.ms_entries <= 1)
+		return SM_OK;
+	survivors = reallocarray(NULL, stat.ms_entries, sizeof(*survivors));
+	if (!survivors || mdb_txn_begin(owner->env, NULL, 0, &txn) != MDB_SUCCESS)
+		return SM_MEMORY;
+	code = gather_survivors(owner, txn, survivors, stat.ms_entries < max_entries ? stat.ms_entries : max_entries, &n);
+	if (code == MDB_SUCCESS)
+		code = mdb_txn_commit(txn);
+	else
+		mdb_txn_abort(txn);
+	return code == MDB_SUCCESS ? restore_all(owner, survivors, n) : SM_CORRUPT;
+}
+
+static enum sm_status open_map(struct sm_owner *owner)
+{
+	enum sm_status status = !owner->is_full && can_take_over(owner) ? open_file(owner) : SM_CORRUPT;
+
+	owner->is_full = false;
+	if (status == SM_OK)
+		status = take_stock(owner);
+	if (status == SM_OK)
+		return SM_OK;
+	mdb_env_close(owner->env);
+	owner->env = NULL;
+	if (status != SM_CORRUPT)
+		return status; /* no space, no memory: what the file holds is worth keeping */
+	status = open_anew(owner);
+	return status == SM_OK ? take_stock(owner) : status;
+}
+
+enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_t quota_percent, struct sm_owner **ret)
+{
+	struct sm_owner *owner;
+	enum sm_status status;
+	int major, minor;
+
+	mdb_version(&major, &minor, NULL);
+	if (major != 0 || minor != 9)
+		return SM_CORRUPT;
+	owner = calloc(1, sizeof(*owner));
+	if (!owner)
+		return SM_MEMORY;
+	owner->lock = -1;
+	owner->size_bytes = size_bytes;
+	owner->quota_percent = quota_percent;
+	snprintf(owner->directory, sizeof(owner->directory), "%s", directory);
+	snprintf(owner->path, sizeof(owner->path), "%.100s/%s", directory, SM_MAP_FILE);
+	status = make_directory(directory);
+	if (status == SM_OK)
+		status = lock_directory(owner);
+	if (status == SM_OK)
+		status = open_map(owner);
+	if (status != SM_OK) {
+		sm_owner_close(owner);
+		return status;
+	}
+	*ret = owner;
+	return SM_OK;
+}
+
+void sm_owner_close(struct sm_owner *owner)
+{
+	enum sm_status last;
+
+	if (!owner)
+		return;
+	last = owner->env ? sm_owner_commit(owner) : SM_OK;
+	(void)last; /* what cannot be kept is asked again */
+	mdb_env_close(owner->env);
+	sm_ledger_close(owner->ledger);
+	if (owner->lock >= 0)
+		close(owner->lock);
+	free(owner);
+}
+
+/* ---- after a failure: what the file holds counts (of one that is full, nothing), and nothing is written for a moment */
+
+static void recover(struct sm_owner *owner)
+{
+	owner->usage.n_failures++;
+	owner->refuses_until_ns = sm_clock_now_ns() + RETRY_NS;
+	if (owner->puts)
+		mdb_txn_abort(owner->puts);
+	owner->puts = NULL;
+	mdb_env_close(owner->env);
+	owner->env = NULL;
+	if (open_map(owner) == SM_OK)
+		return;
+	mdb_env_close(owner->env);
+	owner->env = NULL;
+}
+
+/* ---- getting and putting */
+
+enum sm_status sm_owner_get(struct sm_owner *owner, const struct sm_name *name, const void **ret, size_t *ret_size)
+{
+	uint8_t bytes[SM_MAP_KEY_MAX];
+	MDB_val key = {sm_map_key(name, bytes), bytes}, value;
+	MDB_txn *txn = owner->puts;
+	int code;
+
+	if (!owner->env || (!txn && mdb_txn_begin(owner->env, NULL, MDB_RDONLY, &txn) != MDB_SUCCESS))
+		return SM_MISS;
+	code = mdb_get(txn, owner->records, &key, &value);
+	if (code == MDB_SUCCESS && value.mv_size <= sizeof(owner->found)) {
+		memcpy(owner->found, value.mv_data, value.mv_size);
+		*ret = owner->found;
+		*ret_size = value.mv_size;
+	}
+	if (txn != owner->puts)
+		mdb_txn_abort(txn);
+	return code == MDB_SUCCESS ? SM_OK : SM_MISS;
+}
+
+static bool delete(struct sm_owner *owner, const struct sm_name *name)
+{
+	uint8_t bytes[SM_MAP_KEY_MAX];
+	MDB_val key = {sm_map_key(name, bytes), bytes};
+	int code = mdb_del(owner->puts, owner->records, &key, NULL);
+
+	sm_ledger_remove(owner->ledger, name);
+	return code == MDB_NOTFOUND || succeeded(owner, code);
+}
+
+/* Makes room in the ledger and so in the map. */
+static enum sm_status evict(struct sm_owner *owner, uid_t uid, uint32_t cost, int64_t now_ns)
+{
+	struct sm_name victim;
+
+	for (;;) {
+		enum sm_status status = sm_ledger_victim(owner->ledger, uid, cost, now_ns, &victim);
+
+		if (status == SM_MISS)
+			return SM_OK;
+		if (status != SM_OK)
+			return status;
+		if (!delete(owner, &victim))
+			return SM_CORRUPT;
+		owner->usage.n_evicted++;
+	}
+}
+
+static bool begin(struct sm_owner *owner, int64_t now_ns)
+{
+	if (now_ns < owner->refuses_until_ns)
+		return false;
+	if (!owner->env && open_map(owner) != SM_OK) {
+		owner->refuses_until_ns = now_ns + RETRY_NS;
+		return false;
+	}
+	return owner->puts || mdb_txn_begin(owner->env, NULL, 0, &owner->puts) == MDB_SUCCESS;
+}
+
+static enum sm_status write_record(struct sm_owner *owner, const struct sm_name *name, size_t size,
+                                   const struct sm_ledger_entry *entry)
+{
+	uint8_t bytes[SM_MAP_KEY_MAX];
+	MDB_val key = {sm_map_key(name, bytes), bytes}, value = {size, owner->encoded};
+
+	if (!succeeded(owner, mdb_put(owner->puts, owner->records, &key, &value, 0)))
+		return SM_CORRUPT;
+	return sm_ledger_put(owner->ledger, name, entry) == SM_OK ? SM_OK : SM_CORRUPT;
+}
+
+/* SM_OK: kept, or not for want of room; anything else: the transaction is spoilt. */
+static enum sm_status keep(struct sm_owner *owner, const struct sm_name *name, size_t size, struct sm_ledger_entry *entry,
+                           int64_t now_ns)
+{
+	struct sm_ledger_entry old;
+	enum sm_status status;
+
+	if (sm_ledger_get(owner->ledger, name, &old) == SM_OK) {
+		if (old.uid != SM_LEDGER_NOBODY)
+			entry->uid = old.uid;
+		sm_ledger_remove(owner->ledger, name);
+	}
+	status = evict(owner, entry->uid, entry->cost, now_ns);
+	if (status == SM_OK)
+		return write_record(owner, name, size, entry);
+	if (status == SM_FULL)
+		return delete(owner, name) ? SM_OK : SM_CORRUPT;
+	return status;
+}
+
+enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, const struct sm_answer *answer,
+                            const struct sm_times *times, uid_t uid, int64_t now_ns, const void **ret, size_t *ret_size)
+{
+	struct sm_ledger_entry entry = {
+		.uid = uid,
+		.is_negative = answer->kind != SM_ANSWER_ADDRESSES,
+		.expires_ns = times->expires_ns,
+	};
+	size_t size;
+
+	if (sm_record_encode(name, answer, times, owner->encoded, sizeof(owner->encoded), &size) != SM_OK)
+		return SM_FULL;
+	*ret = owner->encoded;
+	*ret_size = size;
+	entry.cost = cost_of(name, size);
+	if (times->expires_ns <= now_ns && times->stale_ns <= now_ns)
+		return SM_OK;
+	if (!begin(owner, now_ns))
+		return SM_OK;
+	if (keep(owner, name, size, &entry, now_ns) != SM_OK) {
+		recover(owner);
+		return SM_OK;
+	}
+	owner->n_puts++;
+	if (owner->n_puts >= PUTS_PER_COMMIT && sm_owner_commit(owner) != SM_OK)
+		return SM_OK; /* counted as a failure */
+	return SM_OK;
+}
+
+enum sm_status sm_owner_commit(struct sm_owner *owner)
+{
+	MDB_txn *txn = owner->puts;
+
+	if (!txn)
+		return SM_OK;
+	owner->puts = NULL;
+	owner->n_puts = 0;
+	if (!succeeded(owner, mdb_txn_commit(txn))) {
+		recover(owner);
+		return SM_MEMORY;
+	}
+	owner->usage.n_commits++;
+	return SM_OK;
+}
+
+struct sm_owner_usage sm_owner_usage(const struct sm_owner *owner)
+{
+	struct sm_owner_usage usage = owner->usage;
+	MDB_envinfo map;
+	MDB_stat stat;
+
+	usage.held = sm_ledger_usage(owner->ledger);
+	if (owner->env && mdb_env_info(owner->env, &map) == MDB_SUCCESS && mdb_env_stat(owner->env, &stat) == MDB_SUCCESS)
+		usage.file_bytes = (map.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
+	return usage;
+}

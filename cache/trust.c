@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Trust: every directory from / down, one lstat each. */
+#include "cache/trust.h"
+
+#include "cache/map.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool others_can_write(const struct stat *file)
+{
+	return file->st_mode & (S_IWGRP | S_IWOTH);
+}
+
+static bool is_good_parent(const struct stat *parent, bool or_mine)
+{
+	if (!S_ISDIR(parent->st_mode))
+		return false;
+	if (others_can_write(parent) && !(parent->st_mode & S_ISVTX))
+		return false;
+	return parent->st_uid == 0 || (or_mine && parent->st_uid == geteuid());
+}
+
+static enum sm_status look(const char *path, struct stat *ret)
+{
+	if (lstat(path, ret) == 0)
+		return SM_OK;
+	return errno == ENOENT || errno == ENOTDIR ? SM_MISS : SM_REFUSED;
+}
+
+static enum sm_status check_parents(const char *path, bool or_mine)
+{
+	char parent[SM_MAP_PATH_MAX];
+	size_t length = strlen(path);
+	struct stat file;
+
+	if (length >= sizeof(parent) || path[0] != '/')
+		return SM_REFUSED;
+	memcpy(parent, path, length + 1);
+	while (length > 1) {
+		enum sm_status status;
+
+		while (parent[length] != '/')
+			length--;
+		parent[length ? length : 1] = '\0';
+		status = look(parent, &file);
+		if (status != SM_OK)
+			return status;
+		if (!is_good_parent(&file, or_mine))
+			return SM_REFUSED;
+	}
+	return SM_OK;
+}
+
+enum sm_status sm_trust_directory(const char *path, bool or_mine, struct stat *ret)
+{
+	struct stat directory;
+	enum sm_status status = look(path, &directory);
+
+	if (status == SM_OK)
+		status = check_parents(path, or_mine);
+	if (status != SM_OK)
+		return status;
+	if (!S_ISDIR(directory.st_mode) || others_can_write(&directory))
+		return SM_REFUSED;
+	*ret = directory;
+	return SM_OK;
+}
+
+bool sm_trust_file(const struct stat *directory, const struct stat *file)
+{
+	return S_ISREG(file->st_mode) && file->st_uid == directory->st_uid && !others_can_write(file);
+}

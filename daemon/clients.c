@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A connection is one request and one reply. Most are answered and closed as they are accepted; only who has to wait
+ * costs the loop anything. */
+#include "daemon/clients.h"
+
+#include "base/clock.h"
+#include "base/scope.h"
+#include "daemon/jobs.h"
+#include "daemon/log.h"
+#include "daemon/status.h"
+
+#include <string.h>
+
+#define ACCEPTS_AT_ONCE 256
+#define HINTS_AT_ONCE 256
+#define PAUSE_MS 100       /* of accepting, while there are no descriptors */
+#define SILENCE_MS 5000    /* that a client may have between connecting and asking */
+#define WAIT_MAX_MS 120000 /* beyond every deadline */
+
+struct client {
+	struct sm_waiter waiter;
+	struct sm_daemon *daemon;
+	struct sm_settings *settings; /* of the rule; NULL until something is asked */
+	const struct sm_rule *rule;
+	struct sm_request request;
+	uid_t uid;
+	int fd;
+	bool has_handles, may_be_stale;
+	int n_handles;
+	uv_poll_t poll;
+	uv_timer_t timer;
+};
+
+/* ---- the end of a client */
+
+static void free_client(struct client *client)
+{
+	sm_settings_release(client->settings);
+	free(client);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct client *client = handle->data;
+
+	if (--client->n_handles == 0)
+		free_client(client);
+}
+
+static void close_client(struct client *client)
+{
+	struct sm_daemon *daemon = client->daemon;
+
+	sm_jobs_leave(&client->waiter);
+	sm_limits_give(&daemon->limits, SM_LIMITED_CLIENTS, client->uid);
+	if (client->has_handles) {
+		client->n_handles = 2;
+		uv_close((uv_handle_t *)&client->poll, on_closed);
+		uv_close((uv_handle_t *)&client->timer, on_closed);
+	}
+	close(client->fd);
+	if (!client->has_handles)
+		free_client(client);
+	sm_daemon_rest(daemon);
+}
+
+static void reply(struct client *client, enum sm_frame_kind kind, const void *body, size_t size)
+{
+	sm_listener_reply(client->fd, kind, body, size);
+	close_client(client);
+}
+
+static void on_told(struct sm_waiter *waiter, enum sm_frame_kind kind, const void *body, size_t size)
+{
+	struct client *client = (struct client *)waiter;
+
+	_Static_assert(offsetof(struct client, waiter) == 0, "the waiter is the client");
+	if (kind == SM_FRAME_WORKING)
+		sm_listener_reply(client->fd, kind, NULL, 0);
+	else
+		reply(client, kind, body, size);
+}
+
+/* ---- waiting */
+
+static void on_time(uv_timer_t *timer)
+{
+	struct client *client = timer->data;
+	const void *record;
+	size_t size;
+
+	if (client->may_be_stale && sm_jobs_settle_for_stale(client->daemon, client->rule, &client->request.name, &record,
+	                                                     &size) == SM_OK) {
+		client->daemon->counters.stale++;
+		reply(client, SM_FRAME_RECORD, record, size);
+		return;
+	}
+	close_client(client);
+}
+
+static void serve(struct client *client);
+
+/* A request; or, from one who waits, the end: he has nothing more to say. */
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct client *client = poll->data;
+
+	(void)status;
+	(void)events;
+	if (client->settings)
+		close_client(client);
+	else
+		serve(client);
+}
+
+static void wait_ms(struct client *client, uint32_t ms)
+{
+	struct sm_daemon *daemon = client->daemon;
+
+	if (!client->has_handles) {
+		uv_poll_init(&daemon->loop, &client->poll, client->fd);
+		uv_timer_init(&daemon->loop, &client->timer);
+		client->poll.data = client->timer.data = client;
+		client->has_handles = true;
+		uv_poll_start(&client->poll, UV_READABLE, on_readable);
+	}
+	uv_update_time(&daemon->loop);
+	uv_timer_start(&client->timer, on_time, ms, 0);
+}
+
+/* ---- lookups */
+
+/* What the cache has to say at once. */
+static enum sm_status find_cached(struct sm_daemon *daemon, const struct sm_rule *rule, const struct sm_name *name,
+                                  const void **ret, size_t *ret_size, enum sm_freshness *ret_freshness)
+{
+	enum sm_answer_kind kind;
+	struct sm_times times;
+	struct sm_name own;
+
+	*ret_freshness = SM_DEAD;
+	if (sm_owner_get(daemon->owner, name, ret, ret_size) != SM_OK)
+		return SM_MISS;
+	if (sm_record_head(*ret, *ret_size, &own, &times, &kind) != SM_OK)
+		return SM_MISS;
+	*ret_freshness = sm_lifetime_freshness(&times, sm_clock_now_ns());
+	if (*ret_freshness == SM_OLD && *sm_settings_is_down(daemon->settings, rule))
+		return SM_OK;
+	return *ret_freshness < SM_OLD ? SM_OK : SM_MISS;
+}
+
+static void refuse(struct client *client)
+{
+	client->daemon->counters.busy++;
+	sm_log(SM_LOG_DEBUG, "busy", "name", client->request.name.text, NULL);
+	reply(client, SM_FRAME_BUSY, NULL, 0);
+}
+
+/* The servers are known to be silent: the old answer goes out now, and somebody has to notice when they are back. */
+static void renew_behind(struct client *client)
+{
+	enum sm_status status = sm_jobs_ask(client->daemon, client->rule, &client->request, client->uid, NULL);
+
+	(void)status; /* the next who asks */
+}
+
+static void answer_from_cache(struct client *client, const void *record, size_t size, enum sm_freshness freshness)
+{
+	SM_SCOPE_FREE void *copy = malloc(size);
+
+	client->daemon->counters.cached += freshness < SM_STALE;
+	client->daemon->counters.stale += freshness >= SM_STALE;
+	if (freshness != SM_OLD || !copy) {
+		reply(client, SM_FRAME_RECORD, record, size);
+		return;
+	}
+	memcpy(copy, record, size); /* a job uses the same room */
+	renew_behind(client);
+	reply(client, SM_FRAME_RECORD, copy, size);
+}
+
+static void wait_for_job(struct client *client)
+{
+	uint32_t ms = client->request.wait_ms < WAIT_MAX_MS ? client->request.wait_ms : WAIT_MAX_MS;
+
+	if (client->may_be_stale && client->rule->stale_after_ms < ms)
+		ms = client->rule->stale_after_ms;
+	if (sm_jobs_ask(client->daemon, client->rule, &client->request, client->uid, &client->waiter) != SM_OK)
+		refuse(client);
+	else
+		wait_ms(client, ms);
+}
+
+static void look_up(struct client *client)
+{
+	struct sm_daemon *daemon = client->daemon;
+	const struct sm_name *name = &client->request.name;
+	enum sm_freshness freshness;
+	const void *record;
+	size_t size;
+
+	daemon->counters.requests++;
+	sm_daemon_look(daemon, sm_clock_now_ns());
+	client->settings = sm_settings_hold(daemon->settings);
+	client->rule = sm_rules_match(&daemon->settings->conf->rules, name->text, name->length);
+	if (!client->rule) {
+		daemon->counters.not_ours++;
+		reply(client, SM_FRAME_NOT_OURS, NULL, 0);
+		return;
+	}
+	if (find_cached(daemon, client->rule, name, &record, &size, &freshness) == SM_OK) {
+		answer_from_cache(client, record, size, freshness);
+		return;
+	}
+	client->may_be_stale = freshness == SM_OLD;
+	wait_for_job(client);
+}
+
+static void tell_status(struct client *client)
+{
+	char text[SM_STATUS_MAX];
+	size_t size = sm_status_text(client->daemon, text);
+
+	reply(client, SM_FRAME_TEXT, text, size);
+}
+
+static void serve(struct client *client)
+{
+	enum sm_status status = sm_listener_receive(client->fd, &client->request);
+
+	if (status == SM_MISS) {
+		if (!client->has_handles)
+			wait_ms(client, SILENCE_MS);
+		return;
+	}
+	client->daemon->counters.malformed += status == SM_CORRUPT;
+	if (status != SM_OK)
+		close_client(client);
+	else if (client->request.kind == SM_FRAME_STATUS)
+		tell_status(client);
+	else
+		look_up(client);
+}
+
+/* ---- accepting */
+
+static void welcome(struct sm_daemon *daemon, int fd, uid_t uid)
+{
+	struct client *client;
+
+	if (!sm_limits_take(&daemon->limits, SM_LIMITED_CLIENTS, uid)) {
+		daemon->counters.busy++;
+		sm_listener_reply(fd, SM_FRAME_BUSY, NULL, 0);
+		close(fd);
+		return;
+	}
+	client = calloc(1, sizeof(*client));
+	if (!client) {
+		sm_limits_give(&daemon->limits, SM_LIMITED_CLIENTS, uid);
+		close(fd);
+		return;
+	}
+	client->daemon = daemon;
+	client->uid = uid;
+	client->fd = fd;
+	client->waiter.tell = on_told;
+	serve(client);
+}
+
+static void on_connection(uv_poll_t *poll, int status, int events);
+
+static void on_pause_over(uv_timer_t *timer)
+{
+	struct sm_daemon *daemon = timer->data;
+
+	uv_poll_start(&daemon->requests, UV_READABLE, on_connection);
+}
+
+static void on_connection(uv_poll_t *poll, int status, int events)
+{
+	struct sm_daemon *daemon = poll->data;
+
+	(void)status;
+	(void)events;
+	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+		uid_t uid;
+		int fd;
+		enum sm_status accepted = sm_listener_accept(&daemon->listener, &fd, &uid);
+
+		if (accepted == SM_MEMORY) {
+			sm_log(SM_LOG_WARNING, "no descriptor for a client", NULL);
+			uv_poll_stop(poll);
+			uv_timer_start(&daemon->pause, on_pause_over, PAUSE_MS, 0);
+		}
+		if (accepted != SM_OK)
+			return;
+		welcome(daemon, fd, uid);
+	}
+}
+
+/* A hint renews what is near its end, and nothing else: it cannot make us ask more than the lifetimes allow. */
+static void take_hint(struct sm_daemon *daemon, const struct sm_request *hint)
+{
+	const struct sm_rule *rule = sm_rules_match(&daemon->settings->conf->rules, hint->name.text, hint->name.length);
+	enum sm_freshness freshness;
+	const void *record;
+	size_t size;
+
+	daemon->counters.hints++;
+	if (!rule || daemon->is_stopping)
+		return;
+	if (find_cached(daemon, rule, &hint->name, &record, &size, &freshness) == SM_OK && freshness == SM_DUE &&
+	    sm_jobs_ask(daemon, rule, hint, SM_LEDGER_NOBODY, NULL) == SM_OK)
+		daemon->counters.renewed++;
+}
+
+static void on_hints(uv_poll_t *poll, int status, int events)
+{
+	struct sm_daemon *daemon = poll->data;
+
+	(void)status;
+	(void)events;
+	for (int i = 0; i < HINTS_AT_ONCE; i++) {
+		struct sm_request hint;
+		enum sm_status received = sm_listener_hint(&daemon->listener, &hint);
+
+		if (received == SM_MISS)
+			return;
+		if (received == SM_OK)
+			take_hint(daemon, &hint);
+		else
+			daemon->counters.malformed++;
+	}
+}
+
+enum sm_status sm_clients_start(struct sm_daemon *daemon)
+{
+	uv_timer_init(&daemon->loop, &daemon->pause);
+	daemon->pause.data = daemon->requests.data = daemon->hints.data = daemon;
+	if (uv_poll_init(&daemon->loop, &daemon->requests, daemon->listener.requests) != 0)
+		return SM_MEMORY;
+	uv_poll_start(&daemon->requests, UV_READABLE, on_connection);
+	if (daemon->listener.hints < 0)
+		return SM_OK;
+	if (uv_poll_init(&daemon->loop, &daemon->hints, daemon->listener.hints) != 0)
+		return SM_MEMORY;
+	uv_poll_start(&daemon->hints, UV_READABLE, on_hints);
+	return SM_OK;
+}
+
+void sm_clients_stop(struct sm_daemon *daemon)
+{
+	uv_close((uv_handle_t *)&daemon->pause, NULL);
+	uv_close((uv_handle_t *)&daemon->requests, NULL);
+	if (daemon->listener.hints >= 0)
+		uv_close((uv_handle_t *)&daemon->hints, NULL);
+}

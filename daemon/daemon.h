@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the parts of srvmeshd share. One thread, one loop (libuv); nothing blocks but commits to memory. */
+#pragma once
+
+#include "cache/owner.h"
+#include "daemon/limits.h"
+#include "daemon/settings.h"
+#include "ipc/listener.h"
+
+#include <sys/queue.h>
+#include <uv.h>
+
+/* Counted since the start; the names are those of the status text. */
+struct sm_counters {
+	uint64_t requests;  /* lookups that came in */
+	uint64_t cached;    /* answered from the cache: fresh */
+	uint64_t stale;     /* answered past the TTL */
+	uint64_t joined;    /* waited for a job that was under way */
+	uint64_t jobs;      /* names resolved */
+	uint64_t failed;    /* of them, without an answer */
+	uint64_t not_ours;
+	uint64_t busy;      /* refused: a limit */
+	uint64_t malformed; /* requests and hints that were none */
+	uint64_t hints;
+	uint64_t renewed;   /* jobs that a hint began */
+};
+
+TAILQ_HEAD(sm_job_list, sm_job);
+
+struct sm_daemon {
+	uv_loop_t loop;
+	int64_t began_ns;
+	struct sm_conf_sources sources;
+	struct sm_settings *settings;
+	struct sm_watch watch; /* of the files as they were last read, good or not */
+	int64_t looked_ns;
+	struct sm_owner *owner;
+	struct sm_listener listener;
+	struct sm_limits limits;
+	struct sm_counters counters;
+	bool is_stopping;
+	void *jobs;                  /* by name */
+	struct sm_job_list finished; /* to be told after the commit */
+
+	uv_poll_t requests, hints;
+	uv_timer_t pause; /* of accepting, while descriptors are short */
+	uv_prepare_t flush;
+	uv_signal_t hangup, terminate, interrupt;
+};
+
+/* Loads the configuration again; a bad one changes nothing. */
+void sm_daemon_reload(struct sm_daemon *daemon);
+/* Reloads when a file has changed (resolv.conf changes without anybody's SIGHUP); a look a second at most. */
+void sm_daemon_look(struct sm_daemon *daemon, int64_t now_ns);
+/* Ends the loop once nothing is left to do. */
+void sm_daemon_rest(struct sm_daemon *daemon);

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Jobs. A lookup's sockets come and go, so each job has an epoll of its own for them, and the loop watches that one. */
+#include "daemon/jobs.h"
+
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "base/scope.h"
+#include "daemon/log.h"
+#include "resolve/lookup.h"
+
+#include <search.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#define SIGN_AFTER_NS (100 * SM_NS_PER_MS) /* well before any client doubts that we live */
+
+TAILQ_HEAD(waiters, sm_waiter);
+
+struct sm_job {
+	TAILQ_ENTRY(sm_job) link; /* in daemon->finished */
+	struct sm_daemon *daemon;
+	struct sm_settings *settings;
+	const struct sm_rule *rule;
+	struct sm_name name;
+	uid_t uid;
+	struct sm_lookup *lookup;
+	struct waiters waiters;
+	bool has_signed, is_finished;
+	int64_t sign_ns;
+	enum sm_frame_kind kind; /* the last word */
+	void *body;
+	size_t body_size;
+
+	int epoll;
+	uv_poll_t poll;
+	uv_timer_t timer;
+	int n_handles;
+	size_t n_watched;
+	int watched[SM_ASKER_FDS_MAX];
+};
+
+/* The tree is one of names, each inside its job. */
+static int compare(const void *a, const void *b)
+{
+	return strcmp(((const struct sm_name *)a)->text, ((const struct sm_name *)b)->text);
+}
+
+static struct sm_job *find(struct sm_daemon *daemon, const struct sm_name *name)
+{
+	char **found = tfind(name, &daemon->jobs, compare);
+
+	return found ? (struct sm_job *)(*found - offsetof(struct sm_job, name)) : NULL;
+}
+
+/* ---- the end of a job */
+
+static void free_job(struct sm_job *job)
+{
+	sm_settings_release(job->settings);
+	free(job->body);
+	free(job);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct sm_job *job = handle->data;
+
+	if (--job->n_handles == 0)
+		free_job(job);
+}
+
+/* No one can find it any more; what it holds of the system goes at once, its memory when the loop lets go of it. */
+static void close_job(struct sm_job *job)
+{
+	struct sm_daemon *daemon = job->daemon;
+
+	tdelete(&job->name, &daemon->jobs, compare);
+	sm_limits_give(&daemon->limits, SM_LIMITED_JOBS, job->uid);
+	sm_lookup_close(job->lookup);
+	uv_close((uv_handle_t *)&job->poll, on_closed);
+	uv_close((uv_handle_t *)&job->timer, on_closed);
+	close(job->epoll);
+	sm_daemon_rest(daemon);
+}
+
+static void set_last_word(struct sm_job *job, enum sm_frame_kind kind, const void *body, size_t size)
+{
+	job->kind = kind;
+	job->body = body ? malloc(size) : NULL;
+	if (job->body) {
+		memcpy(job->body, body, size);
+		job->body_size = size;
+	} else if (body) {
+		job->kind = SM_FRAME_BUSY;
+	}
+}
+
+/* What is kept of a name, if it may still serve. */
+static enum sm_status get_servable(struct sm_daemon *daemon, const struct sm_name *name, int64_t now_ns,
+                                   struct sm_answer *ret, struct sm_times *ret_times)
+{
+	const void *bytes;
+	size_t size;
+
+	if (sm_owner_get(daemon->owner, name, &bytes, &size) != SM_OK)
+		return SM_MISS;
+	if (sm_record_decode(name, bytes, size, ret, ret_times) != SM_OK || ret->kind != SM_ANSWER_ADDRESSES)
+		return SM_MISS;
+	return sm_lifetime_freshness(ret_times, now_ns) == SM_DEAD ? SM_MISS : SM_OK;
+}
+
+enum sm_status sm_jobs_settle_for_stale(struct sm_daemon *daemon, const struct sm_rule *rule, const struct sm_name *name,
+                                        const void **ret, size_t *ret_size)
+{
+	static struct sm_answer answer;
+	int64_t now_ns = sm_clock_now_ns();
+	struct sm_times times;
+
+	if (get_servable(daemon, name, now_ns, &answer, &times) != SM_OK)
+		return SM_MISS;
+	if (sm_lifetime_freshness(&times, now_ns) == SM_OLD)
+		times = sm_lifetime_unrenewed(&times, rule, now_ns);
+	return sm_owner_put(daemon->owner, name, &answer, &times, SM_LEDGER_NOBODY, now_ns, ret, ret_size);
+}
+
+static void note_servers(struct sm_job *job, bool is_failure)
+{
+	bool is_down = is_failure && !sm_lookup_has_heard(job->lookup), *known = sm_settings_is_down(job->settings, job->rule);
+
+	if (is_down != *known)
+		sm_log(is_down ? SM_LOG_WARNING : SM_LOG_INFO, is_down ? "servers are silent" : "servers answer again",
+		       job->rule->is_exact ? "service" : "domain", job->rule->name.text, NULL);
+	*known = is_down;
+}
+
+/* A failure does not replace what may still serve. */
+static void keep_answer(struct sm_job *job, const struct sm_answer *answer)
+{
+	struct sm_daemon *daemon = job->daemon;
+	int64_t now_ns = sm_clock_now_ns();
+	struct sm_times times = sm_lifetime_times(answer, job->rule, now_ns);
+	const void *record;
+	size_t size;
+
+	note_servers(job, answer->kind == SM_ANSWER_FAILURE);
+	daemon->counters.failed += answer->kind == SM_ANSWER_FAILURE;
+	if (answer->kind == SM_ANSWER_FAILURE &&
+	    sm_jobs_settle_for_stale(daemon, job->rule, &job->name, &record, &size) == SM_OK) {
+		daemon->counters.stale++;
+		set_last_word(job, SM_FRAME_RECORD, record, size);
+		return;
+	}
+	if (sm_owner_put(daemon->owner, &job->name, answer, &times, job->uid, now_ns, &record, &size) == SM_OK)
+		set_last_word(job, SM_FRAME_RECORD, record, size);
+	else
+		set_last_word(job, SM_FRAME_BUSY, NULL, 0);
+}
+
+static void finish(struct sm_job *job)
+{
+	uv_poll_stop(&job->poll);
+	uv_timer_stop(&job->timer);
+	if (sm_lookup_status(job->lookup) == SM_OK)
+		keep_answer(job, sm_lookup_answer(job->lookup));
+	else
+		set_last_word(job, SM_FRAME_BUSY, NULL, 0);
+	job->is_finished = true;
+	TAILQ_INSERT_TAIL(&job->daemon->finished, job, link);
+}
+
+void sm_jobs_leave(struct sm_waiter *waiter)
+{
+	if (!waiter->job)
+		return;
+	TAILQ_REMOVE(&waiter->job->waiters, waiter, link);
+	waiter->job = NULL;
+}
+
+void sm_jobs_flush(struct sm_daemon *daemon)
+{
+	struct sm_job *job;
+
+	if (sm_owner_commit(daemon->owner) != SM_OK)
+		sm_log(SM_LOG_WARNING, "the host map could not be written", NULL);
+	while ((job = TAILQ_FIRST(&daemon->finished))) {
+		struct sm_waiter *waiter;
+
+		TAILQ_REMOVE(&daemon->finished, job, link);
+		while ((waiter = TAILQ_FIRST(&job->waiters))) {
+			sm_jobs_leave(waiter);
+			waiter->tell(waiter, job->kind, job->body, job->body_size);
+		}
+		close_job(job);
+	}
+}
+
+/* ---- the course of a job */
+
+static void step(struct sm_job *job);
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+	struct sm_job *job = poll->data;
+	struct pollfd fds[SM_ASKER_FDS_MAX];
+	size_t n = sm_lookup_fds(job->lookup, fds);
+	int64_t now_ns = sm_clock_now_ns();
+
+	(void)status;
+	(void)events;
+	if (sm_descriptor_wait(fds, n, 0, &now_ns) == SM_OK)
+		sm_lookup_process(job->lookup, fds, n);
+	step(job);
+}
+
+static void on_time(uv_timer_t *timer)
+{
+	step(timer->data);
+}
+
+static bool is_among(const struct pollfd *fds, size_t n, int fd)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fds[i].fd == fd)
+			return true;
+	return false;
+}
+
+/* Makes the epoll watch what the lookup wants. A socket that was closed has left it by itself. */
+static void watch(struct sm_job *job)
+{
+	struct pollfd fds[SM_ASKER_FDS_MAX];
+	size_t n = sm_lookup_fds(job->lookup, fds);
+
+	for (size_t i = 0; i < job->n_watched; i++)
+		if (!is_among(fds, n, job->watched[i]))
+			epoll_ctl(job->epoll, EPOLL_CTL_DEL, job->watched[i], NULL);
+	for (size_t i = 0; i < n; i++) {
+		struct epoll_event event = {
+			.events = (fds[i].events & POLLIN ? EPOLLIN : 0U) | (fds[i].events & POLLOUT ? EPOLLOUT : 0U),
+		};
+
+		if (epoll_ctl(job->epoll, EPOLL_CTL_ADD, fds[i].fd, &event) != 0)
+			epoll_ctl(job->epoll, EPOLL_CTL_MOD, fds[i].fd, &event);
+		job->watched[i] = fds[i].fd;
+	}
+	job->n_watched = n;
+}
+
+static void sign_of_life(struct sm_job *job)
+{
+	struct sm_waiter *waiter;
+
+	job->has_signed = true;
+	TAILQ_FOREACH(waiter, &job->waiters, link)
+		waiter->tell(waiter, SM_FRAME_WORKING, NULL, 0);
+}
+
+static void step(struct sm_job *job)
+{
+	int64_t now_ns = sm_clock_now_ns(), wakes_ns;
+
+	if (sm_lookup_advance(job->lookup, now_ns)) {
+		finish(job);
+		return;
+	}
+	watch(job);
+	if (!job->has_signed && now_ns >= job->sign_ns)
+		sign_of_life(job);
+	wakes_ns = sm_lookup_wakes_ns(job->lookup);
+	if (!job->has_signed && job->sign_ns < wakes_ns)
+		wakes_ns = job->sign_ns;
+	uv_update_time(&job->daemon->loop);
+	uv_timer_start(&job->timer, on_time, wakes_ns > now_ns ? (uint64_t)((wakes_ns - now_ns) / SM_NS_PER_MS + 1) : 0, 0);
+}
+
+static void open_handles(struct sm_job *job)
+{
+	uv_poll_init(&job->daemon->loop, &job->poll, job->epoll);
+	uv_timer_init(&job->daemon->loop, &job->timer);
+	job->poll.data = job->timer.data = job;
+	job->n_handles = 2;
+	uv_poll_start(&job->poll, UV_READABLE, on_ready);
+}
+
+static enum sm_status make_job(struct sm_daemon *daemon, const struct sm_rule *rule, const struct sm_request *request,
+                               uid_t uid, struct sm_job **ret)
+{
+	int64_t now_ns = sm_clock_now_ns();
+	SM_SCOPE_CLOSE int epoll = epoll_create1(EPOLL_CLOEXEC);
+	SM_SCOPE_FREE struct sm_job *job = calloc(1, sizeof(*job));
+
+	if (!job || epoll < 0)
+		return SM_MEMORY;
+	job->daemon = daemon;
+	job->rule = rule;
+	job->name = request->name;
+	job->uid = uid;
+	job->sign_ns = now_ns + SIGN_AFTER_NS;
+	TAILQ_INIT(&job->waiters);
+	if (sm_lookup_open(&daemon->settings->conf->rules, rule, &request->name, request->families,
+	                   now_ns + rule->deadline_ms * SM_NS_PER_MS, &job->lookup) != SM_OK)
+		return SM_MEMORY;
+	if (!tsearch(&job->name, &daemon->jobs, compare)) {
+		sm_lookup_close(job->lookup);
+		return SM_MEMORY;
+	}
+	job->settings = sm_settings_hold(daemon->settings);
+	job->epoll = epoll;
+	epoll = -1;
+	*ret = job;
+	job = NULL;
+	return SM_OK;
+}
+
+static enum sm_status begin(struct sm_daemon *daemon, const struct sm_rule *rule, const struct sm_request *request,
+                            uid_t uid, struct sm_job **ret)
+{
+	enum sm_status status;
+
+	if (!sm_limits_take(&daemon->limits, SM_LIMITED_JOBS, uid))
+		return SM_FULL;
+	status = make_job(daemon, rule, request, uid, ret);
+	if (status != SM_OK) {
+		sm_limits_give(&daemon->limits, SM_LIMITED_JOBS, uid);
+		return status;
+	}
+	daemon->counters.jobs++;
+	open_handles(*ret);
+	return SM_OK;
+}
+
+static void join(struct sm_job *job, const struct sm_request *request, struct sm_waiter *waiter)
+{
+	if (!waiter)
+		return;
+	TAILQ_INSERT_TAIL(&job->waiters, waiter, link);
+	waiter->job = job;
+	if (job->is_finished)
+		return;
+	sm_lookup_widen(job->lookup, request->families);
+	if (job->has_signed)
+		waiter->tell(waiter, SM_FRAME_WORKING, NULL, 0);
+}
+
+enum sm_status sm_jobs_ask(struct sm_daemon *daemon, const struct sm_rule *rule, const struct sm_request *request, uid_t uid,
+                           struct sm_waiter *waiter)
+{
+	struct sm_job *job = find(daemon, &request->name);
+	enum sm_status status = SM_OK;
+	bool is_new = !job;
+
+	if (is_new)
+		status = begin(daemon, rule, request, uid, &job);
+	if (status != SM_OK)
+		return status;
+	daemon->counters.joined += !is_new && waiter;
+	join(job, request, waiter);
+	if (is_new)
+		step(job);
+	return SM_OK;
+}

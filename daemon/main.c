@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* srvmeshd: resolves each name once for everybody on the host, and owns the host map. srvmeshd(8). */
+#include "base/clock.h"
+#include "base/scope.h"
+#include "cache/map.h"
+#include "cache/trust.h"
+#include "daemon/clients.h"
+#include "daemon/jobs.h"
+#include "daemon/log.h"
+#include "daemon/seal.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+enum exit_code { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+static const char usage_text[] = "usage: srvmeshd [--config FILE] [--foreground]\n"
+                            "       srvmeshd --help | --version\n"
+                            "\n"
+                            "  --config FILE   instead of " SM_CONF_FILE " and its drop-ins\n"
+                            "  --foreground    stay, as a service manager wants it; otherwise the command returns\n"
+                            "                  when the daemon is ready\n";
+
+struct options {
+	const char *config;
+	char absolute[PATH_MAX]; /* the background is in another directory */
+	bool is_foreground;
+	int ready; /* the pipe to who waits for us in the background; -1: nobody */
+};
+
+/* ---- the configuration while running */
+
+static void apply(struct sm_daemon *daemon)
+{
+	const struct sm_host_conf *host = &daemon->settings->conf->host;
+
+	sm_log_setup(host->log_level, host->log_format);
+	daemon->limits.max[SM_LIMITED_CLIENTS] = host->max_clients;
+	daemon->limits.max[SM_LIMITED_JOBS] = host->max_jobs;
+	daemon->limits.quota_percent = host->quota_percent;
+}
+
+static void warn_of_restart(const struct sm_host_conf *old, const struct sm_host_conf *new)
+{
+	if (strcmp(old->directory, new->directory) != 0 || strcmp(old->socket, new->socket) != 0 ||
+	    old->size_kib != new->size_kib || old->quota_percent != new->quota_percent)
+		sm_log(SM_LOG_WARNING, "directory, socket, size and the cache's quota change with the next start", NULL);
+}
+
+void sm_daemon_reload(struct sm_daemon *daemon)
+{
+	struct sm_settings *settings;
+	struct sm_conf_error error;
+	enum sm_status status = sm_settings_load(&daemon->sources, &daemon->watch, &settings, &error);
+
+	if (status != SM_OK) {
+		sm_log(SM_LOG_ERROR, "the configuration stays as it was", "error",
+		       status == SM_INVALID ? error.text : "out of memory", NULL);
+		return;
+	}
+	warn_of_restart(&daemon->settings->conf->host, &settings->conf->host);
+	sm_settings_release(daemon->settings);
+	daemon->settings = settings;
+	apply(daemon);
+	sm_log(SM_LOG_INFO, "reloaded", "config", daemon->sources.file, NULL);
+}
+
+void sm_daemon_look(struct sm_daemon *daemon, int64_t now_ns)
+{
+	if (now_ns - daemon->looked_ns < SM_NS_PER_S)
+		return;
+	daemon->looked_ns = now_ns;
+	if (sm_watch_has_changed(&daemon->watch))
+		sm_daemon_reload(daemon);
+}
+
+/* ---- signals */
+
+static void close_all(struct sm_daemon *daemon)
+{
+	uv_close((uv_handle_t *)&daemon->flush, NULL);
+	uv_close((uv_handle_t *)&daemon->hangup, NULL);
+	uv_close((uv_handle_t *)&daemon->terminate, NULL);
+	uv_close((uv_handle_t *)&daemon->interrupt, NULL);
+}
+
+void sm_daemon_rest(struct sm_daemon *daemon)
+{
+	if (!daemon->is_stopping || daemon->limits.used[SM_LIMITED_CLIENTS] > 0 || daemon->limits.used[SM_LIMITED_JOBS] > 0)
+		return;
+	if (!uv_is_closing((uv_handle_t *)&daemon->flush))
+		close_all(daemon);
+}
+
+static void on_hangup(uv_signal_t *signal, int number)
+{
+	(void)number;
+	sm_daemon_reload(signal->data);
+}
+
+/* The first time: no more requests, and what runs is finished. The second time: now. */
+static void on_terminate(uv_signal_t *signal, int number)
+{
+	struct sm_daemon *daemon = signal->data;
+
+	(void)number;
+	if (daemon->is_stopping) {
+		uv_stop(&daemon->loop);
+		return;
+	}
+	daemon->is_stopping = true;
+	sm_log_number(SM_LOG_INFO, "stopping", "jobs", daemon->limits.used[SM_LIMITED_JOBS]);
+	sm_listener_notify(getenv("NOTIFY_SOCKET"), "STOPPING=1");
+	sm_clients_stop(daemon);
+	sm_listener_close(&daemon->listener, daemon->settings->conf->host.socket);
+	sm_daemon_rest(daemon);
+}
+
+static void on_flush(uv_prepare_t *prepare)
+{
+	sm_jobs_flush(prepare->data);
+}
+
+static void start_signals(struct sm_daemon *daemon)
+{
+	uv_signal_init(&daemon->loop, &daemon->hangup);
+	uv_signal_init(&daemon->loop, &daemon->terminate);
+	uv_signal_init(&daemon->loop, &daemon->interrupt);
+	uv_prepare_init(&daemon->loop, &daemon->flush);
+	daemon->hangup.data = daemon->terminate.data = daemon->interrupt.data = daemon->flush.data = daemon;
+	uv_signal_start(&daemon->hangup, on_hangup, SIGHUP);
+	uv_signal_start(&daemon->terminate, on_terminate, SIGTERM);
+	uv_signal_start(&daemon->interrupt, on_terminate, SIGINT);
+	uv_prepare_start(&daemon->flush, on_flush);
+}
+
+/* ---- starting */
+
+static bool fail(const char *what, const char *path, const char *why)
+{
+	sm_log(SM_LOG_ERROR, what, "path", path, "error", why, NULL);
+	return false;
+}
+
+static const char *why_not_owner(enum sm_status status)
+{
+	switch (status) {
+	case SM_REFUSED:
+		return "another srvmeshd owns it, or it cannot be written";
+	case SM_INVALID:
+		return "expected a directory of this user's own that nobody else can write";
+	case SM_CORRUPT:
+		return "expected liblmdb 0.9";
+	case SM_OK: case SM_MISS: case SM_FULL: case SM_SILENT: case SM_MEMORY:
+		break;
+	}
+	return "out of memory or space";
+}
+
+static bool open_owner(struct sm_daemon *daemon)
+{
+	const struct sm_host_conf *host = &daemon->settings->conf->host;
+	enum sm_status status = sm_owner_open(host->directory, host->size_kib * 1024ULL, host->quota_percent, &daemon->owner);
+	struct stat directory;
+
+	if (status != SM_OK)
+		return fail("no host map", host->directory, why_not_owner(status));
+	if (sm_trust_directory(host->directory, false, &directory) != SM_OK)
+		sm_log(SM_LOG_WARNING, "programs will not use the host map: a directory above it is not root's alone", "path",
+		       host->directory, NULL);
+	return true;
+}
+
+/* Sockets that a service manager hands over (sd_listen_fds), or our own. */
+static bool open_listener(struct sm_daemon *daemon)
+{
+	const char *path = daemon->settings->conf->host.socket, *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
+	bool is_taken = pid && n && strtol(pid, NULL, 10) == getpid();
+	enum sm_status status = is_taken ? sm_listener_take((int)strtol(n, NULL, 10), &daemon->listener)
+	                                 : sm_listener_open(path, &daemon->listener);
+
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	if (status == SM_OK)
+		return true;
+	return fail("no socket", path, is_taken ? "the sockets handed over are not a listening SOCK_SEQPACKET and a SOCK_DGRAM"
+	                                        : "it is in use, or cannot be made there");
+}
+
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static bool load(struct sm_daemon *daemon, const char *config)
+{
+	struct sm_conf_error error;
+	enum sm_status status;
+
+	daemon->sources = sm_conf_sources(config);
+	status = sm_settings_load(&daemon->sources, &daemon->watch, &daemon->settings, &error);
+	if (status != SM_OK)
+		return fail("no configuration", daemon->sources.file, status == SM_INVALID ? error.text : "out of memory");
+	apply(daemon);
+	return true;
+}
+
+static void tell_ready(const struct sm_daemon *daemon, const struct options *options)
+{
+	sm_log_number(SM_LOG_INFO, "ready", "restored", sm_owner_usage(daemon->owner).n_restored);
+	sm_listener_notify(getenv("NOTIFY_SOCKET"), "READY=1");
+	if (options->ready >= 0 && write(options->ready, "", 1) == 1)
+		close(options->ready);
+}
+
+static bool serve(struct sm_daemon *daemon, const struct options *options)
+{
+	if (uv_loop_init(&daemon->loop) != 0)
+		return fail("no event loop", "", "out of descriptors or memory");
+	start_signals(daemon);
+	if (sm_clients_start(daemon) != SM_OK)
+		return fail("no event loop", "", "a socket cannot be waited for");
+	if (sm_seal() != SM_OK)
+		sm_log(SM_LOG_WARNING, "no seccomp filter: the kernel refuses it", NULL);
+	tell_ready(daemon, options);
+	uv_run(&daemon->loop, UV_RUN_DEFAULT);
+	return true;
+}
+
+static bool run(const struct options *options)
+{
+	static struct sm_daemon daemon;
+	bool is_good;
+
+	daemon.began_ns = daemon.looked_ns = sm_clock_now_ns();
+	TAILQ_INIT(&daemon.finished);
+	raise_descriptor_limit();
+	is_good = load(&daemon, options->config) && open_owner(&daemon);
+	if (is_good && open_listener(&daemon)) {
+		is_good = serve(&daemon, options);
+		sm_listener_close(&daemon.listener, daemon.settings->conf->host.socket);
+	} else {
+		is_good = false;
+	}
+	sm_owner_close(daemon.owner);
+	sm_settings_release(daemon.settings);
+	if (is_good)
+		sm_log(SM_LOG_INFO, "stopped", NULL);
+	return is_good;
+}
+
+/* ---- the command */
+
+/* Goes into the background; the command that was typed ends when the daemon is ready, or with its failure. */
+static enum exit_code detach(struct options *options)
+{
+	int ends[2], null;
+	char byte;
+	pid_t child;
+
+	if (pipe2(ends, O_CLOEXEC) != 0 || (child = fork()) < 0)
+		return EXIT_FAILED;
+	if (child > 0) {
+		close(ends[1]);
+		exit(read(ends[0], &byte, 1) == 1 ? EXIT_GOOD : EXIT_FAILED);
+	}
+	close(ends[0]);
+	options->ready = ends[1];
+	setsid();
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+	}
+	return chdir("/") == 0 ? EXIT_GOOD : EXIT_FAILED;
+}
+
+static int parse(int argc, char **argv, struct options *ret)
+{
+	static const struct option known[] = {
+		{"config", required_argument, NULL, 'c'}, {"foreground", no_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:fhV", known, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			ret->config = realpath(optarg, ret->absolute) ? ret->absolute : optarg;
+			break;
+		case 'f':
+			ret->is_foreground = true;
+			break;
+		case 'h':
+			fputs(usage_text, stdout);
+			exit(EXIT_GOOD);
+		case 'V':
+			puts("srvmeshd " PACKAGE_VERSION);
+			exit(EXIT_GOOD);
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	return optind == argc ? EXIT_GOOD : EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {.ready = -1};
+
+	if (parse(argc, argv, &options) != EXIT_GOOD) {
+		fputs(usage_text, stderr);
+		return EXIT_USAGE;
+	}
+	umask(022);
+	signal(SIGPIPE, SIG_IGN);
+	if (!options.is_foreground && detach(&options) != EXIT_GOOD)
+		return EXIT_FAILED;
+	return run(&options) ? EXIT_GOOD : EXIT_FAILED;
+}

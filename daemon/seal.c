@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The filter: everything but what shortens files, and what would lead around the filter. A foreign architecture's calls
+ * kill (libseccomp's default). */
+#include "daemon/seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+static const int forbidden[] = {
+	SCMP_SYS(truncate),  SCMP_SYS(truncate64), SCMP_SYS(ftruncate), SCMP_SYS(ftruncate64),      SCMP_SYS(fallocate),
+	SCMP_SYS(creat),     SCMP_SYS(ptrace),     SCMP_SYS(process_vm_writev), SCMP_SYS(process_madvise),
+};
+
+/* Their arguments lie in memory, where a filter cannot look: as if the kernel did not have them. */
+static const int unknown[] = {SCMP_SYS(openat2), SCMP_SYS(io_uring_setup)};
+
+static int forbid_all(scmp_filter_ctx filter)
+{
+	int code = 0;
+
+	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]) && code == 0; i++)
+		code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), forbidden[i], 0);
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]) && code == 0; i++)
+		code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), unknown[i], 0);
+	return code;
+}
+
+static int forbid_some(scmp_filter_ctx filter)
+{
+	int code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(open), 1,
+	                            SCMP_A1(SCMP_CMP_MASKED_EQ, O_TRUNC, O_TRUNC));
+
+	if (code == 0)
+		code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(openat), 1,
+		                        SCMP_A2(SCMP_CMP_MASKED_EQ, O_TRUNC, O_TRUNC));
+	if (code == 0)
+		code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(madvise), 1,
+		                        SCMP_A2_32(SCMP_CMP_EQ, MADV_REMOVE));
+	return code;
+}
+
+enum sm_status sm_seal(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int code;
+
+	if (!filter)
+		return SM_REFUSED;
+	code = forbid_all(filter);
+	if (code == 0)
+		code = forbid_some(filter);
+	if (code == 0)
+		code = seccomp_load(filter);
+	seccomp_release(filter);
+	return code == 0 ? SM_OK : SM_REFUSED;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One configuration in force, for as long as any job works by it, and what has been learnt of its servers. */
+#pragma once
+
+#include "conf/conf.h"
+
+struct sm_settings {
+	uint32_t n_users;
+	struct sm_conf *conf;
+	bool *is_down; /* by rule: no server of it said a word when it was last asked */
+};
+
+/* As sm_conf_load; *ret has one user. */
+enum sm_status sm_settings_load(const struct sm_conf_sources *sources, struct sm_watch *watch, struct sm_settings **ret,
+                                struct sm_conf_error *error) SM_MUST_CHECK;
+struct sm_settings *sm_settings_hold(struct sm_settings *settings);
+/* NULL is accepted. */
+void sm_settings_release(struct sm_settings *settings);
+
+bool *sm_settings_is_down(const struct sm_settings *settings, const struct sm_rule *rule);

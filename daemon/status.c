@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/status.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+
+size_t sm_status_text(const struct sm_daemon *daemon, char ret[SM_STATUS_MAX])
+{
+	const struct sm_counters *counters = &daemon->counters;
+	struct sm_owner_usage usage = sm_owner_usage(daemon->owner);
+	const struct {
+		const char *name;
+		uint64_t value;
+	} lines[] = {
+		{"uptime_s", (uint64_t)((sm_clock_now_ns() - daemon->began_ns) / SM_NS_PER_S)},
+		{"requests", counters->requests},
+		{"cached", counters->cached},
+		{"stale", counters->stale},
+		{"joined", counters->joined},
+		{"jobs", counters->jobs},
+		{"failed", counters->failed},
+		{"not_ours", counters->not_ours},
+		{"busy", counters->busy},
+		{"malformed", counters->malformed},
+		{"hints", counters->hints},
+		{"renewed", counters->renewed},
+		{"clients_now", daemon->limits.used[SM_LIMITED_CLIENTS]},
+		{"jobs_now", daemon->limits.used[SM_LIMITED_JOBS]},
+		{"entries", usage.held.n_entries},
+		{"entry_bytes", usage.held.cost},
+		{"file_bytes", usage.file_bytes},
+		{"restored", usage.n_restored},
+		{"evicted", usage.n_evicted},
+		{"commits", usage.n_commits},
+		{"write_failures", usage.n_failures},
+	};
+	size_t used = (size_t)snprintf(ret, SM_STATUS_MAX, "version=%s\n", PACKAGE_VERSION);
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		used += (size_t)snprintf(ret + used, SM_STATUS_MAX - used, "%s=%llu\n", lines[i].name,
+		                         (unsigned long long)lines[i].value);
+	return used;
+}

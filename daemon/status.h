@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The answer to a status request: a line "name=value" each, counters since the start and figures of this moment. */
+#pragma once
+
+#include "daemon/daemon.h"
+
+#define SM_STATUS_MAX 2048
+
+/* Returns the size; no NUL. */
+size_t sm_status_text(const struct sm_daemon *daemon, char ret[SM_STATUS_MAX]);
