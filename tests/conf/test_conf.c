@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "conf/conf.h"
 
-#include "tests/conf/directory.h"
+#include "tests/directory.h"
 
 static struct sm_conf *conf;
 static struct sm_conf_error error;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "conf/file.h"
 
-#include "tests/conf/directory.h"
+#include "tests/directory.h"
 
 #include <sys/resource.h>
 
