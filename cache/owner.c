@@ -24,8 +24,9 @@
 #endif
 
 #define ENTRY_BYTES 512     /* of the map for each entry that may be held: bounds the ledger's memory */
-#define COST_PERCENT 60     /* of the map that entries may cost: pages are never all full, and a commit needs fresh ones */
+#define COST_PERCENT 50     /* of the map that entries may cost: pages are never all full, and a commit needs fresh ones */
 #define PUTS_PER_COMMIT 256 /* ITS#9155: large transactions leak in 0.9.24 */
+#define PAGES_PER_PUT 64    /* of the map: the pages of three transactions are in use by none and free for none */
 #define RETRY_NS SM_NS_PER_S
 
 struct sm_owner {
@@ -280,13 +281,58 @@ static enum sm_status take_stock(struct sm_owner *owner)
 	return code == MDB_SUCCESS ? restore_all(owner, survivors, n) : SM_CORRUPT;
 }
 
+static bool delete(struct sm_owner *owner, const struct sm_name *name)
+{
+	uint8_t bytes[SM_MAP_KEY_MAX];
+	MDB_val key = {sm_map_key(name, bytes), bytes};
+	int code = mdb_del(owner->puts, owner->records, &key, NULL);
+
+	sm_ledger_remove(owner->ledger, name);
+	return code == MDB_NOTFOUND || succeeded(owner, code);
+}
+
+static bool delete_least(struct sm_owner *owner)
+{
+	struct sm_name name;
+
+	if (sm_ledger_least(owner->ledger, sm_clock_now_ns(), &name) != SM_OK)
+		return false;
+	owner->usage.n_evicted++;
+	return delete(owner, &name);
+}
+
+#define THIN_AT_ONCE 4
+
+static bool delete_some(struct sm_owner *owner)
+{
+	if (mdb_txn_begin(owner->env, NULL, 0, &owner->puts) != MDB_SUCCESS)
+		return false;
+	for (int i = 0; i < THIN_AT_ONCE && delete_least(owner); i++)
+		continue;
+	return mdb_txn_commit(owner->puts) == MDB_SUCCESS; /* fails where a delete has */
+}
+
+/* A quarter goes, little by little: each transaction needs pages itself. SM_CORRUPT: even that does not help. */
+static enum sm_status thin_out(struct sm_owner *owner)
+{
+	uint64_t goal = sm_ledger_usage(owner->ledger).cost / 4 * 3;
+	bool is_good = true;
+
+	while (is_good && sm_ledger_usage(owner->ledger).cost > goal)
+		is_good = delete_some(owner);
+	owner->puts = NULL;
+	return is_good ? SM_OK : SM_CORRUPT;
+}
+
 static enum sm_status open_map(struct sm_owner *owner)
 {
-	enum sm_status status = !owner->is_full && can_take_over(owner) ? open_file(owner) : SM_CORRUPT;
+	enum sm_status status = can_take_over(owner) ? open_file(owner) : SM_CORRUPT;
 
-	owner->is_full = false;
 	if (status == SM_OK)
 		status = take_stock(owner);
+	if (status == SM_OK && owner->is_full)
+		status = thin_out(owner);
+	owner->is_full = false;
 	if (status == SM_OK)
 		return SM_OK;
 	mdb_env_close(owner->env);
@@ -342,12 +388,13 @@ void sm_owner_close(struct sm_owner *owner)
 	free(owner);
 }
 
-/* ---- after a failure: what the file holds counts (of one that is full, nothing), and nothing is written for a moment */
+/* ---- after a failure: what the file holds counts. Where the system is out of space nothing is written for a moment */
 
 static void recover(struct sm_owner *owner)
 {
 	owner->usage.n_failures++;
-	owner->refuses_until_ns = sm_clock_now_ns() + RETRY_NS;
+	if (!owner->is_full)
+		owner->refuses_until_ns = sm_clock_now_ns() + RETRY_NS;
 	if (owner->puts)
 		mdb_txn_abort(owner->puts);
 	owner->puts = NULL;
@@ -379,16 +426,6 @@ enum sm_status sm_owner_get(struct sm_owner *owner, const struct sm_name *name, 
 	if (txn != owner->puts)
 		mdb_txn_abort(txn);
 	return code == MDB_SUCCESS ? SM_OK : SM_MISS;
-}
-
-static bool delete(struct sm_owner *owner, const struct sm_name *name)
-{
-	uint8_t bytes[SM_MAP_KEY_MAX];
-	MDB_val key = {sm_map_key(name, bytes), bytes};
-	int code = mdb_del(owner->puts, owner->records, &key, NULL);
-
-	sm_ledger_remove(owner->ledger, name);
-	return code == MDB_NOTFOUND || succeeded(owner, code);
 }
 
 /* Makes room in the ledger and so in the map. */
@@ -451,6 +488,13 @@ static enum sm_status keep(struct sm_owner *owner, const struct sm_name *name, s
 	return status;
 }
 
+static uint32_t puts_per_commit(const struct sm_owner *owner)
+{
+	uint64_t n = owner->size_bytes / 4096 / PAGES_PER_PUT;
+
+	return n < PUTS_PER_COMMIT ? (uint32_t)n : PUTS_PER_COMMIT;
+}
+
 enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, const struct sm_answer *answer,
                             const struct sm_times *times, uid_t uid, int64_t now_ns, const void **ret, size_t *ret_size)
 {
@@ -475,7 +519,7 @@ enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, 
 		return SM_OK;
 	}
 	owner->n_puts++;
-	if (owner->n_puts >= PUTS_PER_COMMIT && sm_owner_commit(owner) != SM_OK)
+	if (owner->n_puts >= puts_per_commit(owner) && sm_owner_commit(owner) != SM_OK)
 		return SM_OK; /* counted as a failure */
 	return SM_OK;
 }

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cache/ledger.h"
+
+#include "base/random.h"
+#include "tests/test.h"
+
+#include <stdio.h>
+
+#define NOW 1000
+#define LATER 2000
+
+static struct sm_ledger *ledger;
+
+static void open_ledger(uint64_t max_cost, uint32_t max_entries, uint32_t quota_percent)
+{
+	assert_int_equal(sm_ledger_open(max_cost, max_entries, quota_percent, &ledger), SM_OK);
+}
+
+static int close_ledger(void **state)
+{
+	(void)state;
+	sm_ledger_close(ledger);
+	return 0;
+}
+
+static void put(const char *text, uid_t uid, uint32_t cost, bool is_negative, int64_t expires_ns)
+{
+	struct sm_name name = name_of(text);
+	struct sm_ledger_entry entry = {uid, cost, is_negative, expires_ns};
+
+	assert_int_equal(sm_ledger_put(ledger, &name, &entry), SM_OK);
+}
+
+static const char *victim(uid_t uid, uint32_t cost)
+{
+	static struct sm_name name;
+
+	switch ((int)sm_ledger_victim(ledger, uid, cost, NOW, &name)) {
+	case SM_OK:
+		return name.text;
+	case SM_MISS:
+		return "none";
+	}
+	return "full";
+}
+
+static void nobody_goes_while_there_is_room(void **state)
+{
+	(void)state;
+	open_ledger(100, 10, 100);
+	put("a", 1, 60, false, LATER);
+	assert_string_equal(victim(2, 40), "none");
+	assert_string_equal(victim(2, 41), "a");
+	assert_string_equal(victim(2, 101), "full");
+}
+
+static void expired_goes_before_negative_before_oldest(void **state)
+{
+	struct sm_name name;
+
+	(void)state;
+	open_ledger(100, 4, 100);
+	put("old", 1, 10, false, LATER);
+	put("negative", 1, 10, true, LATER);
+	put("expired", 1, 10, false, NOW);
+	put("new", 1, 10, false, LATER);
+	for (int i = 0; i < 3; i++) {
+		static const char *const order[] = {"expired", "negative", "old"};
+
+		assert_string_equal(victim(2, 90), order[i]);
+		name = name_of(order[i]);
+		sm_ledger_remove(ledger, &name);
+	}
+	assert_string_equal(victim(2, 91), "new");
+}
+
+static void who_is_beyond_his_quota_gives_up_his_own(void **state)
+{
+	(void)state;
+	open_ledger(100, 100, 25);
+	put("others", 1, 20, true, NOW); /* expired, negative, and still not his */
+	put("his-first", 2, 12, false, LATER);
+	put("his-second", 2, 12, false, LATER);
+	assert_string_equal(victim(2, 5), "his-first");
+	assert_string_equal(victim(2, 26), "full");
+	assert_string_equal(victim(3, 5), "none");
+	assert_string_equal(victim(SM_LEDGER_NOBODY, 50), "none");
+}
+
+static void entries_are_counted_as_well_as_bytes(void **state)
+{
+	(void)state;
+	open_ledger(1000000, 8, 50);
+	for (int i = 0; i < 4; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "n%d", i);
+		put(name, 7, 1, false, LATER);
+	}
+	assert_string_equal(victim(7, 1), "n0");
+	assert_string_equal(victim(8, 1), "none");
+}
+
+static void what_is_removed_is_not_held(void **state)
+{
+	struct sm_name name = name_of("a");
+	struct sm_ledger_entry entry;
+
+	(void)state;
+	open_ledger(100, 10, 100);
+	put("a", 1, 60, true, LATER);
+	assert_int_equal(sm_ledger_get(ledger, &name, &entry), SM_OK);
+	assert_int_equal(entry.cost, 60);
+	sm_ledger_remove(ledger, &name);
+	sm_ledger_remove(ledger, &name);
+	assert_int_equal(sm_ledger_get(ledger, &name, &entry), SM_MISS);
+	assert_int_equal(sm_ledger_usage(ledger).n_entries, 0);
+	assert_int_equal(sm_ledger_usage(ledger).cost, 0);
+	assert_int_equal(sm_ledger_least(ledger, NOW, &name), SM_MISS);
+}
+
+/* Against a list that is searched from end to end. */
+static void a_thousand_random_steps_keep_the_order(void **state)
+{
+	struct { bool is_held; struct sm_ledger_entry is; int born; } all[64] = {0};
+	uint64_t dice = 7;
+
+	(void)state;
+	open_ledger(1U << 30, 1000, 100);
+	for (int step = 0; step < 5000; step++) {
+		uint64_t draw = sm_random_step(&dice);
+		unsigned at = draw % 64;
+		int first = -1;
+		char text[8];
+		struct sm_name name;
+
+		snprintf(text, sizeof(text), "n%u", at);
+		name = name_of(text);
+		if (all[at].is_held) {
+			sm_ledger_remove(ledger, &name);
+			all[at].is_held = false;
+		} else {
+			all[at].is = (struct sm_ledger_entry){1, 5, draw >> 8 & 1, NOW - 500 + (int64_t)(draw >> 16 & 0xffff)};
+			all[at].is_held = true;
+			all[at].born = step;
+			put(text, 1, 5, all[at].is.is_negative, all[at].is.expires_ns);
+		}
+		for (int i = 0; i < 64; i++) {
+			bool is_expired = all[i].is.expires_ns <= NOW, is_first_expired = first >= 0 && all[first].is.expires_ns <= NOW;
+
+			if (!all[i].is_held)
+				continue;
+			if (first < 0 || is_expired > is_first_expired ||
+			    (is_expired && is_first_expired && all[i].is.expires_ns < all[first].is.expires_ns) ||
+			    (!is_expired && !is_first_expired && (all[i].is.is_negative > all[first].is.is_negative ||
+			     (all[i].is.is_negative == all[first].is.is_negative && all[i].born < all[first].born))))
+				first = i;
+		}
+		if (first < 0)
+			continue;
+		assert_int_equal(sm_ledger_least(ledger, NOW, &name), SM_OK);
+		assert_true(all[atoi(name.text + 1)].is_held);
+		/* two of one expiry may go in either order */
+		if (all[first].is.expires_ns <= NOW)
+			assert_true(all[atoi(name.text + 1)].is.expires_ns == all[first].is.expires_ns);
+		else
+			assert_int_equal(atoi(name.text + 1), first);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, close_ledger)
+static const struct CMUnitTest tests[] = {
+	TEST(nobody_goes_while_there_is_room),
+	TEST(expired_goes_before_negative_before_oldest),
+	TEST(who_is_beyond_his_quota_gives_up_his_own),
+	TEST(entries_are_counted_as_well_as_bytes),
+	TEST(what_is_removed_is_not_held),
+	TEST(a_thousand_random_steps_keep_the_order),
+};
+
+TESTS_MAIN(tests)
