@@ -16,6 +16,7 @@
 #define PAUSE_MS 100       /* of accepting, while there are no descriptors */
 #define SILENCE_MS 5000    /* that a client may have between connecting and asking */
 #define WAIT_MAX_MS 120000 /* beyond every deadline */
+#define SPARE_MS 1000      /* after which who has asked is surely gone */
 
 struct client {
 	struct sm_waiter waiter;
@@ -183,6 +184,7 @@ static void wait_for_job(struct client *client)
 {
 	uint32_t ms = client->request.wait_ms < WAIT_MAX_MS ? client->request.wait_ms : WAIT_MAX_MS;
 
+	ms += SPARE_MS;
 	if (client->may_be_stale && client->rule->stale_after_ms < ms)
 		ms = client->rule->stale_after_ms;
 	if (sm_jobs_ask(client->daemon, client->rule, &client->request, client->uid, &client->waiter) != SM_OK)

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 
 #define SIGN_AFTER_NS (100 * SM_NS_PER_MS) /* well before any client doubts that we live */
+#define DEADLINE_PERCENT 95 /* of a client's own: that nobody could say is to be told, not waited for */
 
 TAILQ_HEAD(waiters, sm_waiter);
 
@@ -298,7 +299,7 @@ static enum sm_status make_job(struct sm_daemon *daemon, const struct sm_rule *r
 	job->sign_ns = now_ns + SIGN_AFTER_NS;
 	TAILQ_INIT(&job->waiters);
 	if (sm_lookup_open(&daemon->settings->conf->rules, rule, &request->name, request->families,
-	                   now_ns + rule->deadline_ms * SM_NS_PER_MS, &job->lookup) != SM_OK)
+	                   now_ns + rule->deadline_ms * SM_NS_PER_MS / 100 * DEADLINE_PERCENT, &job->lookup) != SM_OK)
 		return SM_MEMORY;
 	if (!tsearch(&job->name, &daemon->jobs, compare)) {
 		sm_lookup_close(job->lookup);

@@ -100,14 +100,17 @@ static enum sm_status await(int fd, int64_t sign_ns, int64_t deadline_ns, bool *
 	int64_t now_ns = sm_clock_now_ns(), until_ns = sign_ns < deadline_ns ? sign_ns : deadline_ns;
 
 	for (;;) {
-		enum sm_status status = next_frame(fd, until_ns, &now_ns, ret_kind, ret, ret_size);
+		SM_SCOPE_FREE void *body = NULL;
+		enum sm_status status = next_frame(fd, until_ns, &now_ns, ret_kind, &body, ret_size);
 
 		if (status != SM_OK)
 			return status;
 		*has_sign = true;
-		if (*ret_kind != SM_FRAME_WORKING)
+		if (*ret_kind != SM_FRAME_WORKING) {
+			*ret = body;
+			body = NULL;
 			return SM_OK;
-		free(*ret);
+		}
 		until_ns = deadline_ns;
 		if (now_ns >= until_ns)
 			return SM_SILENT; /* one that sends nothing else would keep us here */

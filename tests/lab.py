@@ -14,6 +14,7 @@ import time
 SRCDIR = os.environ.get("srcdir", os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILDDIR = os.environ.get("builddir", os.path.join(SRCDIR, "build"))
 PROBE = os.path.join(BUILDDIR, "tests", "probe")
+GUEST = os.path.join(BUILDDIR, "tests", "guest")
 
 
 class Tap:
@@ -139,6 +140,10 @@ class Lab:
         code, output, errors = self.run(PROBE, *map(str, words), **more)
         return output if not errors else f"{output} [{code}: {errors}]"
 
+    def guest(self, *words, **more):
+        code, output, errors = self.run(GUEST, *map(str, words), **more)
+        return output if code == 0 and not errors else f"{output} [{code}: {errors}]"
+
     def draws(self, times, name):
         """{address: how often it came first} of that many getaddrinfo calls in one process."""
         lines = self.probe("draws", times, name).splitlines()
@@ -207,3 +212,61 @@ log:
         with open(os.path.join(self.lab.path, "knotd.log"), encoding="utf-8") as log:
             print(f"Bail out! knotd does not answer: {log.read()}")
         sys.exit(99)
+
+
+class Daemon:
+    """srvmeshd, by the lab's own configuration: its directory and its socket are in `run`."""
+
+    def __init__(self, lab, config, more="", run=None, wait=True):
+        """`config` is the text of the sections; `more` goes into [cache] and [daemon] as "section key = value" lines."""
+        self.lab = lab
+        self.directory = run or os.path.join(lab.path, "run")
+        self.socket = os.path.join(self.directory, "socket")
+        self.config(config, more)
+        self.process = None
+        self.start(wait)
+
+    def config(self, config, more=""):
+        keys = {"cache": [f"directory = {self.directory}"], "daemon": [f"socket = {self.socket}"]}
+        for line in more.splitlines():
+            section, _, rest = line.strip().partition(" ")
+            if section:
+                keys[section].append(rest)
+        text = "".join(f"[{section}]\n" + "".join(line + "\n" for line in lines) for section, lines in keys.items())
+        self.lab.file("srvmesh.conf", config + "\n" + text)
+
+    def start(self, wait=True, **options):
+        self.process = self.lab.start(os.path.join(BUILDDIR, "srvmeshd"), "--foreground", "--config",
+                                      os.path.join(self.lab.path, "srvmesh.conf"), **options)
+        if wait and not self.is_ready():
+            print(f"Bail out! srvmeshd is not ready: {self.log()}")
+            sys.exit(99)
+
+    def is_ready(self, seconds=10):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and self.process.poll() is None:
+            if self.status():
+                return True
+            time.sleep(0.02)
+        return False
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        self.lab.stop(self.process)
+        return self.process.returncode
+
+    def log(self):
+        with open(os.path.join(self.lab.path, "srvmeshd.log"), encoding="utf-8") as log:
+            return log.read()
+
+    def status(self):
+        """What the daemon counts, as a dictionary of numbers; {} without one."""
+        code, output, _ = self.lab.run(os.path.join(BUILDDIR, "srvmesh"), "status")
+        pairs = (line.split("=", 1) for line in output.splitlines() if "=" in line)
+        return {key: int(value) for key, value in pairs if value.isdigit()} if code == 0 else {}
