@@ -116,7 +116,7 @@ static void on_terminate(uv_signal_t *signal, int number)
 	}
 	daemon->is_stopping = true;
 	sm_log_number(SM_LOG_INFO, "stopping", "jobs", daemon->limits.used[SM_LIMITED_JOBS]);
-	sm_listener_notify(getenv("NOTIFY_SOCKET"), "STOPPING=1");
+	sm_listener_notify(secure_getenv("NOTIFY_SOCKET"), "STOPPING=1");
 	sm_clients_stop(daemon);
 	sm_listener_close(&daemon->listener, daemon->settings->conf->host.socket);
 	sm_daemon_rest(daemon);
@@ -180,7 +180,7 @@ static bool open_owner(struct sm_daemon *daemon)
 /* Sockets that a service manager hands over (sd_listen_fds), or our own. */
 static bool open_listener(struct sm_daemon *daemon)
 {
-	const char *path = daemon->settings->conf->host.socket, *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
+	const char *path = daemon->settings->conf->host.socket, *pid = secure_getenv("LISTEN_PID"), *n = secure_getenv("LISTEN_FDS");
 	bool is_taken = pid && n && strtol(pid, NULL, 10) == getpid();
 	enum sm_status status = is_taken ? sm_listener_take((int)strtol(n, NULL, 10), &daemon->listener)
 	                                 : sm_listener_open(path, &daemon->listener);
@@ -220,7 +220,7 @@ static bool load(struct sm_daemon *daemon, const char *config)
 static void tell_ready(const struct sm_daemon *daemon, const struct options *options)
 {
 	sm_log_number(SM_LOG_INFO, "ready", "restored", sm_owner_usage(daemon->owner).n_restored);
-	sm_listener_notify(getenv("NOTIFY_SOCKET"), "READY=1");
+	sm_listener_notify(secure_getenv("NOTIFY_SOCKET"), "READY=1");
 	if (options->ready >= 0 && write(options->ready, "", 1) == 1)
 		close(options->ready);
 }
