@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a lookup costs, against a plugin that answers a constant and against nss_dns through unbound.
+
+All contenders are measured in turn, round by round, so that a noisy machine is noisy for all; shown are the medians over the
+rounds, the 99th percentile, and the ratios within the run. Needs root: it runs in a network and mount namespace of its own,
+where loopback has its own port 53. ROUNDS on the command line; 11 unless told."""
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "tests"))
+from lab import BUILDDIR, Daemon, Lab, need  # noqa: E402
+
+LOOKUPS = os.path.join(BUILDDIR, "bench", "lookups")
+ENTRIES = 100000
+MISSES = 200
+UNBOUND, KNOT = "127.0.0.1", "127.0.0.3"
+
+
+def in_namespaces():
+    if os.environ.get("SRVMESH_BENCH") != "inside":
+        environment = dict(os.environ, SRVMESH_BENCH="inside")
+        os.execvpe("unshare", ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+                               sys.executable, "-B", *sys.argv], environment)
+    subprocess.run([need("ip"), "link", "set", "lo", "up"], check=True)
+
+
+def zone():
+    text = "$ORIGIN mesh.\n$TTL 3600\n@ SOA ns host 1 60 60 60 60\n@ NS ns\nns A 127.0.0.3\n"
+    text += "".join(f"t{i} A 127.0.0.{11 + i}\n" for i in range(4))
+    text += "_one._tcp SRV 0 1 80 t0\n" + "".join(f"_four._tcp SRV 0 1 80 t{i}\n" for i in range(4))
+    text += "".join(f"_e{i}._tcp SRV 0 1 80 t0\n" for i in range(ENTRIES))
+    text += "".join(f"_m{i}._tcp SRV 0 1 80 t{k}\n" for i in range(MISSES * 40) for k in range(3))
+    text += "".join(f"h{i} A 127.0.0.11\nh{i} AAAA ::1\n" for i in range(MISSES * 40))
+    return text
+
+
+def start_servers(lab):
+    lab.file("mesh.zone", zone())
+    lab.file("knot.conf", f"""
+server:
+    rundir: {lab.path}
+    listen: {KNOT}@53
+database:
+    storage: {lab.path}
+zone:
+  - domain: mesh
+    storage: {lab.path}
+    file: mesh.zone
+    zonefile-sync: -1
+    journal-content: none
+""")
+    lab.start(need("knotd"), "-c", os.path.join(lab.path, "knot.conf"))
+    lab.file("unbound.conf", f"""
+server:
+    interface: {UNBOUND}
+    do-daemonize: no
+    username: ""
+    chroot: ""
+    directory: "{lab.path}"
+    pidfile: ""
+    use-syslog: no
+    do-not-query-localhost: no
+    module-config: "iterator"
+    local-zone: "mesh." nodefault
+stub-zone:
+    name: "mesh."
+    stub-addr: {KNOT}
+""")
+    lab.start(need("unbound"), "-c", os.path.join(lab.path, "unbound.conf"))
+    lab.file("resolv.unbound", f"nameserver {UNBOUND}\n")
+    lab.file("resolv.knot", f"nameserver {KNOT}\n")
+    resolv_is(lab, "unbound")
+
+
+def resolv_is(lab, which):
+    path = os.path.realpath("/etc/resolv.conf")
+    subprocess.run(["umount", path], stderr=subprocess.DEVNULL, check=False)
+    subprocess.run(["mount", "--bind", os.path.join(lab.path, f"resolv.{which}"), path], check=True)
+
+
+class Bench:
+    def __init__(self, lab, rounds):
+        self.lab, self.rounds, self.miss_turn = lab, rounds, 0
+        self.results = {}
+
+    def lookups(self, hosts, calls, threads, pattern, first=0, last=0, conf="srvmesh.conf"):
+        done = subprocess.run([LOOKUPS, hosts, str(calls), str(threads), pattern, str(first), str(last)], text=True,
+                              capture_output=True, check=False,
+                              env=self.lab.environment(LD_LIBRARY_PATH=BUILDDIR + ":" + os.path.join(BUILDDIR, "bench"),
+                                                       SRVMESH_CONF=os.path.join(self.lab.path, conf)))
+        words = done.stdout.split()
+        if done.returncode != 0 or len(words) != 4:
+            sys.exit(f"bench: {hosts} {pattern}: {done.stdout}{done.stderr}")
+        return float(words[0]), float(words[1]), float(words[2])
+
+    def life(self, hosts, name):
+        """ns of a whole process with one lookup, the median of 21."""
+        environment = self.lab.environment(LD_LIBRARY_PATH=BUILDDIR + ":" + os.path.join(BUILDDIR, "bench"))
+        times = []
+        for _ in range(21):
+            began = time.monotonic_ns()
+            pid = os.posix_spawn(LOOKUPS, [LOOKUPS, hosts, "1", "1", name, "0", "0"], environment,
+                                 file_actions=[(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
+            os.waitpid(pid, 0)
+            times.append(time.monotonic_ns() - began)
+        return float(statistics.median(times)), float(max(times)), 0.0
+
+    def run(self, contenders):
+        """{name: function}; each in every round."""
+        for _ in range(self.rounds):
+            for name, measure in contenders.items():
+                self.results.setdefault(name, []).append(measure())
+
+    def median(self, name, column=0):
+        return statistics.median(result[column] for result in self.results[name])
+
+    def show(self, what, ours, base, bound, is_rate=False):
+        column = 2 if is_rate else 0
+        a, b = self.median(ours, column), self.median(base, column)
+        unit = "/s" if is_rate else "ns"
+        tail = "" if is_rate else f"  p99 {self.median(ours, 1):9.0f}"
+        print(f"{what:44} {a:12.0f} {unit} {b:12.0f} {unit}  ratio {a / b:7.3f}  {bound}{tail}")
+
+
+def fill(bench):
+    """Puts 100,000 entries into the map, by the daemon."""
+    bench.lookups("srvmesh", 0, 1, "e%d.mesh", 0, ENTRIES)
+    print(f"# the map: {os.stat(bench.lab.path + '/run/cache.v1.mdb').st_size >> 20} MiB, {ENTRIES} entries", flush=True)
+
+
+def main():
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 11
+    in_namespaces()
+    with Lab() as lab:
+        start_servers(lab)
+        daemon = Daemon(lab, f"[domain mesh]\nservers = {KNOT}\nmax_ttl = 1h\nfallback = none\n",
+                        "daemon quota = 100%\ncache size = 128M")
+        lab.file("embedded.conf", f"[domain mesh]\nservers = {KNOT}\nfallback = none\n")
+        bench = Bench(lab, rounds)
+        for _ in range(200):
+            if lab.probe("gai", "unspec", "one.mesh") == "127.0.0.11":
+                break
+            time.sleep(0.1)
+        lookups = bench.lookups
+        lookups("srvmesh", 10, 1, "four.mesh")
+        lookups("srvmesh", 0, 1, "e%d.mesh", 0, 100)
+        lookups("dns", 10, 1, "t0.mesh")
+        bench.run({
+            "constant 1": lambda: lookups("constant", 20000, 1, "any.name"),
+            "hit 1": lambda: lookups("srvmesh", 20000, 1, "one.mesh"),
+            "constant 4": lambda: lookups("constant", 2000, 1, "4.any.name"),
+            "hit 4": lambda: lookups("srvmesh", 2000, 1, "four.mesh"),
+            "embedded 1": lambda: lookups("srvmesh", 20000, 1, "one.mesh", conf="embedded.conf"),
+            "foreign, without": lambda: lookups("constant", 20000, 1, "foreign.name"),
+            "foreign, with": lambda: lookups("srvmesh constant", 20000, 1, "foreign.name"),
+            "dns through unbound": lambda: lookups("dns", 500, 1, "t0.mesh"),
+            "1 thread": lambda: lookups("srvmesh", 40000, 1, "one.mesh"),
+            "2 threads": lambda: lookups("srvmesh", 40000, 2, "one.mesh"),
+            "constant, 1 thread": lambda: lookups("constant", 40000, 1, "any.name"),
+            "constant, 2 threads": lambda: lookups("constant", 40000, 2, "any.name"),
+            "life, constant": lambda: bench.life("constant", "any.name"),
+            "life, cached": lambda: bench.life("srvmesh", "one.mesh"),
+            "among 100": lambda: lookups("srvmesh", 20000, 1, "e%d.mesh", 0, 100),
+        })
+
+        def misses(hosts, pattern):
+            bench.miss_turn += 1
+            first = bench.miss_turn * MISSES % (MISSES * 40)
+            return lookups(hosts, 0, 1, pattern, first, first + MISSES)
+
+        def dns_misses():
+            resolv_is(lab, "knot")
+            result = misses("dns", "h%d.mesh")
+            resolv_is(lab, "unbound")
+            return result
+
+        bench.run({"miss": lambda: misses("srvmesh", "m%d.mesh"), "dns at the server": dns_misses})
+        fill(bench)
+        bench.run({
+            "among 100,000": lambda: lookups("srvmesh", 20000, 1, "e%d.mesh", 0, ENTRIES),
+            "100 among 100,000": lambda: lookups("srvmesh", 20000, 1, "e%d.mesh", 0, 100),
+            "among 100 again": lambda: lookups("srvmesh", 20000, 1, "one.mesh"),
+        })
+        print(f"{'median of ' + str(rounds) + ' rounds':44} {'ours':>15} {'against':>15}")
+        bench.show("hit, 1 address / the constant plugin", "hit 1", "constant 1", "<= 1.25")
+        bench.show("hit, 4 addresses / the constant plugin", "hit 4", "constant 4", "")
+        bench.show("foreign name / without srvmesh", "foreign, with", "foreign, without", "<= 1.05")
+        bench.show("life of a process, cached / constant", "life, cached", "life, constant", "<= 1.3 ")
+        bench.show("embedded hit / the constant plugin", "embedded 1", "constant 1", "<= 1.5 ")
+        bench.show("hit among 100,000 / among 100", "among 100,000", "among 100", "<= 1.3 ")
+        bench.show("the same 100, among 100,000 / alone", "100 among 100,000", "among 100", "")
+        bench.show("2 threads / 1 thread", "2 threads", "1 thread", ">= 1.8 ", True)
+        bench.show("2 threads / 1 thread, the constant plugin", "constant, 2 threads", "constant, 1 thread", "", True)
+        bench.show("nss_dns through unbound / hit", "dns through unbound", "hit 1", ">= 25  ")
+        bench.show("miss, 3 targets / nss_dns at the same server", "miss", "dns at the server", "<= 2.5 ")
+        daemon.stop()
+
+
+main()
