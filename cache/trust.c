@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Trust: every directory from / down, one lstat each. */
+/* Trust: every directory below /, one lstat each. Not / itself: who can write there has replaced this very code. */
 #include "cache/trust.h"
 
 #include "cache/map.h"
@@ -38,19 +38,20 @@ static enum sm_status check_parents(const char *path, bool or_mine)
 	if (length >= sizeof(parent) || path[0] != '/')
 		return SM_REFUSED;
 	memcpy(parent, path, length + 1);
-	while (length > 1) {
+	for (;;) {
 		enum sm_status status;
 
 		while (parent[length] != '/')
 			length--;
-		parent[length ? length : 1] = '\0';
+		if (length == 0)
+			return SM_OK;
+		parent[length] = '\0';
 		status = look(parent, &file);
 		if (status != SM_OK)
 			return status;
 		if (!is_good_parent(&file, or_mine))
 			return SM_REFUSED;
 	}
-	return SM_OK;
 }
 
 enum sm_status sm_trust_directory(const char *path, bool or_mine, struct stat *ret)

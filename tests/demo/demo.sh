@@ -25,11 +25,12 @@ if [ -z "$mode" ]; then
 fi
 
 work=$(mktemp -d)
+chmod 755 "$work"
 pids=
 finish() {
 	for pid in $pids; do kill "$pid" 2>/dev/null || :; done
 	for pid in $pids; do wait "$pid" 2>/dev/null || :; done
-	[ -z "${bound:-}" ] || umount /etc/nsswitch.conf 2>/dev/null || :
+	[ -z "${bound:-}" ] || umount /etc/nsswitch.conf /run 2>/dev/null || :
 	rm -rf "$work"
 }
 trap finish EXIT
@@ -38,12 +39,15 @@ trap 'exit 1' INT TERM
 case $mode in
 getent*)
 	getent_words="-s hosts:srvmesh"
+	run=$work/run
 	port=$(python3 -c 'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	;;
 *)
 	getent_words=
 	port=8600
 	ip link set lo up
+	mount -t tmpfs -o mode=755 tmpfs /run
+	run=/run/srvmesh
 	sed '/^hosts:/d' /etc/nsswitch.conf >"$work/nsswitch.conf"
 	sed -i '/^services:/d' "$work/nsswitch.conf"
 	echo 'hosts: files srvmesh [NOTFOUND=return TRYAGAIN=return] dns' >>"$work/nsswitch.conf"
@@ -58,7 +62,7 @@ zone() {
 	serial=$((${serial:-0} + 1))
 	cat >"$work/mesh.zone.new" <<END
 \$ORIGIN mesh.
-\$TTL 1
+\$TTL ${ttl:-1}
 @         SOA ns host $serial 60 60 60 1
 @         NS  ns
 ns        A   127.0.0.1
@@ -76,7 +80,8 @@ newline='
 '
 
 configure() {
-	printf '[domain mesh]\nservers = 127.0.0.1:%s\n%s\n' "$port" "$1" >"$work/srvmesh.conf.new"
+	printf '[domain mesh]\nservers = 127.0.0.1:%s\n[cache]\ndirectory = %s\n[daemon]\nsocket = %s/socket\n' \
+		"$port" "$run" "$run" >"$work/srvmesh.conf.new"
 	mv "$work/srvmesh.conf.new" "$work/srvmesh.conf"
 }
 
@@ -86,7 +91,7 @@ lookup() { getent $getent_words ahosts "$1"; }
 bold "srvmesh: service names for every program of a host"
 say "mode: $mode"
 zone "$record_a$newline$record_b$newline$record_c"
-configure ""
+configure
 cat >"$work/knot.conf" <<END
 server:
     rundir: $work
@@ -95,6 +100,9 @@ database:
     storage: $work
 control:
     listen: $work/knot.sock
+template:
+  - id: default
+    global-module: mod-stats
 zone:
   - domain: mesh
     storage: $work
@@ -106,7 +114,8 @@ log:
     any: error
 END
 knotd -c "$work/knot.conf" &
-pids="$pids $!"
+knot=$!
+pids="$pids $knot"
 for last in 11 12 13; do
 	mkdir "$work/$last"
 	echo "hello from 127.0.0.$last:8080" >"$work/$last/index.html"
@@ -180,4 +189,49 @@ say "   (a URL with a port in it, http://api.mesh:8080/, uses that port and no o
 bold "6. What does not exist is told at once; other names are left to the other modules"
 run getent $getent_words hosts nothing.mesh
 [ -n "$getent_words" ] || run getent hosts localhost
+bold "7. Until now every process asked DNS by itself. From here on srvmeshd does, once for all of them"
+# "_brief" is there for section 8
+ttl=600
+zone "$record_b$newline$record_c$newline"'_brief._tcp 1 SRV 10 1 8080 b'
+knotc -b -s "$work/knot.sock" zone-reload mesh >/dev/null
+"$build/srvmeshd" --foreground --config "$work/srvmesh.conf" 2>"$work/srvmeshd.log" &
+daemon=$!
+pids="$pids $daemon"
+for attempt in 1 2 3 4 5 6 7 8 9 10; do
+	! "$build/srvmesh" status >/dev/null 2>&1 || break
+	sleep 0.2
+done
+other_user=
+[ -n "$getent_words" ] || ! setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null ||
+	other_user="setpriv --reuid=65534 --regid=65534 --clear-groups"
+
+questions() {
+	knotc -b -s "$work/knot.sock" stats mod-stats.request-protocol | awk -F '= ' '{ n += $2 } END { print n + 0 }'
+}
+hundred_processes() {
+	i=0
+	while [ $i -lt 100 ]; do
+		$other_user getent $getent_words ahosts api.mesh | head -n 1
+		i=$((i + 1))
+	done | awk '{ n++ } END { print "   " n " of 100 processes found it" }'
+}
+counted() {
+	before=$(questions)
+	"$@"
+	say "   questions that the DNS server saw: $(($(questions) - before))"
+}
+say "   the first process:"
+counted run getent $getent_words ahosts api.mesh
+say "   a hundred processes after it${other_user:+, of another user}:"
+counted hundred_processes
+lookup brief.mesh >/dev/null
+ls -l "$run" | sed 1d
+bold "8. The DNS server dies; answers go on, and past their TTL (brief.mesh has one second)"
+kill "$knot" && wait "$knot" 2>/dev/null || :
+sleep 2
+run getent $getent_words ahosts brief.mesh
+bold "9. srvmeshd is killed; what is in the map goes on"
+kill -9 "$daemon" && wait "$daemon" 2>/dev/null || :
+run getent $getent_words ahosts api.mesh
+run getent $getent_words ahosts brief.mesh
 bold "That was srvmesh. Everything started for it has been ended."

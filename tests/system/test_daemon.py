@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """srvmeshd as programs see it: one question for everybody, hits without it, and every way in which it can be away."""
+import ctypes
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -372,6 +374,68 @@ def hostile_double(tap):
     server.stop()
 
 
+def own_mounts():
+    """From here on this process's mounts are its own."""
+    if ctypes.CDLL(None, use_errno=True).unshare(0x00020000) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+
+
+def full_file_system(tap):
+    if os.geteuid() != 0:
+        tap.check("a full tmpfs needs root", False)
+        return
+    server = serve(ZONE + "".join(f"_n{i}._tcp.mesh. 60 SRV 0 0 1 a.mesh.\n" for i in range(40)))
+    with Lab() as lab:
+        own_mounts()
+        run = os.path.join(lab.path, "run")
+        os.mkdir(run)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=755", "tmpfs", run], check=True)
+        daemon = Daemon(lab, config(server))
+        lab.probe("gai", "unspec", "api.mesh")
+        with open(os.path.join(run, "ballast"), "wb", buffering=0) as ballast:
+            try:
+                while True:
+                    ballast.write(b"x" * 512)
+            except OSError:
+                pass
+        tap.equal("a hit on a full file system is a hit", sorted_words(lab.probe("gai", "unspec", "api.mesh")), API)
+        lines = lab.guest("timed", *(f"n{i}.mesh" for i in range(20))).splitlines()
+        tap.equal("what cannot be kept is answered all the same", {line.split()[0] for line in lines}, {"127.0.0.11"})
+        tap.check("without delay", max(float(line.split()[1]) for line in lines) < 100, lines)
+        status = daemon.status()
+        tap.check("the daemon knows, and does not try all the time", 0 < status["write_failures"] < 5, status)
+        tap.equal("what is in the map stays", sorted_words(lab.probe("gai", "unspec", "api.mesh")), API)
+        os.unlink(os.path.join(run, "ballast"))
+        time.sleep(1.1)
+        lab.probe("gai", "unspec", "n30.mesh")
+        tap.equal("with space again, it keeps again", lab.guest("quiet", "n30.mesh", 1), "found")
+        tap.check("and nothing was lost", "restored" in status and lab.guest("quiet", "api.mesh", 1) == "found")
+        daemon.stop()
+        subprocess.run(["umount", run], check=True)
+    server.stop()
+
+
+def few_descriptors(tap):
+    server = serve()
+    server.behaviours = [["delay", "400", "SRV"]]
+    with Lab() as lab:
+        daemon = Daemon(lab, config(server, "timeout = 2s"), "daemon quota = 100%", wait=False)
+        daemon.kill()
+        daemon.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)))
+        crowd = [subprocess.Popen([GUEST, "timed", f"d{i}.mesh"], env=lab.environment(), stdout=subprocess.PIPE)
+                 for i in range(60)]
+        answers = {one.communicate()[0].decode().split()[0] for one in crowd}
+        tap.equal("a daemon without descriptors loses nobody", answers, {"EAI_NONAME"})
+        time.sleep(0.5)
+        tap.equal("and goes on", sorted_words(lab.probe("gai", "unspec", "api.mesh")), API)
+        tap.check("holding none of them", len(os.listdir(f"/proc/{daemon.process.pid}/fd")) < 20,
+                  os.listdir(f"/proc/{daemon.process.pid}/fd"))
+        ticks = sum(int(word) for word in open(f"/proc/{daemon.process.pid}/stat").read().split()[13:15])
+        tap.check("without turning in circles meanwhile", ticks < 100, ticks)
+    server.stop()
+
+
 def flood(tap, names=100000):
     """One user asks for names that nobody has; what others use stays."""
     if os.geteuid() != 0:
@@ -608,7 +672,8 @@ def main():
     tap = Tap()
     wanted = sys.argv[1:]
     parts = [one_question_for_all, stampede, families_join, stale, embedded_stale, refresh_ahead, lifetimes, away,
-             hostile_double, odd_hosts, restarts, reload, stopping, activation, unprivileged, background, flood]
+             hostile_double, odd_hosts, restarts, reload, stopping, activation, unprivileged, background, few_descriptors,
+             flood, full_file_system]
     for part in parts:
         if not wanted or part.__name__ in wanted:
             part(tap)
