@@ -6,6 +6,7 @@
 #include "daemon/limits.h"
 #include "daemon/settings.h"
 #include "ipc/listener.h"
+#include "resolve/source.h"
 
 #include <sys/queue.h>
 #include <uv.h>
@@ -41,6 +42,10 @@ struct sm_daemon {
 	bool is_stopping;
 	void *jobs;                  /* by name */
 	struct sm_job_list finished; /* to be told after the commit */
+
+	struct sm_network *network; /* daemon/surroundings.h; NULL: to be learnt */
+	int network_fd;             /* -1: its changes are not told */
+	uv_poll_t changes;
 
 	uv_poll_t requests, hints;
 	uv_timer_t pause; /* of accepting, while descriptors are short */

@@ -6,6 +6,7 @@
 #include "base/descriptor.h"
 #include "base/scope.h"
 #include "daemon/log.h"
+#include "daemon/surroundings.h"
 #include "resolve/lookup.h"
 
 #include <search.h>
@@ -162,7 +163,7 @@ static void finish(struct sm_job *job)
 	uv_poll_stop(&job->poll);
 	uv_timer_stop(&job->timer);
 	if (sm_lookup_status(job->lookup) == SM_OK)
-		keep_answer(job, sm_lookup_answer(job->lookup));
+		keep_answer(job, sm_lookup_answer(job->lookup, sm_surroundings_network(job->daemon)));
 	else
 		set_last_word(job, SM_FRAME_BUSY, NULL, 0);
 	job->is_finished = true;

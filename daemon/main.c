@@ -8,6 +8,7 @@
 #include "daemon/jobs.h"
 #include "daemon/log.h"
 #include "daemon/seal.h"
+#include "daemon/surroundings.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -84,6 +85,7 @@ void sm_daemon_look(struct sm_daemon *daemon, int64_t now_ns)
 
 static void close_all(struct sm_daemon *daemon)
 {
+	sm_surroundings_stop(daemon);
 	uv_close((uv_handle_t *)&daemon->flush, NULL);
 	uv_close((uv_handle_t *)&daemon->hangup, NULL);
 	uv_close((uv_handle_t *)&daemon->terminate, NULL);
@@ -230,6 +232,7 @@ static bool serve(struct sm_daemon *daemon, const struct options *options)
 	if (uv_loop_init(&daemon->loop) != 0)
 		return fail("no event loop", "", "out of descriptors or memory");
 	start_signals(daemon);
+	sm_surroundings_start(daemon);
 	if (sm_clients_start(daemon) != SM_OK)
 		return fail("no event loop", "", "a socket cannot be waited for");
 	if (sm_seal() != SM_OK)

@@ -274,7 +274,7 @@ static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup)
 		return SM_VERDICT_NOT_OURS; /* a sandbox: somebody else may have a way */
 	if (status != SM_OK)
 		return SM_VERDICT_TRY_AGAIN; /* our own want, and nothing to remember of the name */
-	answer = sm_lookup_answer(lookup);
+	answer = sm_lookup_answer(lookup, NULL);
 	wish->now_ns = sm_clock_now_ns();
 	if (answer->kind == SM_ANSWER_FAILURE && wish->old)
 		return SM_VERDICT_TRY_AGAIN;

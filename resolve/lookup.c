@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/descriptor.h"
-#include "resolve/source.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -146,12 +145,22 @@ void sm_lookup_widen(struct sm_lookup *lookup, uint8_t families)
 	lookup->is_settled = false;
 }
 
-const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup)
+static void rank(struct sm_lookup *lookup, const struct sm_network *known)
+{
+	struct sm_network *learnt = NULL;
+
+	if (!known && sm_network_learn(&learnt) != SM_OK)
+		return;
+	sm_source_rank(&lookup->rules->policies, known ? known : learnt, &lookup->answer);
+	sm_network_free(learnt);
+}
+
+const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup, const struct sm_network *network)
 {
 	sm_expand_answer(&lookup->expand, &lookup->answer);
 	/* one address is not sorted, and where all are wanted nobody asks how */
 	if (lookup->rule->answers == SM_ANSWERS_ORDERED && lookup->answer.n_addresses > 1)
-		sm_source_rank(&lookup->rules->policies, &lookup->answer);
+		rank(lookup, network);
 	return &lookup->answer;
 }
 

@@ -5,6 +5,7 @@
 
 #include "mesh/expand.h"
 #include "resolve/asker.h"
+#include "resolve/source.h"
 
 struct sm_lookup; /* some 400 KiB, touched as far as needed */
 
@@ -34,8 +35,9 @@ enum sm_status sm_lookup_run(struct sm_lookup *lookup) SM_MUST_CHECK;
  * lacks what it takes, such as a free descriptor. In both cases the answer says nothing about the name. */
 enum sm_status sm_lookup_status(const struct sm_lookup *lookup) SM_MUST_CHECK;
 
-/* The answer of what is known, with ranks where the rule needs them; lives as long as the lookup. */
-const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup);
+/* The answer of what is known, with ranks where the rule needs them; lives as long as the lookup. `network` may be NULL: it
+ * is learnt where it is needed. */
+const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup, const struct sm_network *network);
 
 /* Has any server said anything at all? */
 bool sm_lookup_has_heard(const struct sm_lookup *lookup);

@@ -11,15 +11,17 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define OWN_ADDRESSES_MAX 16384 /* a node of a cluster has thousands; the memory is touched as far as needed */
 #define LINKS_MAX 4096
 
-/* The host's own addresses and links. */
-struct network {
+struct sm_network {
+	int ipv4, ipv6; /* sockets to ask the kernel with; -1: it refused */
 	bool has_ipv6; /* other than ::1; without it glibc knows nothing of its addresses */
 	uint32_t n_addresses, n_links;
 	struct own_address {
@@ -44,7 +46,7 @@ static void set_mapped(uint8_t *ret, const void *bytes, size_t length)
 	memcpy(ret + 16 - length, bytes, length);
 }
 
-static void take_address(struct network *network, struct nlmsghdr *message)
+static void take_address(struct sm_network *network, struct nlmsghdr *message)
 {
 	static const uint8_t loopback[16] = {[15] = 1};
 	struct ifaddrmsg *head = NLMSG_DATA(message);
@@ -74,7 +76,7 @@ static void take_address(struct network *network, struct nlmsghdr *message)
 	network->addresses[network->n_addresses++] = own;
 }
 
-static void take_link(struct network *network, struct nlmsghdr *message)
+static void take_link(struct sm_network *network, struct nlmsghdr *message)
 {
 	const struct ifinfomsg *head = NLMSG_DATA(message);
 
@@ -87,7 +89,7 @@ static void take_link(struct network *network, struct nlmsghdr *message)
 }
 
 /* false: the last message. */
-static bool take_messages(struct network *network, struct nlmsghdr *message, size_t size)
+static bool take_messages(struct sm_network *network, struct nlmsghdr *message, size_t size)
 {
 	for (; NLMSG_OK(message, size); message = NLMSG_NEXT(message, size)) {
 		if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR)
@@ -101,7 +103,7 @@ static bool take_messages(struct network *network, struct nlmsghdr *message, siz
 }
 
 /* A dump of one kind. The kernel has its answer ready when the question is sent, so nothing is waited for. */
-static void dump(int fd, uint16_t kind, struct network *network)
+static void dump(int fd, uint16_t kind, struct sm_network *network)
 {
 	struct {
 		struct nlmsghdr head;
@@ -131,22 +133,66 @@ static int by_bytes(const void *left, const void *right)
 	return order ? order : a->nth < b->nth ? -1 : a->nth > b->nth;
 }
 
-static void learn_network(struct network *network)
+enum sm_status sm_network_learn(struct sm_network **ret)
 {
-	SM_SCOPE_CLOSE int fd = sm_descriptor_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	SM_SCOPE_CLOSE int fd = -1;
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct sm_network *network = malloc(sizeof(*network));
 
+	if (!network)
+		return SM_MEMORY;
+	*ret = network;
+	network->ipv4 = sm_descriptor_socket(AF_INET, SOCK_DGRAM, 0);
+	network->ipv6 = sm_descriptor_socket(AF_INET6, SOCK_DGRAM, 0);
 	network->has_ipv6 = false;
 	network->n_addresses = network->n_links = 0;
+	fd = sm_descriptor_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&kernel, sizeof(kernel)) != 0)
-		return;
+		return SM_OK;
 	dump(fd, RTM_GETADDR, network);
 	qsort(network->addresses, network->n_addresses, sizeof(network->addresses[0]), by_bytes);
 	if (network->has_ipv6)
 		dump(fd, RTM_GETLINK, network);
+	return SM_OK;
 }
 
-static bool is_native(const struct network *network, uint32_t link)
+void sm_network_free(struct sm_network *network)
+{
+	if (!network)
+		return;
+	sm_scope_close(&network->ipv4);
+	sm_scope_close(&network->ipv6);
+	free(network);
+}
+
+int sm_network_watch(void)
+{
+	struct sockaddr_nl groups = {
+		.nl_family = AF_NETLINK,
+		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
+	};
+	int fd = sm_descriptor_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&groups, sizeof(groups)) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+bool sm_network_has_changed(int fd)
+{
+	char ignored[8192];
+	bool has_changed = false;
+	ssize_t got;
+
+	/* ENOBUFS: it has, and more often than could be told */
+	while ((got = recv(fd, ignored, sizeof(ignored), MSG_DONTWAIT)) > 0 || (got < 0 && errno == ENOBUFS))
+		has_changed = true;
+	return has_changed;
+}
+
+static bool is_native(const struct sm_network *network, uint32_t link)
 {
 	for (uint32_t i = 0; i < network->n_links; i++)
 		if (network->links[i].index == link)
@@ -155,7 +201,7 @@ static bool is_native(const struct network *network, uint32_t link)
 }
 
 /* glibc's bsearch, step by step: of several equal addresses it is the steps that decide which is found. */
-static const struct own_address *find_own(const struct network *network, const uint8_t *bytes)
+static const struct own_address *find_own(const struct sm_network *network, const uint8_t *bytes)
 {
 	uint32_t low = 0, high = network->n_addresses;
 
@@ -174,7 +220,7 @@ static const struct own_address *find_own(const struct network *network, const u
 }
 
 /* What is known of the source address itself. */
-static void describe(const struct network *network, struct sm_source *source)
+static void describe(const struct sm_network *network, struct sm_source *source)
 {
 	static const uint8_t loopback[4] = {127, 0, 0, 1};
 	const uint8_t *address = source->address.bytes;
@@ -214,8 +260,9 @@ static socklen_t endpoint_of(const struct sm_address *address, union endpoint *r
 	return sizeof(ret->ipv6);
 }
 
-static struct sm_source find_source(const struct network *network, int fd, const struct sm_address *destination)
+static struct sm_source find_source(const struct sm_network *network, const struct sm_address *destination)
 {
+	int fd = destination->family == SM_IPV4 ? network->ipv4 : network->ipv6;
 	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
 	struct sm_source source = {.address = {.family = destination->family}};
 	union endpoint endpoint;
@@ -235,18 +282,11 @@ static struct sm_source find_source(const struct network *network, int fd, const
 	return source;
 }
 
-void sm_source_rank(const struct sm_policies *policies, struct sm_answer *answer)
+void sm_source_rank(const struct sm_policies *policies, const struct sm_network *network, struct sm_answer *answer)
 {
-	SM_SCOPE_FREE struct network *network = malloc(sizeof(*network));
-	SM_SCOPE_CLOSE int ipv4 = sm_descriptor_socket(AF_INET, SOCK_DGRAM, 0);
-	SM_SCOPE_CLOSE int ipv6 = sm_descriptor_socket(AF_INET6, SOCK_DGRAM, 0);
-
-	if (!network)
-		return;
-	learn_network(network);
 	for (uint32_t i = 0; i < answer->n_addresses; i++) {
 		const struct sm_address *destination = &answer->addresses[i];
-		struct sm_source source = find_source(network, destination->family == SM_IPV4 ? ipv4 : ipv6, destination);
+		struct sm_source source = find_source(network, destination);
 
 		answer->ranks[i] = sm_rank(policies, destination, &source);
 	}

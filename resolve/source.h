@@ -3,9 +3,21 @@
  * nothing, and getsockname), and what that address is (netlink). As glibc's getaddrinfo asks it. */
 #pragma once
 
+#include "base/status.h"
 #include "mesh/answer.h"
 #include "mesh/rank.h"
 
-/* Gives every address of the answer its rank. What the system refuses to say counts as unreachable or unknown, as it does
- * for glibc. Takes some 10 µs an address, and waits for nothing. */
-void sm_source_rank(const struct sm_policies *policies, struct sm_answer *answer);
+/* The host's own addresses and links, as they were when it was learnt; and two sockets, open as long as it is. */
+struct sm_network;
+
+/* Some 100 µs. What the system refuses to say counts as unknown, as it does for glibc. SM_MEMORY. */
+enum sm_status sm_network_learn(struct sm_network **ret) SM_MUST_CHECK;
+void sm_network_free(struct sm_network *network);
+
+/* A socket that becomes readable when addresses or links change; -1: the system has none. */
+int sm_network_watch(void);
+/* Takes up what it says; true: something has changed. */
+bool sm_network_has_changed(int fd);
+
+/* Gives every address of the answer its rank. Takes some 10 µs an address, and waits for nothing. */
+void sm_source_rank(const struct sm_policies *policies, const struct sm_network *network, struct sm_answer *answer);

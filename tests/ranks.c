@@ -13,6 +13,7 @@ int main(int argc, char **argv)
 {
 	static struct sm_answer answer;
 	static struct sm_policies policies;
+	struct sm_network *network;
 	char *text = NULL;
 	size_t size;
 
@@ -29,7 +30,10 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	}
-	sm_source_rank(&policies, &answer);
+	if (sm_network_learn(&network) != SM_OK)
+		return 1;
+	sm_source_rank(&policies, network, &answer);
+	sm_network_free(network);
 	for (uint32_t i = 0; i < answer.n_addresses; i++)
 		printf("%s %u %" PRIu64 "\n", argv[i + 1], answer.addresses[i].family, answer.ranks[i]);
 	return 0;
