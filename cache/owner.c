@@ -488,6 +488,45 @@ static enum sm_status keep(struct sm_owner *owner, const struct sm_name *name, s
 	return status;
 }
 
+/* The record behind the key that `cursor` is set to, or one further. */
+static int next_record(MDB_cursor *cursor, MDB_val *key, struct sm_name *ret)
+{
+	uint8_t start[SM_MAP_KEY_MAX];
+	size_t size = key->mv_size;
+	enum sm_answer_kind kind;
+	struct sm_times times;
+	MDB_val value;
+	int code;
+
+	memcpy(start, key->mv_data, size);
+	code = mdb_cursor_get(cursor, key, &value, MDB_SET_RANGE);
+	if (code == MDB_SUCCESS && key->mv_size == size && memcmp(key->mv_data, start, size) == 0)
+		code = mdb_cursor_get(cursor, key, &value, MDB_NEXT);
+	if (code != MDB_SUCCESS)
+		return code;
+	return sm_record_head(value.mv_data, value.mv_size, ret, &times, &kind) == SM_OK ? MDB_SUCCESS : MDB_NOTFOUND;
+}
+
+enum sm_status sm_owner_next(struct sm_owner *owner, const struct sm_name *after, struct sm_name *ret)
+{
+	uint8_t bytes[SM_MAP_KEY_MAX] = {SM_MAP_SERVICE};
+	MDB_val key = {after ? sm_map_key(after, bytes) : 1, bytes};
+	MDB_txn *txn = owner->puts;
+	MDB_cursor *cursor;
+	int code;
+
+	if (!owner->env || (!txn && mdb_txn_begin(owner->env, NULL, MDB_RDONLY, &txn) != MDB_SUCCESS))
+		return SM_MISS;
+	code = mdb_cursor_open(txn, owner->records, &cursor);
+	if (code == MDB_SUCCESS) {
+		code = next_record(cursor, &key, ret);
+		mdb_cursor_close(cursor);
+	}
+	if (txn != owner->puts)
+		mdb_txn_abort(txn);
+	return code == MDB_SUCCESS ? SM_OK : SM_MISS;
+}
+
 static uint32_t puts_per_commit(const struct sm_owner *owner)
 {
 	uint64_t n = owner->size_bytes / 4096 / PAGES_PER_PUT;

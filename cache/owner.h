@@ -33,6 +33,9 @@ enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, 
 /* SM_OK also when there was nothing to commit. SM_MEMORY: what was put since the last commit is lost. */
 enum sm_status sm_owner_commit(struct sm_owner *owner) SM_MUST_CHECK;
 
+/* The first name behind `after`, in some order that does not change; NULL: the very first. SM_MISS: there is none. */
+enum sm_status sm_owner_next(struct sm_owner *owner, const struct sm_name *after, struct sm_name *ret) SM_MUST_CHECK;
+
 struct sm_owner_usage {
 	struct sm_ledger_usage held;
 	uint64_t n_commits, n_evicted, n_failures;

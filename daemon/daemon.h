@@ -46,6 +46,9 @@ struct sm_daemon {
 	struct sm_network *network; /* daemon/surroundings.h; NULL: to be learnt */
 	int network_fd;             /* -1: its changes are not told */
 	uv_poll_t changes;
+	uv_idle_t reranking;
+	bool is_reranking;
+	struct sm_name reranked; /* the last one */
 
 	uv_poll_t requests, hints;
 	uv_timer_t pause; /* of accepting, while descriptors are short */

@@ -1,12 +1,62 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/surroundings.h"
 
+#include "base/clock.h"
 #include "daemon/log.h"
+
+#include <string.h>
+
+#define ENTRIES_AT_ONCE 32 /* some milliseconds */
 
 static void forget(struct sm_daemon *daemon)
 {
 	sm_network_free(daemon->network);
 	daemon->network = NULL;
+}
+
+/* ---- the ranks of what is kept */
+
+static void rerank(struct sm_daemon *daemon, const struct sm_network *network, const struct sm_name *name)
+{
+	static uint64_t before[SM_ADDRESSES_MAX];
+	static struct sm_answer answer;
+	struct sm_times times;
+	const void *record;
+	size_t size;
+	enum sm_status status = sm_owner_get(daemon->owner, name, &record, &size);
+
+	if (status != SM_OK || sm_record_decode(name, record, size, &answer, &times) != SM_OK || answer.n_addresses < 2)
+		return;
+	memcpy(before, answer.ranks, answer.n_addresses * sizeof(before[0]));
+	sm_source_rank(&daemon->settings->conf->rules.policies, network, &answer);
+	if (memcmp(before, answer.ranks, answer.n_addresses * sizeof(before[0])) == 0)
+		return;
+	status = sm_owner_put(daemon->owner, name, &answer, &times, SM_LEDGER_NOBODY, sm_clock_now_ns(), &record, &size);
+	(void)status; /* what cannot be kept is not in the map any more */
+}
+
+static void stop_reranking(struct sm_daemon *daemon)
+{
+	uv_idle_stop(&daemon->reranking);
+	daemon->is_reranking = false;
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+	struct sm_daemon *daemon = idle->data;
+	const struct sm_network *network = sm_surroundings_network(daemon);
+
+	for (int i = 0; network && i < ENTRIES_AT_ONCE; i++) {
+		const struct sm_name *after = daemon->is_reranking ? &daemon->reranked : NULL;
+
+		if (sm_owner_next(daemon->owner, after, &daemon->reranked) != SM_OK)
+			break;
+		daemon->is_reranking = true;
+		rerank(daemon, network, &daemon->reranked);
+		if (i == ENTRIES_AT_ONCE - 1)
+			return; /* more of it in the next turn of the loop */
+	}
+	stop_reranking(daemon);
 }
 
 static void on_change(uv_poll_t *poll, int status, int events)
@@ -18,6 +68,8 @@ static void on_change(uv_poll_t *poll, int status, int events)
 	if (!sm_network_has_changed(daemon->network_fd))
 		return;
 	forget(daemon);
+	stop_reranking(daemon);
+	uv_idle_start(&daemon->reranking, on_idle);
 	sm_log(SM_LOG_DEBUG, "addresses or links have changed", NULL);
 }
 
@@ -27,7 +79,8 @@ void sm_surroundings_start(struct sm_daemon *daemon)
 	if (daemon->network_fd < 0)
 		return;
 	uv_poll_init(&daemon->loop, &daemon->changes, daemon->network_fd);
-	daemon->changes.data = daemon;
+	uv_idle_init(&daemon->loop, &daemon->reranking);
+	daemon->changes.data = daemon->reranking.data = daemon;
 	uv_poll_start(&daemon->changes, UV_READABLE, on_change);
 }
 
@@ -37,6 +90,7 @@ void sm_surroundings_stop(struct sm_daemon *daemon)
 	if (daemon->network_fd < 0)
 		return;
 	uv_close((uv_handle_t *)&daemon->changes, NULL);
+	uv_close((uv_handle_t *)&daemon->reranking, NULL);
 	close(daemon->network_fd);
 	daemon->network_fd = -1;
 }
@@ -47,8 +101,6 @@ const struct sm_network *sm_surroundings_network(struct sm_daemon *daemon)
 
 	if (daemon->network_fd < 0)
 		return NULL; /* nobody would say when it is out of date */
-	if (sm_network_has_changed(daemon->network_fd))
-		forget(daemon);
 	if (!daemon->network)
 		status = sm_network_learn(&daemon->network);
 	return status == SM_OK ? daemon->network : NULL;

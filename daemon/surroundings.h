@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The host's addresses and links, which ranks depend on: learnt once, and again when the kernel tells of a change. */
+/* The host's addresses and links, which ranks depend on: learnt once, and again when the kernel tells of a change. Then
+ * every answer in the host map gets its ranks anew, a few at a time. */
 #pragma once
 
 #include "daemon/daemon.h"

@@ -265,6 +265,28 @@ static void what_is_larger_than_a_quota_is_told_but_not_kept(void **state)
 	assert_int_equal(sm_owner_usage(owner).held.n_entries, 0);
 }
 
+static void every_name_is_come_by_once(void **state)
+{
+	struct sm_name name;
+	int n = 0;
+
+	(void)state;
+	open_owner(SIZE, 100);
+	assert_int_equal(sm_owner_next(owner, NULL, &name), SM_MISS);
+	for (int i = 0; i < 100; i++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "n%d.mesh", i);
+		put_service(text, 1, 1);
+		if (i == 50)
+			commit();
+	}
+	for (enum sm_status status = sm_owner_next(owner, NULL, &name); status == SM_OK;
+	     status = sm_owner_next(owner, &name, &name))
+		n++;
+	assert_int_equal(n, 100);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, clean_up)
 static const struct CMUnitTest tests[] = {
 	TEST(what_is_committed_can_be_read_and_nothing_else),
@@ -281,6 +303,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(the_file_stays_within_its_size),
 	TEST(one_user_cannot_push_out_what_others_use),
 	TEST(what_is_larger_than_a_quota_is_told_but_not_kept),
+	TEST(every_name_is_come_by_once),
 };
 
 TESTS_MAIN(tests)

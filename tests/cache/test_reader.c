@@ -8,7 +8,7 @@
 #include <dirent.h>
 #include <sys/mman.h>
 
-#define NAMES 150
+#define NAMES 600
 #define PAGES 64
 
 static uint8_t *bytes;

@@ -374,11 +374,13 @@ def hostile_double(tap):
     server.stop()
 
 
-def own_mounts():
-    """From here on this process's mounts are its own."""
-    if ctypes.CDLL(None, use_errno=True).unshare(0x00020000) != 0:
+CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
+
+
+def unshare(flags):
+    """From here on this process's mounts, or its network, are its own."""
+    if ctypes.CDLL(None, use_errno=True).unshare(flags) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
 
 
 def full_file_system(tap):
@@ -387,7 +389,8 @@ def full_file_system(tap):
         return
     server = serve(ZONE + "".join(f"_n{i}._tcp.mesh. 60 SRV 0 0 1 a.mesh.\n" for i in range(40)))
     with Lab() as lab:
-        own_mounts()
+        unshare(CLONE_NEWNS)
+        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
         run = os.path.join(lab.path, "run")
         os.mkdir(run)
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=755", "tmpfs", run], check=True)
@@ -433,6 +436,36 @@ def few_descriptors(tap):
                   os.listdir(f"/proc/{daemon.process.pid}/fd"))
         ticks = sum(int(word) for word in open(f"/proc/{daemon.process.pid}/stat").read().split()[13:15])
         tap.check("without turning in circles meanwhile", ticks < 100, ticks)
+    server.stop()
+
+
+def fewest_answers(lab, name):
+    return min(len(lab.probe("gai", "inet", name).split()) for _ in range(40))
+
+
+def network_changes(tap):
+    if os.geteuid() != 0:
+        tap.check("a network of its own needs root", False)
+        return
+    unshare(CLONE_NEWNET)
+    ip = need("ip")
+    subprocess.run([ip, "link", "set", "lo", "up"], check=True)
+    server = serve("_near._tcp.mesh. 600 SRV 0 1 1 x.mesh.\n_near._tcp.mesh. 600 SRV 0 1 1 y.mesh.\n"
+                   "x.mesh. 600 A 10.9.0.10\ny.mesh. 600 A 10.9.0.200\n")
+    with Lab() as lab:
+        daemon = Daemon(lab, config(server))
+        tap.equal("where no target can be reached, nothing is ranked apart", fewest_answers(lab, "near.mesh"), 2)
+        subprocess.run([ip, "link", "add", "near0", "type", "veth", "peer", "name", "near1"], check=True)
+        subprocess.run([ip, "address", "add", "10.9.0.1/24", "dev", "near0"], check=True)
+        for device in ("near0", "near1"):
+            subprocess.run([ip, "link", "set", device, "up"], check=True)
+        time.sleep(0.5)
+        tap.equal("on the subnet that the host has joined, the last one has nothing behind it",
+                  fewest_answers(lab, "near.mesh"), 1)
+        subprocess.run([ip, "link", "delete", "near0"], check=True)
+        time.sleep(0.5)
+        tap.equal("and after it has left, it has", fewest_answers(lab, "near.mesh"), 2)
+        tap.equal("all from the map", daemon.status()["requests"], 1)
     server.stop()
 
 
@@ -673,7 +706,7 @@ def main():
     wanted = sys.argv[1:]
     parts = [one_question_for_all, stampede, families_join, stale, embedded_stale, refresh_ahead, lifetimes, away,
              hostile_double, odd_hosts, restarts, reload, stopping, activation, unprivileged, background, few_descriptors,
-             flood, full_file_system]
+             flood, full_file_system, network_changes]
     for part in parts:
         if not wanted or part.__name__ in wanted:
             part(tap)
