@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 2048
-#define TAIL_BYTES 8 /* for what closes a line */
+#define TAIL_BYTES 8    /* for what closes a value and the line, always */
+#define FIELD_BYTES 128 /* for a key and the beginning of its value, or the field is left out */
 
 static struct {
 	enum sm_log_level level;
@@ -33,6 +34,12 @@ static void add_char(struct line *line, char c)
 		line->text[line->n++] = c;
 }
 
+/* One of those few that TAIL_BYTES keep a place for. */
+static void close_with(struct line *line, char c)
+{
+	line->text[line->n++] = c;
+}
+
 static void add_text(struct line *line, const char *text)
 {
 	while (*text)
@@ -45,7 +52,7 @@ static void add_quoted(struct line *line, const char *text)
 	char escape[8];
 
 	add_char(line, '"');
-	for (; *text; text++) {
+	for (; *text && line->n < sizeof(line->text) - 2 * TAIL_BYTES; text++) {
 		unsigned char c = (unsigned char)*text;
 
 		if (c == '"' || c == '\\')
@@ -57,7 +64,7 @@ static void add_quoted(struct line *line, const char *text)
 		snprintf(escape, sizeof(escape), "\\u%04x", c);
 		add_text(line, escape);
 	}
-	add_char(line, '"');
+	close_with(line, '"');
 }
 
 static bool is_plain(const char *text)
@@ -69,6 +76,8 @@ static void add_field(struct line *line, const char *key, const char *value)
 {
 	bool is_json = log_setup.format == SM_LOG_JSON;
 
+	if (line->n + FIELD_BYTES > sizeof(line->text))
+		return;
 	if (line->n > 1)
 		add_char(line, is_json ? ',' : ' ');
 	if (is_json) {
@@ -132,8 +141,8 @@ void sm_log(enum sm_log_level level, const char *event, ...)
 		add_field(&line, key, va_arg(fields, const char *));
 	va_end(fields);
 	if (log_setup.format == SM_LOG_JSON)
-		line.text[line.n++] = '}';
-	line.text[line.n++] = '\n';
+		close_with(&line, '}');
+	close_with(&line, '\n');
 	written = write(STDERR_FILENO, line.text, line.n);
 	(void)written; /* there is nowhere to complain */
 }

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/log.h"
+
+#include "tests/test.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static char text[4096];
+
+/* What was written to stderr, from the level on: the time is another each time. */
+static const char *logged(enum sm_log_level level, const char *event, const char *key, const char *value)
+{
+	int ends[2], saved = dup(STDERR_FILENO);
+	ssize_t n;
+
+	assert_int_equal(pipe(ends), 0);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+	sm_log(level, event, key, value, NULL);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	n = read(ends[0], text, sizeof(text) - 1);
+	close(ends[0]);
+	text[n > 0 ? n : 0] = '\0';
+	return strstr(text, "level") ? strstr(text, "level") : "";
+}
+
+static void a_line_is_logfmt(void **state)
+{
+	(void)state;
+	sm_log_setup(SM_LOG_INFO, SM_LOG_LOGFMT);
+	assert_string_equal(logged(SM_LOG_INFO, "ready", "path", "/run/x"), "level=info event=ready path=/run/x\n");
+	assert_string_equal(logged(SM_LOG_ERROR, "no map", "error", ""), "level=error event=\"no map\" error=\"\"\n");
+	assert_memory_equal(text, "time=20", 7);
+}
+
+static void a_line_is_json(void **state)
+{
+	(void)state;
+	sm_log_setup(SM_LOG_INFO, SM_LOG_JSON);
+	assert_string_equal(logged(SM_LOG_WARNING, "x", "a", "say \"hi\"\\"),
+	                    "level\":\"warning\",\"event\":\"x\",\"a\":\"say \\\"hi\\\"\\\\\"}\n");
+	assert_memory_equal(text, "{\"time\":\"20", 11);
+}
+
+static void no_text_breaks_a_line(void **state)
+{
+	(void)state;
+	sm_log_setup(SM_LOG_INFO, SM_LOG_LOGFMT);
+	assert_string_equal(logged(SM_LOG_INFO, "x", "a", "b\nlevel=error \xff\x1b"),
+	                    "level=info event=x a=\"b\\u000alevel=error \\u00ff\\u001b\"\n");
+}
+
+static void levels_above_are_silent(void **state)
+{
+	(void)state;
+	sm_log_setup(SM_LOG_WARNING, SM_LOG_LOGFMT);
+	sm_log(SM_LOG_INFO, "x", NULL);
+	assert_string_equal(logged(SM_LOG_WARNING, "y", "a", "b"), "level=warning event=y a=b\n");
+}
+
+static void a_long_line_is_cut_and_whole(void **state)
+{
+	static char value[5000];
+
+	(void)state;
+	memset(value, 'a', sizeof(value) - 1);
+	sm_log_setup(SM_LOG_INFO, SM_LOG_JSON);
+	logged(SM_LOG_INFO, "x", "a", value);
+	assert_true(strlen(text) <= 2048);
+	assert_string_equal(text + strlen(text) - 4, "a\"}\n");
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_line_is_logfmt),
+	cmocka_unit_test(a_line_is_json),
+	cmocka_unit_test(no_text_breaks_a_line),
+	cmocka_unit_test(levels_above_are_silent),
+	cmocka_unit_test(a_long_line_is_cut_and_whole),
+};
+
+TESTS_MAIN(tests)
