@@ -2,9 +2,6 @@
 /* Byte cursors: every access goes through read_bytes or write_place, where the one bound check stands. */
 #include "base/cursor.h"
 
-#include <endian.h>
-#include <string.h>
-
 struct sm_reader sm_reader_of(const void *bytes, size_t size)
 {
 	return (struct sm_reader){.bytes = bytes, .size = size};
@@ -51,17 +48,23 @@ uint32_t sm_read_u32be(struct sm_reader *reader)
 
 uint16_t sm_read_u16le(struct sm_reader *reader)
 {
-	READ(uint16_t, le16toh);
+	const uint8_t *place = sm_read_bytes(reader, sizeof(uint16_t));
+
+	return place ? sm_load_u16le(place) : 0;
 }
 
 uint32_t sm_read_u32le(struct sm_reader *reader)
 {
-	READ(uint32_t, le32toh);
+	const uint8_t *place = sm_read_bytes(reader, sizeof(uint32_t));
+
+	return place ? sm_load_u32le(place) : 0;
 }
 
 uint64_t sm_read_u64le(struct sm_reader *reader)
 {
-	READ(uint64_t, le64toh);
+	const uint8_t *place = sm_read_bytes(reader, sizeof(uint64_t));
+
+	return place ? sm_load_u64le(place) : 0;
 }
 
 struct sm_writer sm_writer_of(void *bytes, size_t size)

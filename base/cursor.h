@@ -5,9 +5,11 @@
  * caller's bytes and never touch one outside [bytes, bytes + size). */
 #pragma once
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct sm_reader {
 	const uint8_t *bytes;
@@ -25,6 +27,31 @@ uint32_t sm_read_u32le(struct sm_reader *reader);
 uint64_t sm_read_u64le(struct sm_reader *reader);
 /* The next `count` bytes in place, valid as long as the reader's bytes; NULL if there are fewer. */
 const uint8_t *sm_read_bytes(struct sm_reader *reader, size_t count);
+
+/* Numbers in bytes that the reader has handed out together: one check for many. */
+static inline uint16_t sm_load_u16le(const uint8_t *place)
+{
+	uint16_t value;
+
+	memcpy(&value, place, sizeof(value));
+	return le16toh(value);
+}
+
+static inline uint32_t sm_load_u32le(const uint8_t *place)
+{
+	uint32_t value;
+
+	memcpy(&value, place, sizeof(value));
+	return le32toh(value);
+}
+
+static inline uint64_t sm_load_u64le(const uint8_t *place)
+{
+	uint64_t value;
+
+	memcpy(&value, place, sizeof(value));
+	return le64toh(value);
+}
 
 struct sm_writer {
 	uint8_t *bytes;

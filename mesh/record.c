@@ -25,6 +25,9 @@
 
 #define RECORD_VERSION 3
 #define CHECKSUM_SIZE 8
+#define HEAD_SIZE 52
+#define TARGET_SIZE 11  /* before its texts */
+#define ADDRESS_SIZE 9 /* before its bytes */
 #define MARK_DOWN 1
 
 static void encode_text(struct sm_writer *writer, const char *text)
@@ -102,12 +105,16 @@ static const char *decode_text(struct sm_reader *reader)
 
 static void decode_target(struct sm_reader *reader, uint16_t n_addresses, struct sm_target *ret)
 {
-	ret->priority = sm_read_u16le(reader);
-	ret->weight = sm_read_u16le(reader);
-	ret->port = sm_read_u16le(reader);
-	ret->first_address = sm_read_u16le(reader);
-	ret->n_addresses = sm_read_u16le(reader);
-	ret->is_down = sm_read_u8(reader) & MARK_DOWN;
+	const uint8_t *fixed = sm_read_bytes(reader, TARGET_SIZE);
+
+	if (!fixed)
+		return;
+	ret->priority = sm_load_u16le(fixed);
+	ret->weight = sm_load_u16le(fixed + 2);
+	ret->port = sm_load_u16le(fixed + 4);
+	ret->first_address = sm_load_u16le(fixed + 6);
+	ret->n_addresses = sm_load_u16le(fixed + 8);
+	ret->is_down = fixed[10] & MARK_DOWN;
 	ret->name = decode_text(reader);
 	ret->metadata = decode_text(reader);
 	if (ret->first_address > n_addresses || ret->n_addresses > n_addresses - ret->first_address)
@@ -116,15 +123,15 @@ static void decode_target(struct sm_reader *reader, uint16_t n_addresses, struct
 
 static void decode_address(struct sm_reader *reader, struct sm_address *ret, uint64_t *ret_rank)
 {
-	const uint8_t *bytes;
+	const uint8_t *fixed = sm_read_bytes(reader, ADDRESS_SIZE), *bytes;
 
-	memset(ret, 0, sizeof(*ret));
-	ret->family = sm_read_u8(reader);
-	*ret_rank = sm_read_u64le(reader);
-	if (ret->family != SM_IPV4 && ret->family != SM_IPV6) {
+	if (!fixed || (fixed[0] != SM_IPV4 && fixed[0] != SM_IPV6)) {
 		reader->failed = true;
 		return;
 	}
+	memset(ret, 0, sizeof(*ret));
+	ret->family = fixed[0];
+	*ret_rank = sm_load_u64le(fixed + 1);
 	bytes = sm_read_bytes(reader, address_size(ret->family));
 	if (bytes)
 		memcpy(ret->bytes, bytes, address_size(ret->family));
@@ -148,33 +155,34 @@ struct head {
 	const uint8_t *name;
 };
 
-static void decode_times(struct sm_reader *reader, struct sm_times *ret)
+static struct sm_times decode_times(const uint8_t *bytes)
 {
-	ret->made_ns = (int64_t)sm_read_u64le(reader);
-	ret->expires_ns = (int64_t)sm_read_u64le(reader);
-	ret->recheck_ns = (int64_t)sm_read_u64le(reader);
-	ret->stale_ns = (int64_t)sm_read_u64le(reader);
+	return (struct sm_times){
+		.made_ns = (int64_t)sm_load_u64le(bytes),
+		.expires_ns = (int64_t)sm_load_u64le(bytes + 8),
+		.recheck_ns = (int64_t)sm_load_u64le(bytes + 16),
+		.stale_ns = (int64_t)sm_load_u64le(bytes + 24),
+	};
 }
 
 /* Everything before the lists, checksum and all. */
 static enum sm_status decode_head(struct sm_reader *reader, struct head *ret)
 {
-	uint64_t checksum = sm_read_u64le(reader);
-	uint8_t version = sm_read_u8(reader);
+	const uint8_t *fixed = sm_read_bytes(reader, HEAD_SIZE);
 
-	ret->kind = sm_read_u8(reader);
-	ret->families = sm_read_u8(reader);
-	ret->name_length = sm_read_u8(reader);
-	decode_times(reader, &ret->times);
-	ret->ttl_s = sm_read_u32le(reader);
-	ret->n_targets = sm_read_u16le(reader);
-	ret->n_addresses = sm_read_u16le(reader);
+	if (!fixed || fixed[8] != RECORD_VERSION || fixed[9] > SM_ANSWER_FAILURE)
+		return SM_CORRUPT;
+	if (sm_load_u64le(fixed) != XXH3_64bits(reader->bytes + CHECKSUM_SIZE, reader->size - CHECKSUM_SIZE))
+		return SM_CORRUPT;
+	ret->kind = fixed[9];
+	ret->families = fixed[10];
+	ret->name_length = fixed[11];
+	ret->times = decode_times(fixed + 12);
+	ret->ttl_s = sm_load_u32le(fixed + 44);
+	ret->n_targets = sm_load_u16le(fixed + 48);
+	ret->n_addresses = sm_load_u16le(fixed + 50);
 	ret->name = sm_read_bytes(reader, ret->name_length);
-	if (reader->failed || version != RECORD_VERSION || ret->kind > SM_ANSWER_FAILURE)
-		return SM_CORRUPT;
-	if (checksum != XXH3_64bits(reader->bytes + CHECKSUM_SIZE, reader->size - CHECKSUM_SIZE))
-		return SM_CORRUPT;
-	return SM_OK;
+	return ret->name ? SM_OK : SM_CORRUPT;
 }
 
 enum sm_status sm_record_decode(const struct sm_name *name, const void *bytes, size_t size, struct sm_answer *ret,
