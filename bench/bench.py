@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a lookup costs, against a plugin that answers a constant and against nss_dns through unbound.
 
-All contenders are measured in turn, round by round, so that a noisy machine is noisy for all; shown are the medians over the
-rounds, the 99th percentile, and the ratios within the run. Needs root: it runs in a network and mount namespace of its own,
+All contenders are measured in each round, in an order drawn anew, so that a noisy machine is noisy for all; shown are the medians over the
+rounds, the median of the rounds' ratios, and the 99th percentile. Needs root: it runs in a network and mount namespace of its own,
 where loopback has its own port 53. ROUNDS on the command line; 11 unless told."""
 import os
+import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -28,18 +30,18 @@ def in_namespaces():
     subprocess.run([need("ip"), "link", "set", "lo", "up"], check=True)
 
 
-def zone():
+def zone(rounds):
     text = "$ORIGIN mesh.\n$TTL 3600\n@ SOA ns host 1 60 60 60 60\n@ NS ns\nns A 127.0.0.3\n"
     text += "".join(f"t{i} A 127.0.0.{11 + i}\n" for i in range(4))
     text += "_one._tcp SRV 0 1 80 t0\n" + "".join(f"_four._tcp SRV 0 1 80 t{i}\n" for i in range(4))
     text += "".join(f"_e{i}._tcp SRV 0 1 80 t0\n" for i in range(ENTRIES))
-    text += "".join(f"_m{i}._tcp SRV 0 1 80 t{k}\n" for i in range(MISSES * 40) for k in range(3))
-    text += "".join(f"h{i} A 127.0.0.11\nh{i} AAAA ::1\n" for i in range(MISSES * 40))
+    text += "".join(f"_m{i}._tcp SRV 0 1 80 t{k}\n" for i in range(MISSES * (3 * rounds + 2)) for k in range(3))
+    text += "".join(f"h{i} A 127.0.0.11\nh{i} AAAA ::1\n" for i in range(MISSES * (3 * rounds + 2)))
     return text
 
 
-def start_servers(lab):
-    lab.file("mesh.zone", zone())
+def start_servers(lab, rounds):
+    lab.file("mesh.zone", zone(rounds))
     lab.file("knot.conf", f"""
 server:
     rundir: {lab.path}
@@ -112,7 +114,9 @@ class Bench:
     def run(self, contenders):
         """{name: function}; each in every round."""
         for _ in range(self.rounds):
-            for name, measure in contenders.items():
+            order = list(contenders.items())
+            random.shuffle(order)
+            for name, measure in order:
                 self.results.setdefault(name, []).append(measure())
 
     def median(self, name, column=0):
@@ -121,9 +125,11 @@ class Bench:
     def show(self, what, ours, base, bound, is_rate=False):
         column = 2 if is_rate else 0
         a, b = self.median(ours, column), self.median(base, column)
+        rounds = zip(self.results[ours], self.results[base])
+        ratio = statistics.median(one[column] / other[column] for one, other in rounds)
         unit = "/s" if is_rate else "ns"
         tail = "" if is_rate else f"  p99 {self.median(ours, 1):9.0f}"
-        print(f"{what:44} {a:12.0f} {unit} {b:12.0f} {unit}  ratio {a / b:7.3f}  {bound}{tail}")
+        print(f"{what:44} {a:12.0f} {unit} {b:12.0f} {unit}  ratio {ratio:7.3f}  {bound}{tail}")
 
 
 def fill(bench):
@@ -136,9 +142,11 @@ def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 11
     in_namespaces()
     with Lab() as lab:
-        start_servers(lab)
-        daemon = Daemon(lab, f"[domain mesh]\nservers = {KNOT}\nmax_ttl = 1h\nfallback = none\n",
-                        "daemon quota = 100%\ncache size = 128M")
+        start_servers(lab, rounds)
+        config = f"[domain mesh]\nservers = {KNOT}\nmax_ttl = 1h\nfallback = none\n"
+        daemon_keys = "daemon quota = 100%\ncache size = 128M"
+        daemon = Daemon(lab, config, daemon_keys)
+        shutil.copy(os.path.join(lab.path, "srvmesh.conf"), os.path.join(lab.path, "large.conf"))
         lab.file("embedded.conf", f"[domain mesh]\nservers = {KNOT}\nfallback = none\n")
         bench = Bench(lab, rounds)
         for _ in range(200):
@@ -152,25 +160,27 @@ def main():
         bench.run({
             "constant 1": lambda: lookups("constant", 20000, 1, "any.name"),
             "hit 1": lambda: lookups("srvmesh", 20000, 1, "one.mesh"),
+            "embedded 1": lambda: lookups("srvmesh", 20000, 1, "one.mesh", conf="embedded.conf"),
             "constant 4": lambda: lookups("constant", 2000, 1, "4.any.name"),
             "hit 4": lambda: lookups("srvmesh", 2000, 1, "four.mesh"),
-            "embedded 1": lambda: lookups("srvmesh", 20000, 1, "one.mesh", conf="embedded.conf"),
-            "foreign, without": lambda: lookups("constant", 20000, 1, "foreign.name"),
-            "foreign, with": lambda: lookups("srvmesh constant", 20000, 1, "foreign.name"),
+            "foreign, bare without": lambda: lookups("constant", 20000, 1, "foreign.name"),
+            "foreign, bare with": lambda: lookups("srvmesh constant", 20000, 1, "foreign.name"),
+            "foreign, without": lambda: lookups("files constant", 5000, 1, "foreign.name"),
+            "foreign, with": lambda: lookups("files srvmesh constant", 5000, 1, "foreign.name"),
             "dns through unbound": lambda: lookups("dns", 500, 1, "t0.mesh"),
+            "hit 1 again": lambda: lookups("srvmesh", 5000, 1, "one.mesh"),
             "1 thread": lambda: lookups("srvmesh", 40000, 1, "one.mesh"),
             "2 threads": lambda: lookups("srvmesh", 40000, 2, "one.mesh"),
             "constant, 1 thread": lambda: lookups("constant", 40000, 1, "any.name"),
             "constant, 2 threads": lambda: lookups("constant", 40000, 2, "any.name"),
             "life, constant": lambda: bench.life("constant", "any.name"),
             "life, cached": lambda: bench.life("srvmesh", "one.mesh"),
-            "among 100": lambda: lookups("srvmesh", 20000, 1, "e%d.mesh", 0, 100),
         })
 
-        def misses(hosts, pattern):
+        def misses(hosts, pattern, conf="srvmesh.conf"):
             bench.miss_turn += 1
-            first = bench.miss_turn * MISSES % (MISSES * 40)
-            return lookups(hosts, 0, 1, pattern, first, first + MISSES)
+            first = bench.miss_turn * MISSES
+            return lookups(hosts, 0, 1, pattern, first, first + MISSES, conf)
 
         def dns_misses():
             resolv_is(lab, "knot")
@@ -178,25 +188,36 @@ def main():
             resolv_is(lab, "unbound")
             return result
 
-        bench.run({"miss": lambda: misses("srvmesh", "m%d.mesh"), "dns at the server": dns_misses})
-        fill(bench)
         bench.run({
+            "miss": lambda: misses("srvmesh", "m%d.mesh"),
+            "embedded miss": lambda: misses("srvmesh", "m%d.mesh", "embedded.conf"),
+            "dns at the server": dns_misses,
+        })
+        fill(bench)
+        small = Daemon(lab, config, daemon_keys, run=os.path.join(lab.path, "small"))
+        os.rename(os.path.join(lab.path, "srvmesh.conf"), os.path.join(lab.path, "small.conf"))
+        os.rename(os.path.join(lab.path, "large.conf"), os.path.join(lab.path, "srvmesh.conf"))
+        lookups("srvmesh", 0, 1, "e%d.mesh", 0, 100, conf="small.conf")
+        bench.run({
+            "among 100": lambda: lookups("srvmesh", 20000, 1, "e%d.mesh", 0, 100, conf="small.conf"),
             "among 100,000": lambda: lookups("srvmesh", 20000, 1, "e%d.mesh", 0, ENTRIES),
             "100 among 100,000": lambda: lookups("srvmesh", 20000, 1, "e%d.mesh", 0, 100),
-            "among 100 again": lambda: lookups("srvmesh", 20000, 1, "one.mesh"),
         })
+        small.stop()
         print(f"{'median of ' + str(rounds) + ' rounds':44} {'ours':>15} {'against':>15}")
         bench.show("hit, 1 address / the constant plugin", "hit 1", "constant 1", "<= 1.25")
         bench.show("hit, 4 addresses / the constant plugin", "hit 4", "constant 4", "")
-        bench.show("foreign name / without srvmesh", "foreign, with", "foreign, without", "<= 1.05")
+        bench.show("foreign name, files srvmesh X / files X", "foreign, with", "foreign, without", "<= 1.05")
+        bench.show("... without files", "foreign, bare with", "foreign, bare without", "")
         bench.show("life of a process, cached / constant", "life, cached", "life, constant", "<= 1.3 ")
         bench.show("embedded hit / the constant plugin", "embedded 1", "constant 1", "<= 1.5 ")
         bench.show("hit among 100,000 / among 100", "among 100,000", "among 100", "<= 1.3 ")
         bench.show("the same 100, among 100,000 / alone", "100 among 100,000", "among 100", "")
         bench.show("2 threads / 1 thread", "2 threads", "1 thread", ">= 1.8 ", True)
         bench.show("2 threads / 1 thread, the constant plugin", "constant, 2 threads", "constant, 1 thread", "", True)
-        bench.show("nss_dns through unbound / hit", "dns through unbound", "hit 1", ">= 25  ")
+        bench.show("nss_dns through unbound / hit", "dns through unbound", "hit 1 again", ">= 25  ")
         bench.show("miss, 3 targets / nss_dns at the same server", "miss", "dns at the server", "<= 2.5 ")
+        bench.show("embedded miss / nss_dns at the same server", "embedded miss", "dns at the server", "")
         daemon.stop()
 
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A connection is one request and one reply. Most are answered and closed as they are accepted; only who has to wait
- * costs the loop anything. */
+/* A connection is one request and one reply. Many are answered and closed as they are accepted; who has to wait costs the
+ * loop a timer, and only if it takes long is he watched for having gone. */
 #include "daemon/clients.h"
 
 #include "base/clock.h"
@@ -26,7 +26,7 @@ struct client {
 	struct sm_request request;
 	uid_t uid;
 	int fd;
-	bool has_handles, may_be_stale;
+	bool is_watched, has_timer, may_be_stale;
 	int n_handles;
 	uv_poll_t poll;
 	uv_timer_t timer;
@@ -54,13 +54,12 @@ static void close_client(struct client *client)
 
 	sm_jobs_leave(&client->waiter);
 	sm_limits_give(&daemon->limits, SM_LIMITED_CLIENTS, client->uid);
-	if (client->has_handles) {
-		client->n_handles = 2;
+	if (client->is_watched)
 		uv_close((uv_handle_t *)&client->poll, on_closed);
+	if (client->has_timer)
 		uv_close((uv_handle_t *)&client->timer, on_closed);
-	}
 	close(client->fd);
-	if (!client->has_handles)
+	if (client->n_handles == 0)
 		free_client(client);
 	sm_daemon_rest(daemon);
 }
@@ -71,15 +70,19 @@ static void reply(struct client *client, enum sm_frame_kind kind, const void *bo
 	close_client(client);
 }
 
+static void watch(struct client *client);
+
 static void on_told(struct sm_waiter *waiter, enum sm_frame_kind kind, const void *body, size_t size)
 {
 	struct client *client = (struct client *)waiter;
 
 	_Static_assert(offsetof(struct client, waiter) == 0, "the waiter is the client");
-	if (kind == SM_FRAME_WORKING)
-		sm_listener_reply(client->fd, kind, NULL, 0);
-	else
+	if (kind != SM_FRAME_WORKING) {
 		reply(client, kind, body, size);
+		return;
+	}
+	sm_listener_reply(client->fd, kind, NULL, 0);
+	watch(client);
 }
 
 /* ---- waiting */
@@ -114,16 +117,25 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 		serve(client);
 }
 
+static void watch(struct client *client)
+{
+	if (client->is_watched || uv_poll_init(&client->daemon->loop, &client->poll, client->fd) != 0)
+		return;
+	client->poll.data = client;
+	client->is_watched = true;
+	client->n_handles++;
+	uv_poll_start(&client->poll, UV_READABLE, on_readable);
+}
+
 static void wait_ms(struct client *client, uint32_t ms)
 {
 	struct sm_daemon *daemon = client->daemon;
 
-	if (!client->has_handles) {
-		uv_poll_init(&daemon->loop, &client->poll, client->fd);
+	if (!client->has_timer) {
 		uv_timer_init(&daemon->loop, &client->timer);
-		client->poll.data = client->timer.data = client;
-		client->has_handles = true;
-		uv_poll_start(&client->poll, UV_READABLE, on_readable);
+		client->timer.data = client;
+		client->has_timer = true;
+		client->n_handles++;
 	}
 	uv_update_time(&daemon->loop);
 	uv_timer_start(&client->timer, on_time, ms, 0);
@@ -231,8 +243,9 @@ static void serve(struct client *client)
 	enum sm_status status = sm_listener_receive(client->fd, &client->request);
 
 	if (status == SM_MISS) {
-		if (!client->has_handles)
-			wait_ms(client, SILENCE_MS);
+		if (!client->has_timer)
+			wait_ms(client, SILENCE_MS); /* the time goes on, whatever wakes us */
+		watch(client);
 		return;
 	}
 	client->daemon->counters.malformed += status == SM_CORRUPT;

@@ -42,6 +42,8 @@ struct sm_daemon {
 	bool is_stopping;
 	void *jobs;                  /* by name */
 	struct sm_job_list finished; /* to be told after the commit */
+	int sockets_fd;              /* an epoll of all jobs' sockets */
+	uv_poll_t sockets;
 
 	struct sm_network *network; /* daemon/surroundings.h; NULL: to be learnt */
 	int network_fd;             /* -1: its changes are not told */

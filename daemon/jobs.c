@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Jobs. A lookup's sockets come and go, so each job has an epoll of its own for them, and the loop watches that one. */
+/* Jobs. Their sockets come and go, and c-ares closes them when it likes: so they are all in one epoll, which forgets what is
+ * closed by itself, and the loop watches that one. */
 #include "daemon/jobs.h"
 
 #include "base/clock.h"
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#define READY_AT_ONCE 64
 #define SIGN_AFTER_NS (100 * SM_NS_PER_MS) /* well before any client doubts that we live */
 #define DEADLINE_PERCENT 95 /* of a client's own: that nobody could say is to be told, not waited for */
 
@@ -33,12 +35,7 @@ struct sm_job {
 	void *body;
 	size_t body_size;
 
-	int epoll;
-	uv_poll_t poll;
 	uv_timer_t timer;
-	int n_handles;
-	size_t n_watched;
-	int watched[SM_ASKER_FDS_MAX];
 };
 
 /* The tree is one of names, each inside its job. */
@@ -65,10 +62,7 @@ static void free_job(struct sm_job *job)
 
 static void on_closed(uv_handle_t *handle)
 {
-	struct sm_job *job = handle->data;
-
-	if (--job->n_handles == 0)
-		free_job(job);
+	free_job(handle->data);
 }
 
 /* No one can find it any more; what it holds of the system goes at once, its memory when the loop lets go of it. */
@@ -79,9 +73,7 @@ static void close_job(struct sm_job *job)
 	tdelete(&job->name, &daemon->jobs, compare);
 	sm_limits_give(&daemon->limits, SM_LIMITED_JOBS, job->uid);
 	sm_lookup_close(job->lookup);
-	uv_close((uv_handle_t *)&job->poll, on_closed);
 	uv_close((uv_handle_t *)&job->timer, on_closed);
-	close(job->epoll);
 	sm_daemon_rest(daemon);
 }
 
@@ -160,7 +152,6 @@ static void keep_answer(struct sm_job *job, const struct sm_answer *answer)
 
 static void finish(struct sm_job *job)
 {
-	uv_poll_stop(&job->poll);
 	uv_timer_stop(&job->timer);
 	if (sm_lookup_status(job->lookup) == SM_OK)
 		keep_answer(job, sm_lookup_answer(job->lookup, sm_surroundings_network(job->daemon)));
@@ -200,18 +191,48 @@ void sm_jobs_flush(struct sm_daemon *daemon)
 
 static void step(struct sm_job *job);
 
-static void on_ready(uv_poll_t *poll, int status, int events)
+static void process(struct sm_job *job)
 {
-	struct sm_job *job = poll->data;
 	struct pollfd fds[SM_ASKER_FDS_MAX];
 	size_t n = sm_lookup_fds(job->lookup, fds);
 	int64_t now_ns = sm_clock_now_ns();
 
-	(void)status;
-	(void)events;
 	if (sm_descriptor_wait(fds, n, 0, &now_ns) == SM_OK)
 		sm_lookup_process(job->lookup, fds, n);
 	step(job);
+}
+
+/* A job that finishes here is told of and freed later, so that every event of a batch finds its own. */
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+	struct sm_daemon *daemon = poll->data;
+	struct epoll_event ready[READY_AT_ONCE];
+	int n = epoll_wait(daemon->sockets_fd, ready, READY_AT_ONCE, 0);
+
+	(void)status;
+	(void)events;
+	for (int i = 0; i < n; i++) {
+		struct sm_job *job = ready[i].data.ptr;
+
+		if (!job->is_finished)
+			process(job);
+	}
+}
+
+enum sm_status sm_jobs_start(struct sm_daemon *daemon)
+{
+	daemon->sockets_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (daemon->sockets_fd < 0 || uv_poll_init(&daemon->loop, &daemon->sockets, daemon->sockets_fd) != 0)
+		return SM_MEMORY;
+	daemon->sockets.data = daemon;
+	uv_poll_start(&daemon->sockets, UV_READABLE, on_ready);
+	return SM_OK;
+}
+
+void sm_jobs_stop(struct sm_daemon *daemon)
+{
+	uv_close((uv_handle_t *)&daemon->sockets, NULL);
+	close(daemon->sockets_fd);
 }
 
 static void on_time(uv_timer_t *timer)
@@ -219,33 +240,21 @@ static void on_time(uv_timer_t *timer)
 	step(timer->data);
 }
 
-static bool is_among(const struct pollfd *fds, size_t n, int fd)
-{
-	for (size_t i = 0; i < n; i++)
-		if (fds[i].fd == fd)
-			return true;
-	return false;
-}
-
-/* Makes the epoll watch what the lookup wants. A socket that was closed has left it by itself. */
+/* Makes the epoll watch what the lookup wants. What the lookup does not want any more it has closed. */
 static void watch(struct sm_job *job)
 {
 	struct pollfd fds[SM_ASKER_FDS_MAX];
 	size_t n = sm_lookup_fds(job->lookup, fds);
 
-	for (size_t i = 0; i < job->n_watched; i++)
-		if (!is_among(fds, n, job->watched[i]))
-			epoll_ctl(job->epoll, EPOLL_CTL_DEL, job->watched[i], NULL);
 	for (size_t i = 0; i < n; i++) {
 		struct epoll_event event = {
 			.events = (fds[i].events & POLLIN ? EPOLLIN : 0U) | (fds[i].events & POLLOUT ? EPOLLOUT : 0U),
+			.data.ptr = job,
 		};
 
-		if (epoll_ctl(job->epoll, EPOLL_CTL_ADD, fds[i].fd, &event) != 0)
-			epoll_ctl(job->epoll, EPOLL_CTL_MOD, fds[i].fd, &event);
-		job->watched[i] = fds[i].fd;
+		if (epoll_ctl(job->daemon->sockets_fd, EPOLL_CTL_ADD, fds[i].fd, &event) != 0)
+			epoll_ctl(job->daemon->sockets_fd, EPOLL_CTL_MOD, fds[i].fd, &event);
 	}
-	job->n_watched = n;
 }
 
 static void sign_of_life(struct sm_job *job)
@@ -275,23 +284,13 @@ static void step(struct sm_job *job)
 	uv_timer_start(&job->timer, on_time, wakes_ns > now_ns ? (uint64_t)((wakes_ns - now_ns) / SM_NS_PER_MS + 1) : 0, 0);
 }
 
-static void open_handles(struct sm_job *job)
-{
-	uv_poll_init(&job->daemon->loop, &job->poll, job->epoll);
-	uv_timer_init(&job->daemon->loop, &job->timer);
-	job->poll.data = job->timer.data = job;
-	job->n_handles = 2;
-	uv_poll_start(&job->poll, UV_READABLE, on_ready);
-}
-
 static enum sm_status make_job(struct sm_daemon *daemon, const struct sm_rule *rule, const struct sm_request *request,
                                uid_t uid, struct sm_job **ret)
 {
 	int64_t now_ns = sm_clock_now_ns();
-	SM_SCOPE_CLOSE int epoll = epoll_create1(EPOLL_CLOEXEC);
 	SM_SCOPE_FREE struct sm_job *job = calloc(1, sizeof(*job));
 
-	if (!job || epoll < 0)
+	if (!job)
 		return SM_MEMORY;
 	job->daemon = daemon;
 	job->rule = rule;
@@ -307,8 +306,8 @@ static enum sm_status make_job(struct sm_daemon *daemon, const struct sm_rule *r
 		return SM_MEMORY;
 	}
 	job->settings = sm_settings_hold(daemon->settings);
-	job->epoll = epoll;
-	epoll = -1;
+	uv_timer_init(&daemon->loop, &job->timer);
+	job->timer.data = job;
 	*ret = job;
 	job = NULL;
 	return SM_OK;
@@ -327,7 +326,6 @@ static enum sm_status begin(struct sm_daemon *daemon, const struct sm_rule *rule
 		return status;
 	}
 	daemon->counters.jobs++;
-	open_handles(*ret);
 	return SM_OK;
 }
 

@@ -13,6 +13,9 @@ struct sm_waiter {
 	void (*tell)(struct sm_waiter *waiter, enum sm_frame_kind kind, const void *body, size_t size);
 };
 
+enum sm_status sm_jobs_start(struct sm_daemon *daemon) SM_MUST_CHECK;
+void sm_jobs_stop(struct sm_daemon *daemon);
+
 /* Begins the job of a name, or joins it. `waiter` may be NULL. SM_FULL: a limit is reached. SM_MEMORY. */
 enum sm_status sm_jobs_ask(struct sm_daemon *daemon, const struct sm_rule *rule, const struct sm_request *request, uid_t uid,
                            struct sm_waiter *waiter) SM_MUST_CHECK;

@@ -86,6 +86,7 @@ void sm_daemon_look(struct sm_daemon *daemon, int64_t now_ns)
 static void close_all(struct sm_daemon *daemon)
 {
 	sm_surroundings_stop(daemon);
+	sm_jobs_stop(daemon);
 	uv_close((uv_handle_t *)&daemon->flush, NULL);
 	uv_close((uv_handle_t *)&daemon->hangup, NULL);
 	uv_close((uv_handle_t *)&daemon->terminate, NULL);
@@ -233,7 +234,7 @@ static bool serve(struct sm_daemon *daemon, const struct options *options)
 		return fail("no event loop", "", "out of descriptors or memory");
 	start_signals(daemon);
 	sm_surroundings_start(daemon);
-	if (sm_clients_start(daemon) != SM_OK)
+	if (sm_jobs_start(daemon) != SM_OK || sm_clients_start(daemon) != SM_OK)
 		return fail("no event loop", "", "a socket cannot be waited for");
 	if (sm_seal() != SM_OK)
 		sm_log(SM_LOG_WARNING, "no seccomp filter: the kernel refuses it", NULL);
