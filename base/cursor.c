@@ -1,30 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Byte cursors: every access goes through read_bytes or write_place, where the one bound check stands. */
+/* Byte cursors: every access goes through sm_read_bytes or write_place, where the one bound check stands. */
 #include "base/cursor.h"
 
 struct sm_reader sm_reader_of(const void *bytes, size_t size)
 {
 	return (struct sm_reader){.bytes = bytes, .size = size};
-}
-
-const uint8_t *sm_read_bytes(struct sm_reader *reader, size_t count)
-{
-	const uint8_t *place;
-
-	if (reader->failed || count > reader->size - reader->at) {
-		reader->failed = true;
-		return NULL;
-	}
-	place = reader->bytes + reader->at;
-	reader->at += count;
-	return place;
-}
-
-uint8_t sm_read_u8(struct sm_reader *reader)
-{
-	const uint8_t *place = sm_read_bytes(reader, 1);
-
-	return place ? place[0] : 0;
 }
 
 /* A number of any size, as it lies there; zero once the reader has failed. */

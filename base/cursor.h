@@ -19,14 +19,31 @@ struct sm_reader {
 };
 
 struct sm_reader sm_reader_of(const void *bytes, size_t size);
-uint8_t sm_read_u8(struct sm_reader *reader);
 uint16_t sm_read_u16be(struct sm_reader *reader);
 uint32_t sm_read_u32be(struct sm_reader *reader);
 uint16_t sm_read_u16le(struct sm_reader *reader);
 uint32_t sm_read_u32le(struct sm_reader *reader);
 uint64_t sm_read_u64le(struct sm_reader *reader);
-/* The next `count` bytes in place, valid as long as the reader's bytes; NULL if there are fewer. */
-const uint8_t *sm_read_bytes(struct sm_reader *reader, size_t count);
+/* The next `count` bytes in place, valid as long as the reader's bytes; NULL if there are fewer. Here is the one bound
+ * check of reading. */
+static inline const uint8_t *sm_read_bytes(struct sm_reader *reader, size_t count)
+{
+	const uint8_t *place = reader->bytes + reader->at;
+
+	if (reader->failed || count > reader->size - reader->at) {
+		reader->failed = true;
+		return NULL;
+	}
+	reader->at += count;
+	return place;
+}
+
+static inline uint8_t sm_read_u8(struct sm_reader *reader)
+{
+	const uint8_t *place = sm_read_bytes(reader, 1);
+
+	return place ? place[0] : 0;
+}
 
 /* Numbers in bytes that the reader has handed out together: one check for many. */
 static inline uint16_t sm_load_u16le(const uint8_t *place)

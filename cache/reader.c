@@ -55,14 +55,14 @@ static uint64_t load_u64(const uint8_t *at)
 	return value;
 }
 
-/* A transaction number, with what was read before it behind it, or the other way round. */
+/* A transaction number: read after everything that is read before it, and before everything that is read after it. */
 static uint64_t load_txnid(const uint8_t *meta)
 {
 	uint64_t value;
 
-	atomic_thread_fence(memory_order_seq_cst);
+	atomic_thread_fence(memory_order_acquire);
 	value = load_u64(meta + SM_META_TXNID);
-	atomic_thread_fence(memory_order_seq_cst);
+	atomic_thread_fence(memory_order_acquire);
 	return value;
 }
 
@@ -94,26 +94,11 @@ struct page {
 	uint32_t n_nodes;
 };
 
-static bool is_meta(const uint8_t *meta)
+static void begin_walk(const struct sm_mapped *mapped, struct walk *walk)
 {
-	return load_u16(meta + SM_PAGE_FLAGS) == SM_PAGE_META && load_u32(meta + SM_META_MAGIC) == SM_MAP_MAGIC &&
-	       load_u32(meta + SM_META_VERSION) == SM_MAP_VERSION;
-}
-
-/* Page size and number of pages; false: no map. */
-static bool measure(const struct sm_mapped *mapped, struct walk *ret)
-{
-	size_t size = atomic_load_explicit(&mapped->size, memory_order_relaxed);
-
-	ret->bytes = mapped->bytes;
-	if (size < 2 * SM_MAP_PAGE_MIN || !is_meta(ret->bytes))
-		return false;
-	ret->page_size = load_u32(ret->bytes + SM_META_PAGE_SIZE);
-	if (ret->page_size < SM_MAP_PAGE_MIN || ret->page_size > SM_MAP_PAGE_MAX ||
-	    (ret->page_size & (ret->page_size - 1)) != 0)
-		return false;
-	ret->n_pages = size / ret->page_size;
-	return ret->n_pages >= 2 && is_meta(ret->bytes + ret->page_size);
+	walk->bytes = mapped->bytes;
+	walk->page_size = 1U << mapped->page_shift;
+	walk->n_pages = atomic_load_explicit(&mapped->size, memory_order_relaxed) >> mapped->page_shift;
 }
 
 static uint64_t newest_txnid(const struct walk *walk)
@@ -312,9 +297,10 @@ enum sm_status sm_reader_get(const struct sm_mapped *mapped, const void *key, si
 	struct walk walk = {.key = key, .key_size = key_size};
 	enum sm_status status = SM_CORRUPT;
 
+	begin_walk(mapped, &walk);
+	if (walk.n_pages < 2)
+		return SM_CORRUPT;
 	for (int i = 0; i < WALKS_MAX; i++) {
-		if (!measure(mapped, &walk))
-			return SM_CORRUPT;
 		pick_snapshot(&walk);
 		status = walk_down(&walk, bytes, size, ret_size);
 		if (newest_txnid(&walk) - walk.txnid <= SM_READER_LEEWAY)
@@ -348,6 +334,25 @@ static enum sm_status open_trusted(const char *directory, bool or_mine, int *ret
 		return SM_REFUSED;
 	}
 	*ret_fd = fd;
+	return SM_OK;
+}
+
+static bool is_meta(const uint8_t *meta)
+{
+	return load_u16(meta + SM_PAGE_FLAGS) == SM_PAGE_META && load_u32(meta + SM_META_MAGIC) == SM_MAP_MAGIC &&
+	       load_u32(meta + SM_META_VERSION) == SM_MAP_VERSION;
+}
+
+/* The size of its pages; SM_CORRUPT: no map, both of whose first pages say that it is one. */
+static enum sm_status measure(const uint8_t *bytes, size_t size, uint32_t *ret_shift)
+{
+	uint32_t page_size = is_meta(bytes) ? load_u32(bytes + SM_META_PAGE_SIZE) : 0;
+
+	if (page_size < SM_MAP_PAGE_MIN || page_size > SM_MAP_PAGE_MAX || (page_size & (page_size - 1)) != 0)
+		return SM_CORRUPT;
+	if (size < 2 * (size_t)page_size || !is_meta(bytes + page_size))
+		return SM_CORRUPT;
+	*ret_shift = (uint32_t)__builtin_ctz(page_size);
 	return SM_OK;
 }
 
@@ -396,14 +401,13 @@ enum sm_status sm_reader_map(const char *directory, bool or_mine, size_t reserve
 {
 	SM_SCOPE_CLOSE int fd = -1;
 	struct stat file;
-	struct walk walk;
 	enum sm_status status = open_trusted(directory, or_mine, &fd, &file);
 
 	if (status == SM_OK)
 		status = map_file(fd, &file, reserve, ret);
 	if (status != SM_OK)
 		return status;
-	if (measure(ret, &walk) && is_of_this_boot(fd, ret))
+	if (measure(ret->bytes, ret->size, &ret->page_shift) == SM_OK && is_of_this_boot(fd, ret))
 		return SM_OK;
 	sm_reader_unmap(ret);
 	return SM_CORRUPT;

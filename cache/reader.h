@@ -20,6 +20,7 @@ struct sm_mapped {
 	const uint8_t *bytes;
 	size_t length;       /* of the mapping, which may reach beyond the file's end */
 	_Atomic size_t size; /* of the file when last looked at; nothing beyond it is touched */
+	uint32_t page_shift; /* pages of 1 << page_shift bytes, as its first page said when it was mapped */
 	dev_t device;
 	ino_t inode;
 };

@@ -50,7 +50,7 @@ static int make_map(void **state)
 	bytes = malloc(n_bytes);
 	assert_int_equal(read(fd, bytes, n_bytes), n_bytes);
 	close(fd);
-	mapped = (struct sm_mapped){.bytes = bytes, .length = n_bytes, .size = n_bytes};
+	mapped = (struct sm_mapped){.bytes = bytes, .length = n_bytes, .size = n_bytes, .page_shift = 12};
 	return 0;
 }
 
@@ -135,11 +135,11 @@ static void a_truncated_map_is_a_miss_at_worst(void **state)
 		uint8_t *exact = malloc(size ? size : 1);
 
 		memcpy(exact, bytes, size);
-		mapped = (struct sm_mapped){.bytes = exact, .length = size, .size = size};
+		mapped = (struct sm_mapped){.bytes = exact, .length = size, .size = size, .page_shift = 12};
 		ask_all(7);
 		free(exact);
 	}
-	mapped = (struct sm_mapped){.bytes = bytes, .length = n_bytes, .size = n_bytes};
+	mapped = (struct sm_mapped){.bytes = bytes, .length = n_bytes, .size = n_bytes, .page_shift = 12};
 }
 
 /* Another name's record under this name's key: the tree is whole, the record is not his. */
