@@ -29,6 +29,7 @@ struct sm_job {
 	uid_t uid;
 	struct sm_lookup *lookup;
 	struct waiters waiters;
+	int64_t settled_ns[SM_IPV4_AND_IPV6]; /* by family: since when all is known of it; 0: not yet */
 	bool has_signed, is_finished;
 	int64_t sign_ns;
 	enum sm_frame_kind kind; /* the last word */
@@ -266,6 +267,66 @@ static void sign_of_life(struct sm_job *job)
 		waiter->tell(waiter, SM_FRAME_WORKING, NULL, 0);
 }
 
+static bool has_family(const struct sm_answer *answer, uint8_t family)
+{
+	for (uint32_t i = 0; i < answer->n_addresses; i++)
+		if (answer->addresses[i].family == family)
+			return true;
+	return false;
+}
+
+/* Who asked for one family does not wait much longer than for that one (RFC 8305): he is told what is known so far. It is not
+ * kept, and the job goes on for all the others. */
+static void tell_early(struct sm_job *job, uint8_t family, int64_t now_ns)
+{
+	static uint8_t record[SM_RECORD_MAX];
+	const struct sm_times times = {now_ns, now_ns, now_ns, now_ns};
+	const struct sm_answer *answer = sm_lookup_answer(job->lookup, sm_surroundings_network(job->daemon));
+	struct sm_waiter *waiter = TAILQ_FIRST(&job->waiters), *next;
+	size_t size;
+
+	if (!has_family(answer, family) ||
+	    sm_record_encode(&job->name, answer, &times, record, sizeof(record), &size) != SM_OK)
+		return;
+	for (; waiter; waiter = next) {
+		next = TAILQ_NEXT(waiter, link);
+		if (waiter->families != family)
+			continue;
+		sm_jobs_leave(waiter);
+		waiter->tell(waiter, SM_FRAME_RECORD, record, size);
+	}
+}
+
+static bool is_awaited(const struct sm_job *job, uint8_t family)
+{
+	const struct sm_waiter *waiter;
+
+	TAILQ_FOREACH(waiter, &job->waiters, link)
+		if (waiter->families == family)
+			return true;
+	return false;
+}
+
+/* When to come back for those of one family at the latest. */
+static int64_t serve_family(struct sm_job *job, uint8_t family, int64_t now_ns)
+{
+	int64_t *settled_ns = &job->settled_ns[family - 1];
+
+	if (!*settled_ns && sm_lookup_is_settled(job->lookup, family))
+		*settled_ns = now_ns;
+	if (!*settled_ns || !is_awaited(job, family))
+		return INT64_MAX;
+	if (now_ns < *settled_ns + SM_LOOKUP_GRACE_NS)
+		return *settled_ns + SM_LOOKUP_GRACE_NS;
+	tell_early(job, family, now_ns);
+	return INT64_MAX;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 static void step(struct sm_job *job)
 {
 	int64_t now_ns = sm_clock_now_ns(), wakes_ns;
@@ -277,9 +338,10 @@ static void step(struct sm_job *job)
 	watch(job);
 	if (!job->has_signed && now_ns >= job->sign_ns)
 		sign_of_life(job);
-	wakes_ns = sm_lookup_wakes_ns(job->lookup);
-	if (!job->has_signed && job->sign_ns < wakes_ns)
-		wakes_ns = job->sign_ns;
+	wakes_ns = sooner(serve_family(job, SM_IPV4, now_ns), serve_family(job, SM_IPV6, now_ns));
+	wakes_ns = sooner(wakes_ns, sm_lookup_wakes_ns(job->lookup));
+	if (!job->has_signed)
+		wakes_ns = sooner(wakes_ns, job->sign_ns);
 	uv_update_time(&job->daemon->loop);
 	uv_timer_start(&job->timer, on_time, wakes_ns > now_ns ? (uint64_t)((wakes_ns - now_ns) / SM_NS_PER_MS + 1) : 0, 0);
 }
@@ -298,7 +360,7 @@ static enum sm_status make_job(struct sm_daemon *daemon, const struct sm_rule *r
 	job->uid = uid;
 	job->sign_ns = now_ns + SIGN_AFTER_NS;
 	TAILQ_INIT(&job->waiters);
-	if (sm_lookup_open(&daemon->settings->conf->rules, rule, &request->name, request->families,
+	if (sm_lookup_open(&daemon->settings->conf->rules, rule, &request->name, SM_IPV4_AND_IPV6,
 	                   now_ns + rule->deadline_ms * SM_NS_PER_MS / 100 * DEADLINE_PERCENT, &job->lookup) != SM_OK)
 		return SM_MEMORY;
 	if (!tsearch(&job->name, &daemon->jobs, compare)) {
@@ -335,10 +397,8 @@ static void join(struct sm_job *job, const struct sm_request *request, struct sm
 		return;
 	TAILQ_INSERT_TAIL(&job->waiters, waiter, link);
 	waiter->job = job;
-	if (job->is_finished)
-		return;
-	sm_lookup_widen(job->lookup, request->families);
-	if (job->has_signed)
+	waiter->families = request->families;
+	if (job->has_signed && !job->is_finished)
 		waiter->tell(waiter, SM_FRAME_WORKING, NULL, 0);
 }
 
@@ -357,5 +417,7 @@ enum sm_status sm_jobs_ask(struct sm_daemon *daemon, const struct sm_rule *rule,
 	join(job, request, waiter);
 	if (is_new)
 		step(job);
+	else if (!job->is_finished)
+		uv_timer_start(&job->timer, on_time, 0, 0); /* he may be served already; but not from in here */
 	return SM_OK;
 }

@@ -10,6 +10,7 @@ struct sm_job;
 struct sm_waiter {
 	TAILQ_ENTRY(sm_waiter) link;
 	struct sm_job *job; /* NULL: he does not wait */
+	uint8_t families;   /* that he asked for */
 	void (*tell)(struct sm_waiter *waiter, enum sm_frame_kind kind, const void *body, size_t size);
 };
 

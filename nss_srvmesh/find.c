@@ -90,7 +90,7 @@ static enum sm_verdict choose(const struct wish *wish, const struct sm_answer *a
 /* Tells the daemon that the name is in use and near its end. */
 static void send_hint(const struct wish *wish, const void *bytes)
 {
-	const struct sm_request hint = {.kind = SM_FRAME_HINT, .families = wish->families, .name = wish->name};
+	const struct sm_request hint = {.kind = SM_FRAME_HINT, .families = SM_IPV4_AND_IPV6, .name = wish->name};
 	uint64_t record;
 
 	memcpy(&record, bytes, sizeof(record)); /* its checksum */

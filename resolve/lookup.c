@@ -13,8 +13,7 @@ struct sm_lookup {
 	const struct sm_rule *rule;
 	uint8_t families;
 	bool is_settled; /* but for other families */
-	int64_t deadline_ns;      /* sooner than the full one, once it is settled */
-	int64_t full_deadline_ns;
+	int64_t deadline_ns;
 	struct sm_expand expand;
 	struct sm_asker asker;
 	struct sm_reply reply;
@@ -32,7 +31,7 @@ enum sm_status sm_lookup_open(const struct sm_rules *rules, const struct sm_rule
 	lookup->rule = rule;
 	lookup->families = families & sm_rule_families(rule);
 	lookup->is_settled = false;
-	lookup->deadline_ns = lookup->full_deadline_ns = deadline_ns;
+	lookup->deadline_ns = deadline_ns;
 	sm_expand_init(&lookup->expand, rule, name);
 	sm_asker_init(&lookup->asker);
 	*ret = lookup;
@@ -134,15 +133,9 @@ enum sm_status sm_lookup_status(const struct sm_lookup *lookup)
 	return sm_asker_socket_status(&lookup->asker);
 }
 
-void sm_lookup_widen(struct sm_lookup *lookup, uint8_t families)
+bool sm_lookup_is_settled(const struct sm_lookup *lookup, uint8_t families)
 {
-	uint8_t widened = lookup->families | (families & sm_rule_families(lookup->rule));
-
-	if (widened == lookup->families)
-		return;
-	lookup->families = widened;
-	lookup->deadline_ns = lookup->full_deadline_ns;
-	lookup->is_settled = false;
+	return sm_expand_is_settled(&lookup->expand, families);
 }
 
 static void rank(struct sm_lookup *lookup, const struct sm_network *known)

@@ -25,8 +25,8 @@ size_t sm_lookup_fds(const struct sm_lookup *lookup, struct pollfd *ret);
 int64_t sm_lookup_wakes_ns(const struct sm_lookup *lookup);
 void sm_lookup_process(struct sm_lookup *lookup, const struct pollfd *fds, size_t n);
 
-/* Somebody else waits for it too, who asked for these families. */
-void sm_lookup_widen(struct sm_lookup *lookup, uint8_t families);
+/* Is all known that there is to know of these families? What is known so far can then be had, and the rest goes on. */
+bool sm_lookup_is_settled(const struct sm_lookup *lookup, uint8_t families);
 
 /* Waits until it is finished: by poll alone, never beyond the deadline, interrupted by no signal. As sm_lookup_status. */
 enum sm_status sm_lookup_run(struct sm_lookup *lookup) SM_MUST_CHECK;
