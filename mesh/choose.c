@@ -182,7 +182,8 @@ static void copy_group(const struct sm_answer *answer, const struct sm_rule *rul
 		first = best_address(answer, target, families);
 		copy_address(answer, first, max, choice);
 	}
-	copy_target(answer, target, families, first, max, choice);
+	if (first == NOBODY || target->n_addresses > 1)
+		copy_target(answer, target, families, first, max, choice);
 	if (rule->answers == SM_ANSWERS_ONE)
 		return;
 	while (group->n > 0 && choice->n_addresses < max)

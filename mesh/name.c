@@ -16,14 +16,10 @@ enum sm_status sm_name_parse(const char *text, size_t length, struct sm_name *re
 	for (size_t i = 0; i < length; i++) {
 		char c = sm_name_fold(text[i]);
 
-		name.text[i] = c;
-		if (c == '.' && label == 0)
-			return SM_INVALID;
-		if (c != '.' && !sm_name_allows(c))
+		if (c == '.' ? label == 0 : !sm_name_allows(c) || label == SM_LABEL_MAX)
 			return SM_INVALID;
 		label = c == '.' ? 0 : label + 1;
-		if (label > SM_LABEL_MAX)
-			return SM_INVALID;
+		name.text[i] = c;
 	}
 	if (label == 0)
 		return SM_INVALID;
