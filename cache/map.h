@@ -5,6 +5,7 @@
  *
  *   key                              value
  *   u8 SM_MAP_BOOT                   the kernel's boot id, 36 bytes of text
+ *   u8 SM_MAP_CONFIG                 the fingerprint of the configuration that its answers are of, u64
  *   u8 SM_MAP_SERVICE, folded name   a record (mesh/record.h)
  *
  * The file is only ever written by its owner, never shortened, and replaced by removing it and making another. */
@@ -23,6 +24,7 @@
 enum sm_map_kind {
 	SM_MAP_BOOT = 0,
 	SM_MAP_SERVICE = 1,
+	SM_MAP_CONFIG = 2,
 };
 
 #define SM_BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"

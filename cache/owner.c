@@ -33,6 +33,7 @@ struct sm_owner {
 	char directory[SM_MAP_PATH_MAX], path[SM_MAP_PATH_MAX];
 	uint64_t size_bytes;
 	uint32_t quota_percent;
+	uint64_t fingerprint; /* of the configuration */
 	int lock;
 	MDB_env *env;
 	MDB_dbi records;
@@ -104,34 +105,55 @@ static bool read_boot_id(char ret[SM_BOOT_ID_SIZE])
 	return fd >= 0 && read(fd, ret, SM_BOOT_ID_SIZE) == SM_BOOT_ID_SIZE;
 }
 
-/* Is the file there ours, whole, of this boot, and not above its size? liblmdb trusts what it opens, so this is asked of
- * the reader. */
-static bool can_take_over(const struct sm_owner *owner)
+/* Does the map say just this under a key of its own? */
+static bool says(const struct sm_mapped *mapped, enum sm_map_kind kind, const void *expected, size_t expected_size)
 {
-	static const uint8_t key = SM_MAP_BOOT;
-	char own[SM_BOOT_ID_SIZE], its[SM_BOOT_ID_SIZE];
-	struct sm_mapped mapped;
-	bool is_good;
+	const uint8_t key = (uint8_t)kind;
+	uint8_t said[SM_BOOT_ID_SIZE];
 	size_t size;
 
-	if (sm_reader_map(owner->directory, true, 0, &mapped) != SM_OK)
-		return false;
-	is_good = read_boot_id(own) && mapped.size <= owner->size_bytes &&
-	          sm_reader_get(&mapped, &key, sizeof(key), its, sizeof(its), &size) == SM_OK && size == sizeof(its) &&
-	          memcmp(own, its, sizeof(own)) == 0;
+	return sm_reader_get(mapped, &key, sizeof(key), said, sizeof(said), &size) == SM_OK && size == expected_size &&
+	       memcmp(said, expected, size) == 0;
+}
+
+/* Is the file there ours, whole, of this boot and configuration, and not above its size? liblmdb trusts what it opens, so
+ * this is asked of the reader. SM_CORRUPT: no. SM_MEMORY: that cannot be said at the moment. */
+static enum sm_status can_take_over(const struct sm_owner *owner)
+{
+	char id[SM_BOOT_ID_SIZE];
+	struct sm_mapped mapped;
+	enum sm_status status;
+	bool is_good;
+
+	if (!read_boot_id(id))
+		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? SM_MEMORY : SM_CORRUPT;
+	status = sm_reader_map(owner->directory, true, 0, &mapped);
+	if (status != SM_OK)
+		return status == SM_MEMORY ? SM_MEMORY : SM_CORRUPT;
+	is_good = mapped.size <= owner->size_bytes && says(&mapped, SM_MAP_BOOT, id, sizeof(id)) &&
+	          says(&mapped, SM_MAP_CONFIG, &owner->fingerprint, sizeof(owner->fingerprint));
 	sm_reader_unmap(&mapped);
-	return is_good;
+	return is_good ? SM_OK : SM_CORRUPT;
 }
 
 /* Into a new file only: one that is taken over has it, and is not written before there is something to write. */
-static int put_boot_id(MDB_txn *txn, MDB_dbi records)
+static int put_own(MDB_txn *txn, MDB_dbi records, enum sm_map_kind kind, void *bytes, size_t size)
 {
-	static const uint8_t kind = SM_MAP_BOOT;
-	char id[SM_BOOT_ID_SIZE];
-	MDB_val key = {sizeof(kind), (void *)&kind}, value = {sizeof(id), id};
-	int code = read_boot_id(id) ? mdb_put(txn, records, &key, &value, MDB_NOOVERWRITE) : MDB_SUCCESS;
+	uint8_t first = (uint8_t)kind;
+	MDB_val key = {sizeof(first), &first}, value = {size, bytes};
+	int code = mdb_put(txn, records, &key, &value, MDB_NOOVERWRITE);
 
 	return code == MDB_KEYEXIST ? MDB_SUCCESS : code;
+}
+
+static int put_origin(struct sm_owner *owner, MDB_txn *txn)
+{
+	char id[SM_BOOT_ID_SIZE];
+	int code = put_own(txn, owner->records, SM_MAP_CONFIG, &owner->fingerprint, sizeof(owner->fingerprint));
+
+	if (code == MDB_SUCCESS && read_boot_id(id))
+		code = put_own(txn, owner->records, SM_MAP_BOOT, id, sizeof(id));
+	return code;
 }
 
 static int open_records(struct sm_owner *owner)
@@ -143,7 +165,7 @@ static int open_records(struct sm_owner *owner)
 		return code;
 	code = mdb_dbi_open(txn, NULL, 0, &owner->records);
 	if (code == MDB_SUCCESS)
-		code = put_boot_id(txn, owner->records);
+		code = put_origin(owner, txn);
 	if (code == MDB_SUCCESS)
 		return mdb_txn_commit(txn);
 	mdb_txn_abort(txn);
@@ -229,8 +251,8 @@ static int gather_survivors(struct sm_owner *owner, MDB_txn *txn, struct survivo
 	     code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
 		struct survivor *one = &ret[*ret_n];
 
-		if (key.mv_size == 1 && *(const uint8_t *)key.mv_data == SM_MAP_BOOT)
-			continue;
+		if (key.mv_size == 1)
+			continue; /* of the map itself */
 		if (*ret_n < room && take_survivor(&value, one) && sm_map_key(&one->name, own_key) == key.mv_size &&
 		    memcmp(own_key, key.mv_data, key.mv_size) == 0) {
 			(*ret_n)++;
@@ -268,7 +290,7 @@ static enum sm_status take_stock(struct sm_owner *owner)
 	owner->ledger = NULL;
 	if (sm_ledger_open(owner->size_bytes / 100 * COST_PERCENT, max_entries, owner->quota_percent, &owner->ledger) != SM_OK)
 		return SM_MEMORY;
-	if (mdb_env_stat(owner->env, &stat) != MDB_SUCCESS || stat.ms_entries <= 1)
+	if (mdb_env_stat(owner->env, &stat) != MDB_SUCCESS || stat.ms_entries <= 2)
 		return SM_OK;
 	survivors = reallocarray(NULL, stat.ms_entries, sizeof(*survivors));
 	if (!survivors || mdb_txn_begin(owner->env, NULL, 0, &txn) != MDB_SUCCESS)
@@ -326,8 +348,10 @@ static enum sm_status thin_out(struct sm_owner *owner)
 
 static enum sm_status open_map(struct sm_owner *owner)
 {
-	enum sm_status status = can_take_over(owner) ? open_file(owner) : SM_CORRUPT;
+	enum sm_status status = can_take_over(owner);
 
+	if (status == SM_OK)
+		status = open_file(owner);
 	if (status == SM_OK)
 		status = take_stock(owner);
 	if (status == SM_OK && owner->is_full)
@@ -343,7 +367,8 @@ static enum sm_status open_map(struct sm_owner *owner)
 	return status == SM_OK ? take_stock(owner) : status;
 }
 
-enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_t quota_percent, struct sm_owner **ret)
+enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_t quota_percent, uint64_t fingerprint,
+                             struct sm_owner **ret)
 {
 	struct sm_owner *owner;
 	enum sm_status status;
@@ -358,6 +383,7 @@ enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_
 	owner->lock = -1;
 	owner->size_bytes = size_bytes;
 	owner->quota_percent = quota_percent;
+	owner->fingerprint = fingerprint;
 	snprintf(owner->directory, sizeof(owner->directory), "%s", directory);
 	snprintf(owner->path, sizeof(owner->path), "%.100s/%s", directory, SM_MAP_FILE);
 	status = make_directory(directory);
@@ -404,6 +430,21 @@ static void recover(struct sm_owner *owner)
 		return;
 	mdb_env_close(owner->env);
 	owner->env = NULL;
+}
+
+enum sm_status sm_owner_follow(struct sm_owner *owner, uint64_t fingerprint)
+{
+	enum sm_status status;
+
+	if (fingerprint == owner->fingerprint)
+		return SM_OK;
+	owner->fingerprint = fingerprint;
+	mdb_txn_abort(owner->puts);
+	owner->puts = NULL;
+	mdb_env_close(owner->env);
+	owner->env = NULL;
+	status = open_anew(owner);
+	return status == SM_OK ? take_stock(owner) : SM_MEMORY;
 }
 
 /* ---- getting and putting */

@@ -2,7 +2,7 @@
 /* The host map's one writer. Owns the file (liblmdb), the lock that keeps a second owner out, and the ledger of what is in
  * it. Puts go into one open transaction; sm_owner_commit makes them visible. Not for two threads at once.
  *
- * A file of this boot and format is taken over with what is in it; any other is removed and made anew. Failures of the
+ * A file of this boot, format and configuration is taken over with what is in it; any other is removed and made anew. Failures of the
  * file system (no space, say) lose what was not committed, never the owner. */
 #pragma once
 
@@ -17,8 +17,11 @@ struct sm_owner;
 
 /* `directory`: cache/trust.h; it is made if only the last component is missing. SM_REFUSED: another owner has it, or it
  * cannot be written. SM_INVALID: it is not this user's alone. SM_CORRUPT: liblmdb is none of 0.9. SM_MEMORY. */
-enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_t quota_percent,
+enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_t quota_percent, uint64_t fingerprint,
                              struct sm_owner **ret) SM_MUST_CHECK;
+/* Another configuration is in force: begins a new file unless the fingerprint is the same. SM_MEMORY: there will be none
+ * before there is space. */
+enum sm_status sm_owner_follow(struct sm_owner *owner, uint64_t fingerprint) SM_MUST_CHECK;
 /* Commits, and leaves the file behind. */
 void sm_owner_close(struct sm_owner *owner);
 

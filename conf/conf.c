@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #define VALUE_MAX 4096
 #define SETTINGS_MAX 8192
 
@@ -461,6 +464,30 @@ static enum sm_status build_rules(struct loader *loader, struct sm_conf *conf)
 	return status;
 }
 
+static uint64_t add_text(uint64_t fingerprint, const char *text)
+{
+	return XXH3_64bits_withSeed(text, strlen(text) + 1, fingerprint);
+}
+
+static uint64_t fingerprint_of(const struct loader *loader)
+{
+	uint64_t fingerprint = 0;
+
+	for (uint32_t i = 0; i < loader->n_settings; i++) {
+		const struct setting *setting = &loader->settings[i];
+		const struct section *section = &loader->sections[setting->section];
+
+		if (!sm_key_shapes_answers(setting->key))
+			continue;
+		fingerprint = XXH3_64bits_withSeed(&section->kind, sizeof(section->kind), fingerprint);
+		fingerprint = add_text(add_text(add_text(fingerprint, section->name.text), sm_key_name(setting->key)),
+		                       setting->value);
+	}
+	for (uint32_t i = 0; i < loader->n_sections; i++)
+		fingerprint = add_text(fingerprint, loader->sections[i].name.text); /* one without keys makes names ours too */
+	return fingerprint;
+}
+
 /* Rules that no key gave servers take those of resolv.conf, which is watched only if there are such rules. */
 static enum sm_status add_servers(struct loader *loader, struct sm_conf *conf)
 {
@@ -512,6 +539,7 @@ static enum sm_status build(struct loader *loader, struct sm_conf **ret)
 	conf->rules.rules = calloc(loader->n_sections + 1, sizeof(struct sm_rule));
 	if (conf->rules.rules)
 		status = build_rules(loader, conf);
+	conf->fingerprint = fingerprint_of(loader);
 	if (status == SM_OK)
 		status = add_servers(loader, conf);
 	if (status == SM_OK)

@@ -28,6 +28,7 @@ struct sm_conf_sources {
 
 struct sm_conf {
 	struct sm_rules rules;
+	uint64_t fingerprint; /* of what the files say that shapes answers; not of resolv.conf */
 	struct sm_host_conf host;
 };
 

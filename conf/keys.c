@@ -23,6 +23,7 @@ struct sm_key {
 	const char *const *choices; /* their index is what is kept */
 	size_t offset;              /* of a uint32_t, or of the first thing that the kind sets */
 	bool is_future;             /* its work is not there yet */
+	bool is_manner;             /* how answers are come by and given, not what they are */
 	bool may_be_empty;
 };
 
@@ -49,14 +50,14 @@ static const char *const formats[] = {"logfmt", "json", NULL};
 static const struct sm_key keys[] = {
 	{"servers", "", "IP addresses with optional ports, such as 127.0.0.1:8600 or [::1]:53, at most 8", SERVERS,
 	 ANYWHERE, RULE(servers), .may_be_empty = true},
-	{"timeout", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(timeout_ms)},
-	{"attempts", "3", "a number from 1 to 16", COUNT, ANYWHERE, 1, 16, RULE(attempts)},
-	{"backoff", "2.0", "a factor from 1.0 to 10.0", RATIO, ANYWHERE, 1000, 10000, RULE(backoff_permille)},
-	{"deadline", "3s", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(deadline_ms)},
+	{"timeout", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(timeout_ms), .is_manner = true},
+	{"attempts", "3", "a number from 1 to 16", COUNT, ANYWHERE, 1, 16, RULE(attempts), .is_manner = true},
+	{"backoff", "2.0", "a factor from 1.0 to 10.0", RATIO, ANYWHERE, 1000, 10000, RULE(backoff_permille), .is_manner = true},
+	{"deadline", "3s", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(deadline_ms), .is_manner = true},
 	{"family", "any", "any, ipv4, ipv6, prefer-ipv4 or prefer-ipv6", CHOICE, ANYWHERE, .choices = families,
 	 RULE(family)},
 	{"answers", "ordered", "ordered, one or all", CHOICE, ANYWHERE, .choices = answers, RULE(answers)},
-	{"max_answers", "8", "a number from 1 to 64", COUNT, ANYWHERE, 1, SM_ANSWERS_MAX, RULE(max_answers)},
+	{"max_answers", "8", "a number from 1 to 64", COUNT, ANYWHERE, 1, SM_ANSWERS_MAX, RULE(max_answers), .is_manner = true},
 	{"fallback", "address", "address or none", CHOICE, ANYWHERE, .choices = fallbacks, RULE(fallback)},
 	{"port", "", "a port from 1 to 65535, or nothing", COUNT, ANYWHERE, 1, UINT16_MAX, RULE(port),
 	 .may_be_empty = true},
@@ -64,9 +65,9 @@ static const struct sm_key keys[] = {
 	{"max_ttl", "1h", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(max_ttl_ms)},
 	{"negative_ttl", "10s", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(negative_ttl_ms)},
 	{"failure_ttl", "5s", A_DURATION("from 0 to 5m"), DURATION, ANYWHERE, 0, 5 * MS_PER_MINUTE,
-	 RULE(failure_ttl_ms)},
-	{"stale", "1d", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(stale_ms)},
-	{"stale_after", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(stale_after_ms)},
+	 RULE(failure_ttl_ms), .is_manner = true},
+	{"stale", "1d", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(stale_ms), .is_manner = true},
+	{"stale_after", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(stale_after_ms), .is_manner = true},
 	{"filter", "", "key=value pairs", TEXT, ANYWHERE, .is_future = true, .may_be_empty = true},
 	{"prefer", "", "key=value pairs", TEXT, ANYWHERE, .is_future = true, .may_be_empty = true},
 	{"filter_fallback", "all", "all or none", CHOICE, ANYWHERE, .choices = all_none, .is_future = true},
@@ -165,6 +166,11 @@ const char *sm_key_default(const struct sm_key *key)
 const char *sm_key_expected(const struct sm_key *key)
 {
 	return key->expected;
+}
+
+bool sm_key_shapes_answers(const struct sm_key *key)
+{
+	return (key->sections & NAMED) && !key->is_manner;
 }
 
 bool sm_key_belongs(const struct sm_key *key, enum sm_section_kind section)

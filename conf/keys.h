@@ -45,6 +45,8 @@ const char *sm_key_name(const struct sm_key *key);
 const char *sm_key_default(const struct sm_key *key);
 /* What the key takes, to go behind "expected". */
 const char *sm_key_expected(const struct sm_key *key);
+/* Is an answer that was kept before the key was changed another one now? */
+bool sm_key_shapes_answers(const struct sm_key *key);
 bool sm_key_belongs(const struct sm_key *key, enum sm_section_kind section);
 
 /* Sets what the key sets: something of `rule` or of `host`. SM_INVALID: not what is expected. SM_REFUSED: a valid value, but

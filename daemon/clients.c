@@ -16,7 +16,7 @@
 #define PAUSE_MS 100       /* of accepting, while there are no descriptors */
 #define SILENCE_MS 5000    /* that a client may have between connecting and asking */
 #define WAIT_MAX_MS 120000 /* beyond every deadline */
-#define SPARE_MS 1000      /* after which who has asked is surely gone */
+#define SPARE_MS 1000
 
 struct client {
 	struct sm_waiter waiter;
@@ -87,22 +87,14 @@ static void on_told(struct sm_waiter *waiter, enum sm_frame_kind kind, const voi
 
 /* ---- waiting */
 
-static void on_time(uv_timer_t *timer)
-{
-	struct client *client = timer->data;
-	const void *record;
-	size_t size;
-
-	if (client->may_be_stale && sm_jobs_settle_for_stale(client->daemon, client->rule, &client->request.name, &record,
-	                                                     &size) == SM_OK) {
-		client->daemon->counters.stale++;
-		reply(client, SM_FRAME_RECORD, record, size);
-		return;
-	}
-	close_client(client);
-}
-
 static void serve(struct client *client);
+static void wait_ms(struct client *client, uint32_t ms);
+
+/* After which who has asked is surely gone. */
+static uint32_t patience_ms(const struct client *client)
+{
+	return (client->request.wait_ms < WAIT_MAX_MS ? client->request.wait_ms : WAIT_MAX_MS) + SPARE_MS;
+}
 
 /* A request; or, from one who waits, the end: he has nothing more to say. */
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -115,6 +107,26 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 		close_client(client);
 	else
 		serve(client);
+}
+
+static void on_time(uv_timer_t *timer)
+{
+	struct client *client = timer->data;
+	const void *record;
+	size_t size;
+
+	if (client->may_be_stale && sm_jobs_settle_for_stale(client->daemon, client->rule, &client->request.name, &record,
+	                                                     &size) == SM_OK) {
+		client->daemon->counters.stale++;
+		reply(client, SM_FRAME_RECORD, record, size);
+		return;
+	}
+	if (!client->may_be_stale) {
+		close_client(client);
+		return;
+	}
+	client->may_be_stale = false; /* it is gone; the job's word is all there will be */
+	wait_ms(client, patience_ms(client));
 }
 
 static void watch(struct client *client)
@@ -194,9 +206,8 @@ static void answer_from_cache(struct client *client, const void *record, size_t 
 
 static void wait_for_job(struct client *client)
 {
-	uint32_t ms = client->request.wait_ms < WAIT_MAX_MS ? client->request.wait_ms : WAIT_MAX_MS;
+	uint32_t ms = patience_ms(client);
 
-	ms += SPARE_MS;
 	if (client->may_be_stale && client->rule->stale_after_ms < ms)
 		ms = client->rule->stale_after_ms;
 	if (sm_jobs_ask(client->daemon, client->rule, &client->request, client->uid, &client->waiter) != SM_OK)
@@ -259,14 +270,24 @@ static void serve(struct client *client)
 
 /* ---- accepting */
 
+/* What he asks is taken from the queue first: a connection that is closed with something unread is reset. */
+static void turn_away(struct sm_daemon *daemon, int fd)
+{
+	struct sm_request ignored;
+	enum sm_status status = sm_listener_receive(fd, &ignored);
+
+	(void)status;
+	daemon->counters.busy++;
+	sm_listener_reply(fd, SM_FRAME_BUSY, NULL, 0);
+	close(fd);
+}
+
 static void welcome(struct sm_daemon *daemon, int fd, uid_t uid)
 {
 	struct client *client;
 
 	if (!sm_limits_take(&daemon->limits, SM_LIMITED_CLIENTS, uid)) {
-		daemon->counters.busy++;
-		sm_listener_reply(fd, SM_FRAME_BUSY, NULL, 0);
-		close(fd);
+		turn_away(daemon, fd);
 		return;
 	}
 	client = calloc(1, sizeof(*client));
@@ -317,6 +338,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 static void take_hint(struct sm_daemon *daemon, const struct sm_request *hint)
 {
 	const struct sm_rule *rule = sm_rules_match(&daemon->settings->conf->rules, hint->name.text, hint->name.length);
+	uint64_t jobs = daemon->counters.jobs;
 	enum sm_freshness freshness;
 	const void *record;
 	size_t size;
@@ -324,9 +346,10 @@ static void take_hint(struct sm_daemon *daemon, const struct sm_request *hint)
 	daemon->counters.hints++;
 	if (!rule || daemon->is_stopping)
 		return;
-	if (find_cached(daemon, rule, &hint->name, &record, &size, &freshness) == SM_OK && freshness == SM_DUE &&
-	    sm_jobs_ask(daemon, rule, hint, SM_LEDGER_NOBODY, NULL) == SM_OK)
-		daemon->counters.renewed++;
+	if (find_cached(daemon, rule, &hint->name, &record, &size, &freshness) != SM_OK || freshness != SM_DUE)
+		return;
+	if (sm_jobs_ask(daemon, rule, hint, SM_LEDGER_NOBODY, NULL) == SM_OK)
+		daemon->counters.renewed += daemon->counters.jobs - jobs;
 }
 
 static void on_hints(uv_poll_t *poll, int status, int events)

@@ -48,6 +48,7 @@ struct sm_daemon {
 	struct sm_network *network; /* daemon/surroundings.h; NULL: to be learnt */
 	int network_fd;             /* -1: its changes are not told */
 	uv_poll_t changes;
+	uv_timer_t settling;
 	uv_idle_t reranking;
 	bool is_reranking;
 	struct sm_name reranked; /* the last one */

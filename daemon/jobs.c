@@ -15,7 +15,8 @@
 #include <sys/epoll.h>
 
 #define READY_AT_ONCE 64
-#define SIGN_AFTER_NS (100 * SM_NS_PER_MS) /* well before any client doubts that we live */
+#define SIGN_AFTER_NS (100 * SM_NS_PER_MS) /* well before any client doubts that we live, */
+#define SIGN_SHARE 6                       /* and before one does who has little time: they doubt after a third of it */
 #define DEADLINE_PERCENT 95 /* of a client's own: that nobody could say is to be told, not waited for */
 
 TAILQ_HEAD(waiters, sm_waiter);
@@ -154,7 +155,9 @@ static void keep_answer(struct sm_job *job, const struct sm_answer *answer)
 static void finish(struct sm_job *job)
 {
 	uv_timer_stop(&job->timer);
-	if (sm_lookup_status(job->lookup) == SM_OK)
+	/* of another configuration: who waits is better served by himself */
+	if (job->settings->conf->fingerprint == job->daemon->settings->conf->fingerprint &&
+	    sm_lookup_status(job->lookup) == SM_OK)
 		keep_answer(job, sm_lookup_answer(job->lookup, sm_surroundings_network(job->daemon)));
 	else
 		set_last_word(job, SM_FRAME_BUSY, NULL, 0);
@@ -398,6 +401,7 @@ static void join(struct sm_job *job, const struct sm_request *request, struct sm
 	TAILQ_INSERT_TAIL(&job->waiters, waiter, link);
 	waiter->job = job;
 	waiter->families = request->families;
+	job->sign_ns = sooner(job->sign_ns, sm_clock_now_ns() + request->wait_ms * SM_NS_PER_MS / SIGN_SHARE);
 	if (job->has_signed && !job->is_finished)
 		waiter->tell(waiter, SM_FRAME_WORKING, NULL, 0);
 }

@@ -19,6 +19,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#define OWN_DESCRIPTORS 32 /* standard ones, map, lock, sockets, loop, and those that are open for a moment */
+
 enum exit_code { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 static const char usage_text[] = "usage: srvmeshd [--config FILE] [--foreground]\n"
@@ -37,6 +39,34 @@ struct options {
 
 /* ---- the configuration while running */
 
+/* The most that a job takes: a socket for each server, and one more while TCP is tried. */
+static uint32_t descriptors_of_job(const struct sm_rules *rules)
+{
+	uint32_t n = rules->elsewhere.n_servers;
+
+	for (uint32_t i = 0; i < rules->n_rules; i++)
+		if (rules->rules[i].n_servers > n)
+			n = rules->rules[i].n_servers;
+	return n + 1;
+}
+
+/* Half of the descriptors are for clients and half for jobs, so that neither takes the other's. */
+static void fit_descriptors(struct sm_daemon *daemon)
+{
+	uint32_t *max = daemon->limits.max, half, jobs;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= UINT32_MAX)
+		return;
+	half = limit.rlim_cur > 2 * OWN_DESCRIPTORS ? (uint32_t)(limit.rlim_cur - OWN_DESCRIPTORS) / 2 : OWN_DESCRIPTORS / 2;
+	jobs = half / descriptors_of_job(&daemon->settings->conf->rules);
+	if (max[SM_LIMITED_CLIENTS] > half || max[SM_LIMITED_JOBS] > jobs)
+		sm_log_number(SM_LOG_WARNING, "max_clients and max_jobs are cut to what RLIMIT_NOFILE allows", "limit",
+		              limit.rlim_cur);
+	max[SM_LIMITED_CLIENTS] = max[SM_LIMITED_CLIENTS] < half ? max[SM_LIMITED_CLIENTS] : half;
+	max[SM_LIMITED_JOBS] = max[SM_LIMITED_JOBS] < jobs ? max[SM_LIMITED_JOBS] : jobs;
+}
+
 static void apply(struct sm_daemon *daemon)
 {
 	const struct sm_host_conf *host = &daemon->settings->conf->host;
@@ -45,6 +75,7 @@ static void apply(struct sm_daemon *daemon)
 	daemon->limits.max[SM_LIMITED_CLIENTS] = host->max_clients;
 	daemon->limits.max[SM_LIMITED_JOBS] = host->max_jobs;
 	daemon->limits.quota_percent = host->quota_percent;
+	fit_descriptors(daemon);
 }
 
 static void warn_of_restart(const struct sm_host_conf *old, const struct sm_host_conf *new)
@@ -69,6 +100,8 @@ void sm_daemon_reload(struct sm_daemon *daemon)
 	sm_settings_release(daemon->settings);
 	daemon->settings = settings;
 	apply(daemon);
+	if (sm_owner_follow(daemon->owner, settings->conf->fingerprint) != SM_OK)
+		sm_log(SM_LOG_WARNING, "the host map could not be begun anew", NULL);
 	sm_log(SM_LOG_INFO, "reloaded", "config", daemon->sources.file, NULL);
 }
 
@@ -121,7 +154,7 @@ static void on_terminate(uv_signal_t *signal, int number)
 	sm_log_number(SM_LOG_INFO, "stopping", "jobs", daemon->limits.used[SM_LIMITED_JOBS]);
 	sm_listener_notify(secure_getenv("NOTIFY_SOCKET"), "STOPPING=1");
 	sm_clients_stop(daemon);
-	sm_listener_close(&daemon->listener, daemon->settings->conf->host.socket);
+	sm_listener_close(&daemon->listener);
 	sm_daemon_rest(daemon);
 }
 
@@ -169,7 +202,8 @@ static const char *why_not_owner(enum sm_status status)
 static bool open_owner(struct sm_daemon *daemon)
 {
 	const struct sm_host_conf *host = &daemon->settings->conf->host;
-	enum sm_status status = sm_owner_open(host->directory, host->size_kib * 1024ULL, host->quota_percent, &daemon->owner);
+	enum sm_status status = sm_owner_open(host->directory, host->size_kib * 1024ULL, host->quota_percent,
+	                                      daemon->settings->conf->fingerprint, &daemon->owner);
 	struct stat directory;
 
 	if (status != SM_OK)
@@ -254,7 +288,7 @@ static bool run(const struct options *options)
 	is_good = load(&daemon, options->config) && open_owner(&daemon);
 	if (is_good && open_listener(&daemon)) {
 		is_good = serve(&daemon, options);
-		sm_listener_close(&daemon.listener, daemon.settings->conf->host.socket);
+		sm_listener_close(&daemon.listener);
 	} else {
 		is_good = false;
 	}
@@ -321,6 +355,18 @@ static int parse(int argc, char **argv, struct options *ret)
 	return optind == argc ? EXIT_GOOD : EXIT_USAGE;
 }
 
+/* Where 0, 1 or 2 are closed, the host map would be opened there, and written to by the log. */
+static void occupy_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = {.ready = -1};
@@ -329,6 +375,7 @@ int main(int argc, char **argv)
 		fputs(usage_text, stderr);
 		return EXIT_USAGE;
 	}
+	occupy_standard_descriptors();
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	if (!options.is_foreground && detach(&options) != EXIT_GOOD)

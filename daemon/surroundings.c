@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define ENTRIES_AT_ONCE 32 /* some milliseconds */
+#define SETTLED_MS 1000
 
 static void forget(struct sm_daemon *daemon)
 {
@@ -35,12 +36,6 @@ static void rerank(struct sm_daemon *daemon, const struct sm_network *network, c
 	(void)status; /* what cannot be kept is not in the map any more */
 }
 
-static void stop_reranking(struct sm_daemon *daemon)
-{
-	uv_idle_stop(&daemon->reranking);
-	daemon->is_reranking = false;
-}
-
 static void on_idle(uv_idle_t *idle)
 {
 	struct sm_daemon *daemon = idle->data;
@@ -56,20 +51,33 @@ static void on_idle(uv_idle_t *idle)
 		if (i == ENTRIES_AT_ONCE - 1)
 			return; /* more of it in the next turn of the loop */
 	}
-	stop_reranking(daemon);
+	uv_idle_stop(idle);
+	daemon->is_reranking = false;
+}
+
+/* Some changes come in crowds. A round that is under way goes on, and another one follows it. */
+static void on_settled(uv_timer_t *timer)
+{
+	struct sm_daemon *daemon = timer->data;
+
+	if (daemon->is_reranking)
+		uv_timer_start(timer, on_settled, SETTLED_MS, 0);
+	else
+		uv_idle_start(&daemon->reranking, on_idle);
 }
 
 static void on_change(uv_poll_t *poll, int status, int events)
 {
 	struct sm_daemon *daemon = poll->data;
 
-	(void)status;
 	(void)events;
-	if (!sm_network_has_changed(daemon->network_fd))
+	if (status < 0)
+		uv_poll_start(poll, UV_READABLE, on_change); /* an overrun is an error to libuv, which stops at it */
+	if (!sm_network_has_changed(daemon->network_fd) && status >= 0)
 		return;
 	forget(daemon);
-	stop_reranking(daemon);
-	uv_idle_start(&daemon->reranking, on_idle);
+	if (!uv_is_active((uv_handle_t *)&daemon->settling))
+		uv_timer_start(&daemon->settling, on_settled, SETTLED_MS, 0);
 	sm_log(SM_LOG_DEBUG, "addresses or links have changed", NULL);
 }
 
@@ -80,7 +88,8 @@ void sm_surroundings_start(struct sm_daemon *daemon)
 		return;
 	uv_poll_init(&daemon->loop, &daemon->changes, daemon->network_fd);
 	uv_idle_init(&daemon->loop, &daemon->reranking);
-	daemon->changes.data = daemon->reranking.data = daemon;
+	uv_timer_init(&daemon->loop, &daemon->settling);
+	daemon->changes.data = daemon->reranking.data = daemon->settling.data = daemon;
 	uv_poll_start(&daemon->changes, UV_READABLE, on_change);
 }
 
@@ -91,6 +100,7 @@ void sm_surroundings_stop(struct sm_daemon *daemon)
 		return;
 	uv_close((uv_handle_t *)&daemon->changes, NULL);
 	uv_close((uv_handle_t *)&daemon->reranking, NULL);
+	uv_close((uv_handle_t *)&daemon->settling, NULL);
 	close(daemon->network_fd);
 	daemon->network_fd = -1;
 }

@@ -49,6 +49,8 @@ static enum sm_status receive(int fd, void **ret, size_t *ret_size)
 	uint8_t first;
 	ssize_t size = recv(fd, &first, sizeof(first), MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
 
+	if (size < 0 && errno == ECONNRESET) /* told once, and before what was sent ahead of it */
+		size = recv(fd, &first, sizeof(first), MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
 	if (size < 0)
 		return status_of_errno();
 	if (size < SM_FRAME_HEAD || size > (ssize_t)SM_REPLY_MAX)
@@ -136,12 +138,13 @@ enum sm_status sm_client_ask(const char *socket_path, const struct sm_request *r
 	status = connect_to(fd, &address, sign_ns);
 	if (status != SM_OK)
 		return status;
-	if (send(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)size)
+	/* EPIPE: the daemon has said its word already, without listening */
+	if (send(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)size && errno != EPIPE)
 		return status_of_errno();
 	return await(fd, sign_ns, deadline_ns, has_sign, ret_kind, ret, ret_size);
 }
 
-void sm_client_hint(const char *socket_path, const struct sm_request *request)
+enum sm_status sm_client_hint(const char *socket_path, const struct sm_request *request)
 {
 	SM_SCOPE_CLOSE int fd = -1;
 	uint8_t bytes[SM_REQUEST_MAX];
@@ -149,8 +152,12 @@ void sm_client_hint(const char *socket_path, const struct sm_request *request)
 	struct sockaddr_un address;
 
 	if (sm_address_of(socket_path, SM_HINT_SUFFIX, &address) != SM_OK)
-		return;
+		return SM_REFUSED;
 	fd = sm_descriptor_socket(AF_UNIX, SOCK_DGRAM, 0);
-	if (fd >= 0)
-		sendto(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&address, sizeof(address));
+	if (fd < 0)
+		return SM_REFUSED;
+	return sendto(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&address, sizeof(address)) ==
+	                       (ssize_t)size
+	               ? SM_OK
+	               : SM_REFUSED;
 }

@@ -13,5 +13,5 @@ enum sm_status sm_client_ask(const char *socket_path, const struct sm_request *r
                              int64_t deadline_ns, bool *has_sign, enum sm_frame_kind *ret_kind, void **ret,
                              size_t *ret_size) SM_MUST_CHECK;
 
-/* Sends a datagram to the hint socket beside `socket_path`; whether it arrives is nobody's care. */
-void sm_client_hint(const char *socket_path, const struct sm_request *request);
+/* Sends a datagram to the hint socket beside `socket_path`, and waits for nothing. SM_REFUSED: it could not be sent. */
+enum sm_status sm_client_hint(const char *socket_path, const struct sm_request *request) SM_MUST_CHECK;

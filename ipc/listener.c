@@ -21,11 +21,14 @@ static int make_socket(int type)
 	return socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-/* A socket file that nobody listens at. */
+/* A socket that nobody listens at. */
 static bool is_left_over(const struct sockaddr_un *address, int type)
 {
 	SM_SCOPE_CLOSE int fd = make_socket(type);
+	struct stat file;
 
+	if (lstat(address->sun_path, &file) != 0 || !S_ISSOCK(file.st_mode))
+		return false;
 	return fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 && errno == ECONNREFUSED;
 }
 
@@ -39,34 +42,38 @@ static enum sm_status bind_to(int fd, int type, const struct sockaddr_un *addres
 	return code == 0 && chmod(address->sun_path, 0666) == 0 ? SM_OK : SM_REFUSED;
 }
 
-static enum sm_status open_one(const char *path, const char *suffix, int type, int *ret)
+static enum sm_status open_one(const char *path, const char *suffix, int type, struct sm_listener *listener, int which)
 {
 	SM_SCOPE_CLOSE int fd = make_socket(type);
 	struct sockaddr_un address;
+	struct stat file;
 
 	if (fd < 0 || sm_address_of(path, suffix, &address) != SM_OK || bind_to(fd, type, &address) != SM_OK)
 		return SM_REFUSED;
+	if (lstat(address.sun_path, &file) == 0) {
+		memcpy(listener->files[which].path, address.sun_path, sizeof(address.sun_path));
+		listener->files[which].device = file.st_dev;
+		listener->files[which].inode = file.st_ino;
+	}
 	if (type == SOCK_SEQPACKET && listen(fd, BACKLOG) != 0)
 		return SM_REFUSED;
-	*ret = fd;
+	*(which == 0 ? &listener->requests : &listener->hints) = fd;
 	fd = -1;
 	return SM_OK;
 }
 
 enum sm_status sm_listener_open(const char *path, struct sm_listener *ret)
 {
-	struct sm_listener listener = {.requests = -1, .hints = -1, .is_own = true};
-	enum sm_status status = open_one(path, "", SOCK_SEQPACKET, &listener.requests);
+	struct sm_listener listener = {.requests = -1, .hints = -1};
+	enum sm_status status = open_one(path, "", SOCK_SEQPACKET, &listener, 0);
 
 	if (status == SM_OK)
-		status = open_one(path, SM_HINT_SUFFIX, SOCK_DGRAM, &listener.hints);
-	if (status != SM_OK) {
-		if (listener.requests >= 0)
-			sm_listener_close(&listener, path);
-		return status;
-	}
-	*ret = listener;
-	return SM_OK;
+		status = open_one(path, SM_HINT_SUFFIX, SOCK_DGRAM, &listener, 1);
+	if (status == SM_OK)
+		*ret = listener;
+	else
+		sm_listener_close(&listener);
+	return status;
 }
 
 static int option_of(int fd, int option)
@@ -79,7 +86,7 @@ static int option_of(int fd, int option)
 
 enum sm_status sm_listener_take(int n, struct sm_listener *ret)
 {
-	struct sm_listener listener = {.requests = -1, .hints = -1, .is_own = false};
+	struct sm_listener listener = {.requests = -1, .hints = -1};
 
 	for (int fd = FIRST_TAKEN; fd < FIRST_TAKEN + n; fd++) {
 		if (option_of(fd, SO_DOMAIN) != AF_UNIX)
@@ -99,21 +106,24 @@ enum sm_status sm_listener_take(int n, struct sm_listener *ret)
 	return SM_OK;
 }
 
-static void close_one(int fd, const char *path, const char *suffix, bool is_own)
+static void remove_file(const struct sm_listener *listener, int which)
 {
-	struct sockaddr_un address;
+	const char *path = listener->files[which].path;
+	struct stat file;
 
-	if (fd < 0)
-		return;
-	close(fd);
-	if (is_own && sm_address_of(path, suffix, &address) == SM_OK)
-		unlink(address.sun_path);
+	if (path[0] != '\0' && lstat(path, &file) == 0 && file.st_dev == listener->files[which].device &&
+	    file.st_ino == listener->files[which].inode)
+		unlink(path);
 }
 
-void sm_listener_close(struct sm_listener *listener, const char *path)
+void sm_listener_close(struct sm_listener *listener)
 {
-	close_one(listener->requests, path, "", listener->is_own);
-	close_one(listener->hints, path, SM_HINT_SUFFIX, listener->is_own);
+	sm_scope_close(&listener->requests);
+	sm_scope_close(&listener->hints);
+	for (int i = 0; i < 2; i++) {
+		remove_file(listener, i);
+		listener->files[i].path[0] = '\0';
+	}
 	listener->requests = listener->hints = -1;
 }
 

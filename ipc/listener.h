@@ -2,6 +2,7 @@
 /* The daemon's side of its sockets. Nothing here waits. */
 #pragma once
 
+#include "ipc/address.h"
 #include "ipc/frame.h"
 
 #include <stdbool.h>
@@ -10,14 +11,19 @@
 struct sm_listener {
 	int requests; /* SOCK_SEQPACKET, listening */
 	int hints;    /* SOCK_DGRAM; -1: none */
-	bool is_own;  /* made by us, to be removed by us */
+	/* of the files of sockets that we have made, and shall remove if they are still those */
+	struct {
+		char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* empty: not ours */
+		dev_t device;
+		ino_t inode;
+	} files[2];
 };
 
 /* Makes both sockets, in place of what a dead daemon left. SM_REFUSED: somebody listens there, or it is forbidden. */
 enum sm_status sm_listener_open(const char *path, struct sm_listener *ret) SM_MUST_CHECK;
 /* Takes over `n` descriptors from 3 on, as sd_listen_fds(3) hands them. SM_INVALID: they are not ours. */
 enum sm_status sm_listener_take(int n, struct sm_listener *ret) SM_MUST_CHECK;
-void sm_listener_close(struct sm_listener *listener, const char *path);
+void sm_listener_close(struct sm_listener *listener);
 
 /* SM_MISS: nobody waits. SM_MEMORY: somebody does, and there is no descriptor for him. */
 enum sm_status sm_listener_accept(const struct sm_listener *listener, int *ret_fd, uid_t *ret_uid) SM_MUST_CHECK;

@@ -43,6 +43,7 @@ struct sm_answer {
 	uint32_t ttl_s;             /* as DNS gave it: the smallest along the chain; not yet clamped */
 	uint8_t uncertain_families; /* families for which some target's addresses could not be learnt */
 	uint8_t unasked_families;   /* families for which our bounds kept some target from being asked for */
+	uint8_t unawaited_families; /* families that nobody waited for to the end: who wants them asks again */
 	uint16_t n_targets;
 	uint16_t n_addresses;
 	struct sm_target targets[SM_TARGETS_MAX]; /* by priority, lowest first */

@@ -208,7 +208,7 @@ static void make_group(const struct sm_answer *answer, const struct sm_rule *rul
 void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families, const struct sm_pin *pin,
                uint64_t seed, struct sm_choice *ret)
 {
-	uint8_t unknown = answer->uncertain_families | answer->unasked_families, asked = families;
+	uint8_t unknown = answer->uncertain_families | answer->unasked_families | answer->unawaited_families, asked = families;
 	struct group group;
 
 	ret->kind = answer->kind;

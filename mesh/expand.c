@@ -406,6 +406,7 @@ void sm_expand_answer(const struct sm_expand *expand, struct sm_answer *ret)
 
 	ret->uncertain_families = uncertain_families(expand);
 	ret->unasked_families = expand->unasked_families;
+	ret->unawaited_families = 0;
 	ret->kind = kind_of(expand, ret->uncertain_families);
 	ret->n_targets = ret->n_addresses = 0;
 	ret->ttl_s = expand->ttl_s;

@@ -4,7 +4,7 @@
  *   0  u64 checksum     XXH3 of everything behind it
  *   8  u8  version      3
  *   9  u8  kind         enum sm_answer_kind
- *  10  u8  families     uncertain, and from bit 4 unasked
+ *  10  u8  families     uncertain, from bit 2 unawaited, from bit 4 unasked
  *  11  u8  name length
  *  12  u64 made_ns, expires_ns, recheck_ns, stale_ns    CLOCK_BOOTTIME
  *  44  u32 ttl_s        as DNS gave it
@@ -71,7 +71,7 @@ enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answ
 	sm_write_u64le(&writer, 0);
 	sm_write_u8(&writer, RECORD_VERSION);
 	sm_write_u8(&writer, (uint8_t)answer->kind);
-	sm_write_u8(&writer, (uint8_t)(answer->uncertain_families | answer->unasked_families << 4));
+	sm_write_u8(&writer, (uint8_t)(answer->uncertain_families | answer->unawaited_families << 2 | answer->unasked_families << 4));
 	sm_write_u8(&writer, name->length);
 	encode_times(&writer, times);
 	sm_write_u32le(&writer, answer->ttl_s);
@@ -197,8 +197,9 @@ enum sm_status sm_record_decode(const struct sm_name *name, const void *bytes, s
 		return SM_MISS;
 	*ret_times = head.times;
 	ret->kind = (enum sm_answer_kind)head.kind;
-	ret->uncertain_families = head.families & 0x0f;
-	ret->unasked_families = head.families >> 4;
+	ret->uncertain_families = head.families & SM_IPV4_AND_IPV6;
+	ret->unawaited_families = head.families >> 2 & SM_IPV4_AND_IPV6;
+	ret->unasked_families = head.families >> 4 & SM_IPV4_AND_IPV6;
 	ret->ttl_s = head.ttl_s;
 	ret->n_targets = head.n_targets;
 	ret->n_addresses = head.n_addresses;

@@ -94,8 +94,10 @@ static void send_hint(const struct wish *wish, const void *bytes)
 	uint64_t record;
 
 	memcpy(&record, bytes, sizeof(record)); /* its checksum */
-	if (sm_process_has_daemon(wish->generation, wish->now_ns) && sm_process_takes_hint(record))
-		sm_client_hint(wish->generation->conf->host.socket, &hint);
+	if (!sm_process_has_daemon(wish->generation, wish->now_ns) || !sm_process_takes_hint(record, wish->now_ns))
+		return;
+	if (sm_client_hint(wish->generation->conf->host.socket, &hint) != SM_OK)
+		sm_process_untake_hint(record);
 }
 
 static void keep_old(struct wish *wish, const void *bytes, size_t size)
@@ -115,6 +117,8 @@ static enum sm_status use_record(struct wish *wish, bool is_shared, const void *
 	struct sm_times times;
 
 	if (sm_record_decode(&wish->name, bytes, size, &answer, &times) != SM_OK)
+		return SM_MISS;
+	if (answer.unawaited_families & wish->families)
 		return SM_MISS;
 	switch (sm_lifetime_freshness(&times, wish->now_ns)) {
 	case SM_DUE:
@@ -202,10 +206,10 @@ static enum sm_status find_old(struct wish *wish, enum sm_verdict *ret)
 /* ---- the daemon */
 
 /* The moment until which something better is waited for. */
-static int64_t patience_ns(const struct wish *wish)
+static int64_t patience_ns(const struct wish *wish, int64_t spare_ns)
 {
-	if (wish->old && wish->stale_after_ns < wish->deadline_ns)
-		return wish->stale_after_ns;
+	if (wish->old && wish->stale_after_ns + spare_ns < wish->deadline_ns)
+		return wish->stale_after_ns + spare_ns;
 	return wish->deadline_ns;
 }
 
@@ -226,10 +230,10 @@ static enum sm_status use_reply(struct wish *wish, const void *bytes, size_t siz
 static enum sm_status ask_daemon(struct wish *wish, enum sm_verdict *ret)
 {
 	const char *socket = wish->generation->conf->host.socket;
-	int64_t until_ns = patience_ns(wish), left_ns = until_ns - wish->now_ns;
+	int64_t until_ns = patience_ns(wish, SPARE_NS), left_ns = until_ns - wish->now_ns;
 	const struct sm_request request = {
 		.kind = SM_FRAME_LOOKUP,
-		.wait_ms = (uint32_t)((wish->deadline_ns - wish->now_ns) / SM_NS_PER_MS),
+		.wait_ms = (uint32_t)(left_ns / SM_NS_PER_MS),
 		.families = wish->families,
 		.name = wish->name,
 	};
@@ -237,8 +241,7 @@ static enum sm_status ask_daemon(struct wish *wish, enum sm_verdict *ret)
 	enum sm_frame_kind kind;
 	size_t size;
 	enum sm_status status = sm_client_ask(socket, &request, wish->now_ns + left_ns / SIGN_SHARE,
-	                                      wish->old ? until_ns + SPARE_NS : until_ns, &wish->has_daemon, &kind, &body,
-	                                      &size);
+	                                      until_ns, &wish->has_daemon, &kind, &body, &size);
 
 	wish->now_ns = sm_clock_now_ns();
 	if (status != SM_OK)
@@ -289,9 +292,9 @@ static enum sm_verdict find_by_dns(struct wish *wish)
 	struct sm_lookup *lookup;
 	enum sm_verdict verdict;
 
-	if (wish->now_ns >= patience_ns(wish))
+	if (wish->now_ns >= patience_ns(wish, 0))
 		return SM_VERDICT_TRY_AGAIN;
-	if (sm_lookup_open(rules, wish->rule, &wish->name, wish->families, patience_ns(wish), &lookup) != SM_OK)
+	if (sm_lookup_open(rules, wish->rule, &wish->name, wish->families, patience_ns(wish, 0), &lookup) != SM_OK)
 		return SM_VERDICT_TRY_AGAIN;
 	verdict = use_lookup(wish, lookup);
 	sm_lookup_close(lookup);
@@ -307,23 +310,30 @@ static enum sm_verdict find_by_asking(struct wish *wish)
 	if (find_by_daemon(wish, &verdict) == SM_OK)
 		return verdict;
 	if (wish->generation->conf->host.is_embedded)
-		verdict = find_by_dns(wish);
-	else
-		verdict = wish->has_daemon ? SM_VERDICT_TRY_AGAIN : SM_VERDICT_NOT_OURS;
-	if ((verdict == SM_VERDICT_TRY_AGAIN || verdict == SM_VERDICT_NOT_OURS) && find_old(wish, &verdict) == SM_OK)
-		return verdict;
-	return verdict;
+		return find_by_dns(wish);
+	return wish->has_daemon ? SM_VERDICT_TRY_AGAIN : SM_VERDICT_NOT_OURS;
 }
 
+static enum sm_status find_anything_kept(struct wish *wish, enum sm_verdict *ret)
+{
+	if (find_kept(wish, get_from_map, ret) == SM_OK || find_kept(wish, get_from_memory, ret) == SM_OK)
+		return SM_OK;
+	return sm_process_look_at_map(wish->generation) ? find_kept(wish, get_from_map, ret) : SM_MISS;
+}
+
+/* A kept failure is no reason to give up what the process itself still has. */
 static enum sm_verdict find_somewhere(struct wish *wish)
 {
-	enum sm_verdict verdict;
+	enum sm_verdict verdict, other;
+	enum sm_status status = find_anything_kept(wish, &verdict);
 
-	if (find_kept(wish, get_from_map, &verdict) == SM_OK || find_kept(wish, get_from_memory, &verdict) == SM_OK)
+	if (status != SM_OK)
+		verdict = find_by_asking(wish);
+	if (verdict != SM_VERDICT_TRY_AGAIN && verdict != SM_VERDICT_NOT_OURS)
 		return verdict;
-	if (sm_process_look_at_map(wish->generation) && find_kept(wish, get_from_map, &verdict) == SM_OK)
-		return verdict;
-	return find_by_asking(wish);
+	if (status == SM_OK && !wish->old && find_kept(wish, get_from_memory, &other) == SM_OK)
+		return other;
+	return find_old(wish, &other) == SM_OK ? other : verdict;
 }
 
 static enum sm_verdict find_ours(struct wish *wish, const char *name, size_t length, const char *proto)

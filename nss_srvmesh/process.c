@@ -16,6 +16,8 @@
 
 #define LOOK_AGAIN_NS SM_NS_PER_S
 #define HINTS 64
+#define HINT_AGAIN_NS (10 * SM_NS_PER_S)
+#define HINT_OTHER_NS (SM_NS_PER_S / 10) /* two records that share a place do not take turns */
 #define RETIRED_MAX 8 /* a process that is never without a lookup keeps what it has, rather than pile up what it had */
 
 /* Zeroed in a fork's child. */
@@ -24,7 +26,10 @@ struct wiped_state {
 	_Alignas(64) _Atomic uint32_t reloading;
 	_Alignas(64) _Atomic uint64_t dice;
 	_Alignas(64) _Atomic int64_t daemon_back_ns; /* given up until then */
-	_Atomic uint64_t hinted[HINTS];
+	struct hint {
+		_Atomic uint64_t record;
+		_Atomic int64_t sent_ns;
+	} hints[HINTS];
 };
 
 static struct {
@@ -254,9 +259,22 @@ void sm_process_give_daemon_up(int64_t until_ns)
 	atomic_store_explicit(&state_of_process()->daemon_back_ns, until_ns, memory_order_relaxed);
 }
 
-bool sm_process_takes_hint(uint64_t record)
+bool sm_process_takes_hint(uint64_t record, int64_t now_ns)
 {
-	return atomic_exchange_explicit(&state_of_process()->hinted[record % HINTS], record, memory_order_relaxed) != record;
+	struct hint *hint = &state_of_process()->hints[record % HINTS];
+	int64_t since_ns = now_ns - atomic_load_explicit(&hint->sent_ns, memory_order_relaxed);
+	bool is_same = atomic_load_explicit(&hint->record, memory_order_relaxed) == record;
+
+	if (since_ns < (is_same ? HINT_AGAIN_NS : HINT_OTHER_NS))
+		return false;
+	atomic_store_explicit(&hint->record, record, memory_order_relaxed);
+	atomic_store_explicit(&hint->sent_ns, now_ns, memory_order_relaxed);
+	return true;
+}
+
+void sm_process_untake_hint(uint64_t record)
+{
+	atomic_store_explicit(&state_of_process()->hints[record % HINTS].record, 0, memory_order_relaxed);
 }
 
 struct sm_generation *sm_process_enter(int64_t now_ns)

@@ -36,8 +36,11 @@ bool sm_process_look_at_map(struct sm_generation *generation);
 bool sm_process_has_daemon(const struct sm_generation *generation, int64_t now_ns);
 void sm_process_give_daemon_up(int64_t until_ns);
 
-/* One hint for each record, which `record` (its checksum will do) stands for: true once, and perhaps again much later. */
-bool sm_process_takes_hint(uint64_t record);
+/* One hint for each record, which `record` (its checksum will do) stands for: true once, and again after ten seconds at the
+ * earliest; never true for many records in a short time. */
+bool sm_process_takes_hint(uint64_t record, int64_t now_ns);
+/* It was not sent. */
+void sm_process_untake_hint(uint64_t record);
 
 /* A number for drawing; another one in every process, forked ones included. */
 uint64_t sm_process_draw(void);

@@ -13,6 +13,7 @@ struct sm_lookup {
 	const struct sm_rule *rule;
 	uint8_t families;
 	bool is_settled; /* but for other families */
+	bool is_cut;     /* those were not waited for as long as there was time */
 	int64_t deadline_ns;
 	struct sm_expand expand;
 	struct sm_asker asker;
@@ -30,7 +31,7 @@ enum sm_status sm_lookup_open(const struct sm_rules *rules, const struct sm_rule
 	lookup->rules = rules;
 	lookup->rule = rule;
 	lookup->families = families & sm_rule_families(rule);
-	lookup->is_settled = false;
+	lookup->is_settled = lookup->is_cut = false;
 	lookup->deadline_ns = deadline_ns;
 	sm_expand_init(&lookup->expand, rule, name);
 	sm_asker_init(&lookup->asker);
@@ -89,8 +90,10 @@ bool sm_lookup_advance(struct sm_lookup *lookup, int64_t now_ns)
 	} while (take_one(lookup, now_ns));
 	if (!lookup->is_settled && sm_expand_is_settled(&lookup->expand, lookup->families)) {
 		lookup->is_settled = true;
-		if (lookup->deadline_ns > now_ns + SM_LOOKUP_GRACE_NS)
+		if (lookup->deadline_ns > now_ns + SM_LOOKUP_GRACE_NS) {
 			lookup->deadline_ns = now_ns + SM_LOOKUP_GRACE_NS;
+			lookup->is_cut = true;
+		}
 	}
 	return now_ns >= lookup->deadline_ns || sm_expand_is_finished(&lookup->expand);
 }
@@ -151,6 +154,10 @@ static void rank(struct sm_lookup *lookup, const struct sm_network *known)
 const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup, const struct sm_network *network)
 {
 	sm_expand_answer(&lookup->expand, &lookup->answer);
+	if (lookup->is_cut && lookup->answer.kind == SM_ANSWER_ADDRESSES) {
+		lookup->answer.unawaited_families = lookup->answer.uncertain_families & (uint8_t)~lookup->families;
+		lookup->answer.uncertain_families &= lookup->families;
+	}
 	/* one address is not sorted, and where all are wanted nobody asks how */
 	if (lookup->rule->answers == SM_ANSWERS_ORDERED && lookup->answer.n_addresses > 1)
 		rank(lookup, network);

@@ -133,26 +133,49 @@ static int by_bytes(const void *left, const void *right)
 	return order ? order : a->nth < b->nth ? -1 : a->nth > b->nth;
 }
 
-enum sm_status sm_network_learn(struct sm_network **ret)
+static bool is_short_of_something(int fd)
 {
-	SM_SCOPE_CLOSE int fd = -1;
-	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	struct sm_network *network = malloc(sizeof(*network));
+	return fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS);
+}
 
-	if (!network)
+static enum sm_status learn_addresses(struct sm_network *network)
+{
+	SM_SCOPE_CLOSE int fd = sm_descriptor_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+
+	if (is_short_of_something(fd))
 		return SM_MEMORY;
-	*ret = network;
-	network->ipv4 = sm_descriptor_socket(AF_INET, SOCK_DGRAM, 0);
-	network->ipv6 = sm_descriptor_socket(AF_INET6, SOCK_DGRAM, 0);
-	network->has_ipv6 = false;
-	network->n_addresses = network->n_links = 0;
-	fd = sm_descriptor_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&kernel, sizeof(kernel)) != 0)
 		return SM_OK;
 	dump(fd, RTM_GETADDR, network);
 	qsort(network->addresses, network->n_addresses, sizeof(network->addresses[0]), by_bytes);
 	if (network->has_ipv6)
 		dump(fd, RTM_GETLINK, network);
+	return SM_OK;
+}
+
+/* -1 where the system has no such sockets, or forbids them. */
+static enum sm_status open_asker(int family, int *ret)
+{
+	*ret = sm_descriptor_socket(family, SOCK_DGRAM, 0);
+	return is_short_of_something(*ret) ? SM_MEMORY : SM_OK;
+}
+
+enum sm_status sm_network_learn(struct sm_network **ret)
+{
+	struct sm_network *network = malloc(sizeof(*network));
+
+	if (!network)
+		return SM_MEMORY;
+	network->ipv4 = network->ipv6 = -1;
+	network->has_ipv6 = false;
+	network->n_addresses = network->n_links = 0;
+	if (open_asker(AF_INET, &network->ipv4) != SM_OK || open_asker(AF_INET6, &network->ipv6) != SM_OK ||
+	    learn_addresses(network) != SM_OK) {
+		sm_network_free(network);
+		return SM_MEMORY;
+	}
+	*ret = network;
 	return SM_OK;
 }
 

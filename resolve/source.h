@@ -10,7 +10,8 @@
 /* The host's own addresses and links, as they were when it was learnt; and two sockets, open as long as it is. */
 struct sm_network;
 
-/* Some 100 µs. What the system refuses to say counts as unknown, as it does for glibc. SM_MEMORY. */
+/* Some 100 µs. What the system refuses to say counts as unknown, as it does for glibc. SM_MEMORY: this process lacks what it
+ * takes to ask, such as a free descriptor. */
 enum sm_status sm_network_learn(struct sm_network **ret) SM_MUST_CHECK;
 void sm_network_free(struct sm_network *network);
 

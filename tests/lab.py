@@ -13,8 +13,12 @@ import time
 
 SRCDIR = os.environ.get("srcdir", os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILDDIR = os.environ.get("builddir", os.path.join(SRCDIR, "build"))
-PROBE = os.path.join(BUILDDIR, "tests", "probe")
-GUEST = os.path.join(BUILDDIR, "tests", "guest")
+
+IS_SANITIZED = "ASAN_OPTIONS" in os.environ  # such programs are many times larger and slower
+# The plugin and the programs that look up may be of another build than srvmeshd.
+PROGRAMS = os.environ.get("programsdir", BUILDDIR)
+PROBE = os.path.join(PROGRAMS, "tests", "probe")
+GUEST = os.path.join(PROGRAMS, "tests", "guest")
 
 
 class Tap:
@@ -119,7 +123,7 @@ class Lab:
 
     def environment(self, **more):
         environment = dict(os.environ, SRVMESH_CONF=os.path.join(self.path, "srvmesh.conf"), LC_ALL="C", TZ="UTC")
-        environment["LD_LIBRARY_PATH"] = BUILDDIR
+        environment["LD_LIBRARY_PATH"] = PROGRAMS
         environment.update(more)
         return environment
 
@@ -236,6 +240,8 @@ class Daemon:
         self.lab.file("srvmesh.conf", config + "\n" + text)
 
     def start(self, wait=True, **options):
+        # the leak sanitizer looks by ptrace, which srvmeshd's seccomp filter forbids
+        options.setdefault("env", dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"))
         self.process = self.lab.start(os.path.join(BUILDDIR, "srvmeshd"), "--foreground", "--config",
                                       os.path.join(self.lab.path, "srvmesh.conf"), **options)
         if wait and not self.is_ready():

@@ -18,6 +18,7 @@ static size_t encode_sample(void)
 	answer.ttl_s = 30;
 	answer.uncertain_families = SM_IPV6;
 	answer.unasked_families = SM_IPV4;
+	answer.unawaited_families = SM_IPV6;
 	answer.n_targets = 2;
 	answer.targets[0] = (struct sm_target){"a.mesh", 10, 60, 8080, 0, 2, .is_down = false};
 	answer.targets[1] = (struct sm_target){"b.mesh", 20, 0, 8081, 2, 1, .is_down = true, .metadata = "version=2 zone=eu"};
@@ -60,6 +61,7 @@ static void an_answer_survives_the_round_trip(void **state)
 	assert_int_equal(decoded.ttl_s, 30);
 	assert_int_equal(decoded.uncertain_families, SM_IPV6);
 	assert_int_equal(decoded.unasked_families, SM_IPV4);
+	assert_int_equal(decoded.unawaited_families, SM_IPV6);
 	assert_int_equal(decoded.n_targets, 2);
 	assert_int_equal(decoded.targets[1].port, 8081);
 	assert_int_equal(decoded.targets[1].first_address, 2);
