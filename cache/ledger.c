@@ -259,17 +259,36 @@ enum sm_status sm_ledger_victim(const struct sm_ledger *ledger, uid_t uid, uint3
 		copy_name(first_to_go(&share->order, now_ns), ret);
 		return SM_OK;
 	}
-	if (is_beyond(&ledger->all, cost, ledger->max_cost, ledger->max_entries))
-		return sm_ledger_least(ledger, now_ns, ret);
-	return SM_MISS;
+	if (!is_beyond(&ledger->all, cost, ledger->max_cost, ledger->max_entries))
+		return SM_MISS;
+	if (ledger->all.n == 0)
+		return SM_FULL;
+	copy_name(first_to_go(&ledger->all, now_ns), ret);
+	return SM_OK;
+}
+
+static void find_heaviest(const void *node, VISIT visit, void *heaviest)
+{
+	const struct share *share = *(const struct share *const *)node, **found = heaviest;
+
+	if ((visit == postorder || visit == leaf) && (!*found || share->order.cost > (*found)->order.cost))
+		*found = share;
 }
 
 enum sm_status sm_ledger_least(const struct sm_ledger *ledger, int64_t now_ns, struct sm_name *ret)
 {
-	if (ledger->all.n == 0)
+	const struct share *heaviest = NULL;
+
+	twalk_r(ledger->by_uid, find_heaviest, &heaviest);
+	if (!heaviest)
 		return SM_MISS;
-	copy_name(first_to_go(&ledger->all, now_ns), ret);
+	copy_name(first_to_go(&heaviest->order, now_ns), ret);
 	return SM_OK;
+}
+
+void sm_ledger_set_max(struct sm_ledger *ledger, uint64_t max_cost)
+{
+	ledger->max_cost = max_cost;
 }
 
 static struct holding *make_entry(const struct sm_name *name, const struct sm_ledger_entry *is)

@@ -40,11 +40,14 @@ void sm_ledger_remove(struct sm_ledger *ledger, const struct sm_name *name);
  * the uid may ever have. */
 enum sm_status sm_ledger_victim(const struct sm_ledger *ledger, uid_t uid, uint32_t cost, int64_t now_ns,
                                 struct sm_name *ret) SM_MUST_CHECK;
-/* Whom to give up when the map itself is full. SM_MISS: it is empty. */
+/* Whom to give up when the map itself is full: of who has the most of it. SM_MISS: it is empty. */
 enum sm_status sm_ledger_least(const struct sm_ledger *ledger, int64_t now_ns, struct sm_name *ret) SM_MUST_CHECK;
 
 /* The newest entry. Its name is not held yet. SM_MEMORY. */
 enum sm_status sm_ledger_put(struct sm_ledger *ledger, const struct sm_name *name,
                              const struct sm_ledger_entry *entry) SM_MUST_CHECK;
+
+/* Another bound than that of the beginning. */
+void sm_ledger_set_max(struct sm_ledger *ledger, uint64_t max_cost);
 
 struct sm_ledger_usage sm_ledger_usage(const struct sm_ledger *ledger);

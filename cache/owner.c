@@ -37,9 +37,12 @@ struct sm_owner {
 	int lock;
 	MDB_env *env;
 	MDB_dbi records;
+	uint32_t page_size;
 	MDB_txn *puts; /* NULL: nothing to commit */
 	uint32_t n_puts;
 	int64_t refuses_until_ns; /* after a failure of the file system */
+	bool is_out_of_space;     /* the file system: fewer entries are kept until there is more */
+	uint64_t max_cost;        /* that the ledger is told at the moment */
 	bool is_full;             /* the map, in spite of the ledger: pages can be emptier than COST_PERCENT allows for */
 	struct sm_ledger *ledger;
 	struct sm_owner_usage usage;
@@ -50,6 +53,7 @@ struct sm_owner {
 static bool succeeded(struct sm_owner *owner, int code)
 {
 	owner->is_full |= code == MDB_MAP_FULL;
+	owner->is_out_of_space |= code == ENOSPC || code == EIO || code == EFBIG || code == EDQUOT;
 	return code == MDB_SUCCESS;
 }
 
@@ -199,9 +203,9 @@ static enum sm_status open_anew(struct sm_owner *owner)
 }
 
 /* What an entry takes of the map: a node in a leaf that is on average two thirds full, or pages of its own. */
-static uint32_t cost_of(const struct sm_name *name, size_t size)
+static uint32_t cost_of(const struct sm_owner *owner, const struct sm_name *name, size_t size)
 {
-	size_t page = 4096, node = SM_NODE_HEAD + 2 + 1 + name->length;
+	size_t page = owner->page_size, node = SM_NODE_HEAD + 2 + 1 + name->length;
 
 	if (node + size <= page / 2 - SM_PAGE_HEAD)
 		return (uint32_t)((node + size) * 3 / 2);
@@ -221,7 +225,7 @@ static int by_age(const void *left, const void *right)
 	return a->made_ns < b->made_ns ? -1 : a->made_ns > b->made_ns;
 }
 
-static bool take_survivor(const MDB_val *value, struct survivor *ret)
+static bool take_survivor(const struct sm_owner *owner, const MDB_val *value, struct survivor *ret)
 {
 	enum sm_answer_kind kind;
 	struct sm_times times;
@@ -229,7 +233,7 @@ static bool take_survivor(const MDB_val *value, struct survivor *ret)
 	if (sm_record_head(value->mv_data, value->mv_size, &ret->name, &times, &kind) != SM_OK)
 		return false;
 	ret->is.uid = SM_LEDGER_NOBODY;
-	ret->is.cost = cost_of(&ret->name, value->mv_size);
+	ret->is.cost = cost_of(owner, &ret->name, value->mv_size);
 	ret->is.is_negative = kind != SM_ANSWER_ADDRESSES;
 	ret->is.expires_ns = times.expires_ns;
 	ret->made_ns = times.made_ns;
@@ -253,7 +257,7 @@ static int gather_survivors(struct sm_owner *owner, MDB_txn *txn, struct survivo
 
 		if (key.mv_size == 1)
 			continue; /* of the map itself */
-		if (*ret_n < room && take_survivor(&value, one) && sm_map_key(&one->name, own_key) == key.mv_size &&
+		if (*ret_n < room && take_survivor(owner, &value, one) && sm_map_key(&one->name, own_key) == key.mv_size &&
 		    memcmp(own_key, key.mv_data, key.mv_size) == 0) {
 			(*ret_n)++;
 			continue;
@@ -288,9 +292,13 @@ static enum sm_status take_stock(struct sm_owner *owner)
 
 	sm_ledger_close(owner->ledger);
 	owner->ledger = NULL;
-	if (sm_ledger_open(owner->size_bytes / 100 * COST_PERCENT, max_entries, owner->quota_percent, &owner->ledger) != SM_OK)
+	owner->max_cost = owner->size_bytes / 100 * COST_PERCENT;
+	if (sm_ledger_open(owner->max_cost, max_entries, owner->quota_percent, &owner->ledger) != SM_OK)
 		return SM_MEMORY;
-	if (mdb_env_stat(owner->env, &stat) != MDB_SUCCESS || stat.ms_entries <= 2)
+	if (mdb_env_stat(owner->env, &stat) != MDB_SUCCESS)
+		return SM_CORRUPT;
+	owner->page_size = stat.ms_psize;
+	if (stat.ms_entries <= 2)
 		return SM_OK;
 	survivors = reallocarray(NULL, stat.ms_entries, sizeof(*survivors));
 	if (!survivors || mdb_txn_begin(owner->env, NULL, 0, &txn) != MDB_SUCCESS)
@@ -300,7 +308,7 @@ static enum sm_status take_stock(struct sm_owner *owner)
 		code = mdb_txn_commit(txn);
 	else
 		mdb_txn_abort(txn);
-	return code == MDB_SUCCESS ? restore_all(owner, survivors, n) : SM_CORRUPT;
+	return code == MDB_SUCCESS ? restore_all(owner, survivors, n) : status_of(code);
 }
 
 static bool delete(struct sm_owner *owner, const struct sm_name *name)
@@ -325,25 +333,68 @@ static bool delete_least(struct sm_owner *owner)
 
 #define THIN_AT_ONCE 4
 
-static bool delete_some(struct sm_owner *owner)
+static int delete_some(struct sm_owner *owner)
 {
-	if (mdb_txn_begin(owner->env, NULL, 0, &owner->puts) != MDB_SUCCESS)
-		return false;
+	int code = mdb_txn_begin(owner->env, NULL, 0, &owner->puts);
+
+	if (code != MDB_SUCCESS)
+		return code;
 	for (int i = 0; i < THIN_AT_ONCE && delete_least(owner); i++)
 		continue;
-	return mdb_txn_commit(owner->puts) == MDB_SUCCESS; /* fails where a delete has */
+	code = mdb_txn_commit(owner->puts);
+	owner->puts = NULL;
+	return code == MDB_BAD_TXN ? MDB_MAP_FULL : code; /* a delete has failed, and that is what deletes fail of */
 }
 
-/* A quarter goes, little by little: each transaction needs pages itself. SM_CORRUPT: even that does not help. */
+/* A quarter goes, little by little: each transaction needs pages itself. SM_FULL: even that does not help. */
 static enum sm_status thin_out(struct sm_owner *owner)
 {
 	uint64_t goal = sm_ledger_usage(owner->ledger).cost / 4 * 3;
-	bool is_good = true;
+	int code = MDB_SUCCESS;
 
-	while (is_good && sm_ledger_usage(owner->ledger).cost > goal)
-		is_good = delete_some(owner);
+	while (code == MDB_SUCCESS && sm_ledger_usage(owner->ledger).cost > goal)
+		code = delete_some(owner);
+	return status_of(code);
+}
+
+static void set_max_cost(struct sm_owner *owner, uint64_t max_cost)
+{
+	uint64_t most = owner->size_bytes / 100 * COST_PERCENT;
+
+	owner->max_cost = max_cost < most ? max_cost : most;
+	sm_ledger_set_max(owner->ledger, owner->max_cost);
+}
+
+static void close_file(struct sm_owner *owner)
+{
+	mdb_txn_abort(owner->puts);
 	owner->puts = NULL;
-	return is_good ? SM_OK : SM_CORRUPT;
+	mdb_env_close(owner->env);
+	owner->env = NULL;
+}
+
+static enum sm_status begin_file(struct sm_owner *owner)
+{
+	enum sm_status status = open_anew(owner);
+
+	if (status == SM_OK)
+		status = take_stock(owner);
+	if (status != SM_OK)
+		close_file(owner);
+	return status;
+}
+
+/* Where space is short, what there is has to make some for what is to come. */
+static enum sm_status make_space(struct sm_owner *owner)
+{
+	enum sm_status status = SM_OK;
+
+	if (owner->is_full || owner->is_out_of_space)
+		status = thin_out(owner);
+	if (status == SM_OK && owner->is_out_of_space)
+		set_max_cost(owner, sm_ledger_usage(owner->ledger).cost + owner->page_size);
+	owner->is_full = owner->is_out_of_space = false;
+	return status;
 }
 
 static enum sm_status open_map(struct sm_owner *owner)
@@ -354,17 +405,14 @@ static enum sm_status open_map(struct sm_owner *owner)
 		status = open_file(owner);
 	if (status == SM_OK)
 		status = take_stock(owner);
-	if (status == SM_OK && owner->is_full)
-		status = thin_out(owner);
-	owner->is_full = false;
+	if (status == SM_OK)
+		status = make_space(owner);
 	if (status == SM_OK)
 		return SM_OK;
-	mdb_env_close(owner->env);
-	owner->env = NULL;
-	if (status != SM_CORRUPT)
+	close_file(owner);
+	if (status != SM_CORRUPT && status != SM_FULL)
 		return status; /* no space, no memory: what the file holds is worth keeping */
-	status = open_anew(owner);
-	return status == SM_OK ? take_stock(owner) : status;
+	return begin_file(owner);
 }
 
 enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_t quota_percent, uint64_t fingerprint,
@@ -414,37 +462,23 @@ void sm_owner_close(struct sm_owner *owner)
 	free(owner);
 }
 
-/* ---- after a failure: what the file holds counts. Where the system is out of space nothing is written for a moment */
+/* ---- after a failure: what the file holds counts, and makes space for what is to come */
 
 static void recover(struct sm_owner *owner)
 {
 	owner->usage.n_failures++;
-	if (!owner->is_full)
+	close_file(owner);
+	if (open_map(owner) != SM_OK)
 		owner->refuses_until_ns = sm_clock_now_ns() + RETRY_NS;
-	if (owner->puts)
-		mdb_txn_abort(owner->puts);
-	owner->puts = NULL;
-	mdb_env_close(owner->env);
-	owner->env = NULL;
-	if (open_map(owner) == SM_OK)
-		return;
-	mdb_env_close(owner->env);
-	owner->env = NULL;
 }
 
 enum sm_status sm_owner_follow(struct sm_owner *owner, uint64_t fingerprint)
 {
-	enum sm_status status;
-
 	if (fingerprint == owner->fingerprint)
 		return SM_OK;
 	owner->fingerprint = fingerprint;
-	mdb_txn_abort(owner->puts);
-	owner->puts = NULL;
-	mdb_env_close(owner->env);
-	owner->env = NULL;
-	status = open_anew(owner);
-	return status == SM_OK ? take_stock(owner) : SM_MEMORY;
+	close_file(owner);
+	return begin_file(owner) == SM_OK ? SM_OK : SM_MEMORY;
 }
 
 /* ---- getting and putting */
@@ -459,7 +493,9 @@ enum sm_status sm_owner_get(struct sm_owner *owner, const struct sm_name *name, 
 	if (!owner->env || (!txn && mdb_txn_begin(owner->env, NULL, MDB_RDONLY, &txn) != MDB_SUCCESS))
 		return SM_MISS;
 	code = mdb_get(txn, owner->records, &key, &value);
-	if (code == MDB_SUCCESS && value.mv_size <= sizeof(owner->found)) {
+	if (code == MDB_SUCCESS && value.mv_size > sizeof(owner->found))
+		code = MDB_NOTFOUND; /* none of ours */
+	if (code == MDB_SUCCESS) {
 		memcpy(owner->found, value.mv_data, value.mv_size);
 		*ret = owner->found;
 		*ret_size = value.mv_size;
@@ -516,7 +552,10 @@ static enum sm_status keep(struct sm_owner *owner, const struct sm_name *name, s
 	struct sm_ledger_entry old;
 	enum sm_status status;
 
-	if (sm_ledger_get(owner->ledger, name, &old) == SM_OK) {
+	if (sm_ledger_get(owner->ledger, name, &old) == SM_MISS) {
+		if (entry->uid == SM_LEDGER_NOBODY)
+			return SM_OK; /* it has gone meanwhile, and nobody pays for another one */
+	} else {
 		if (old.uid != SM_LEDGER_NOBODY)
 			entry->uid = old.uid;
 		sm_ledger_remove(owner->ledger, name);
@@ -589,7 +628,7 @@ enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, 
 		return SM_FULL;
 	*ret = owner->encoded;
 	*ret_size = size;
-	entry.cost = cost_of(name, size);
+	entry.cost = cost_of(owner, name, size);
 	if (times->expires_ns <= now_ns && times->stale_ns <= now_ns)
 		return SM_OK;
 	if (!begin(owner, now_ns))
@@ -617,6 +656,7 @@ enum sm_status sm_owner_commit(struct sm_owner *owner)
 		return SM_MEMORY;
 	}
 	owner->usage.n_commits++;
+	set_max_cost(owner, owner->max_cost + owner->max_cost / 256); /* there may be space again */
 	return SM_OK;
 }
 
@@ -626,7 +666,8 @@ struct sm_owner_usage sm_owner_usage(const struct sm_owner *owner)
 	MDB_envinfo map;
 	MDB_stat stat;
 
-	usage.held = sm_ledger_usage(owner->ledger);
+	if (owner->ledger)
+		usage.held = sm_ledger_usage(owner->ledger);
 	if (owner->env && mdb_env_info(owner->env, &map) == MDB_SUCCESS && mdb_env_stat(owner->env, &stat) == MDB_SUCCESS)
 		usage.file_bytes = (map.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
 	return usage;

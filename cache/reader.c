@@ -386,6 +386,18 @@ static enum sm_status map_file(int fd, const struct stat *file, size_t reserve, 
 	return SM_OK;
 }
 
+/* In a time namespace the boot was at another time, and the map's times say nothing. */
+static bool has_own_time(void)
+{
+	SM_SCOPE_CLOSE int fd = open("/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC);
+	char text[256], *line;
+	ssize_t size = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+
+	text[size > 0 ? size : 0] = '\0';
+	line = strstr(text, "boottime");
+	return line && strspn(line + strlen("boottime"), " 0") != strcspn(line + strlen("boottime"), "\n");
+}
+
 /* Times in the map count from the boot. In memory it dies with the boot; anywhere else it must say which boot it is of. */
 static bool is_of_this_boot(int fd, const struct sm_mapped *mapped)
 {
@@ -415,7 +427,7 @@ enum sm_status sm_reader_map(const char *directory, bool or_mine, size_t reserve
 		status = map_file(fd, &file, reserve, ret);
 	if (status != SM_OK)
 		return status;
-	if (measure(ret->bytes, ret->size, &ret->page_shift) == SM_OK && is_of_this_boot(fd, ret))
+	if (measure(ret->bytes, ret->size, &ret->page_shift) == SM_OK && is_of_this_boot(fd, ret) && !has_own_time())
 		return SM_OK;
 	sm_reader_unmap(ret);
 	return SM_CORRUPT;

@@ -26,7 +26,8 @@ struct sm_mapped {
 };
 
 /* Maps the file in `directory`, with room for it to grow to `reserve` bytes. `or_mine`: see cache/trust.h. SM_MISS: there is
- * none. SM_REFUSED: it is not to be trusted, or not readable. SM_CORRUPT: no map of this format, or of another boot.
+ * none. SM_REFUSED: it is not to be trusted, or not readable. SM_CORRUPT: no map of this format, or of another boot or time
+ * namespace.
  * SM_MEMORY. */
 enum sm_status sm_reader_map(const char *directory, bool or_mine, size_t reserve, struct sm_mapped *ret) SM_MUST_CHECK;
 void sm_reader_unmap(struct sm_mapped *mapped);

@@ -29,7 +29,8 @@ static enum sm_status look(const char *path, struct stat *ret)
 	return errno == ENOENT || errno == ENOTDIR ? SM_MISS : SM_REFUSED;
 }
 
-static enum sm_status check_parents(const char *path, bool or_mine)
+/* *ret_is_shared: others can write to the last of them. */
+static enum sm_status check_parents(const char *path, bool or_mine, bool *ret_is_shared)
 {
 	char parent[SM_MAP_PATH_MAX];
 	size_t length = strlen(path);
@@ -38,7 +39,8 @@ static enum sm_status check_parents(const char *path, bool or_mine)
 	if (length >= sizeof(parent) || path[0] != '/')
 		return SM_REFUSED;
 	memcpy(parent, path, length + 1);
-	for (;;) {
+	*ret_is_shared = false;
+	for (bool is_last = true;; is_last = false) {
 		enum sm_status status;
 
 		while (parent[length] != '/')
@@ -51,19 +53,25 @@ static enum sm_status check_parents(const char *path, bool or_mine)
 			return status;
 		if (!is_good_parent(&file, or_mine))
 			return SM_REFUSED;
+		if (is_last)
+			*ret_is_shared = others_can_write(&file);
 	}
 }
 
 enum sm_status sm_trust_directory(const char *path, bool or_mine, struct stat *ret)
 {
 	struct stat directory;
+	bool is_shared = false;
 	enum sm_status status = look(path, &directory);
 
 	if (status == SM_OK)
-		status = check_parents(path, or_mine);
+		status = check_parents(path, or_mine, &is_shared);
 	if (status != SM_OK)
 		return status;
 	if (!S_ISDIR(directory.st_mode) || others_can_write(&directory))
+		return SM_REFUSED;
+	/* below a sticky directory anybody could have made it */
+	if (is_shared && directory.st_uid != 0 && !(or_mine && directory.st_uid == geteuid()))
 		return SM_REFUSED;
 	*ret = directory;
 	return SM_OK;

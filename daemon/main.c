@@ -378,6 +378,7 @@ int main(int argc, char **argv)
 	occupy_standard_descriptors();
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full file system */
 	if (!options.is_foreground && detach(&options) != EXIT_GOOD)
 		return EXIT_FAILED;
 	return run(&options) ? EXIT_GOOD : EXIT_FAILED;

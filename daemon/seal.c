@@ -8,10 +8,12 @@
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 static const int forbidden[] = {
 	SCMP_SYS(truncate),  SCMP_SYS(truncate64), SCMP_SYS(ftruncate), SCMP_SYS(ftruncate64),      SCMP_SYS(fallocate),
 	SCMP_SYS(creat),     SCMP_SYS(ptrace),     SCMP_SYS(process_vm_writev), SCMP_SYS(process_madvise),
+	SCMP_SYS(open_by_handle_at), SCMP_SYS(setxattr), SCMP_SYS(lsetxattr), SCMP_SYS(fsetxattr),
 };
 
 /* Their arguments lie in memory, where a filter cannot look: as if the kernel did not have them. */
@@ -28,17 +30,25 @@ static int forbid_all(scmp_filter_ctx filter)
 	return code;
 }
 
+/* A call whose argument has all bits of `bits`. */
+static int forbid_bits(scmp_filter_ctx filter, int call, unsigned argument, uint64_t bits)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 1, SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, bits, bits));
+}
+
 static int forbid_some(scmp_filter_ctx filter)
 {
-	int code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(open), 1,
-	                            SCMP_A1(SCMP_CMP_MASKED_EQ, O_TRUNC, O_TRUNC));
+	/* who may write to the map could shorten it: the file's mode stays */
+	static const struct { int call; unsigned argument; uint64_t bits; } some[] = {
+		{SCMP_SYS(open), 1, O_TRUNC},     {SCMP_SYS(openat), 2, O_TRUNC},   {SCMP_SYS(chmod), 1, S_IWGRP},
+		{SCMP_SYS(chmod), 1, S_IWOTH},    {SCMP_SYS(fchmod), 1, S_IWGRP},   {SCMP_SYS(fchmod), 1, S_IWOTH},
+		{SCMP_SYS(fchmodat), 2, S_IWGRP}, {SCMP_SYS(fchmodat), 2, S_IWOTH},
+	};
+	int code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(madvise), 1,
+	                            SCMP_A2_32(SCMP_CMP_EQ, MADV_REMOVE));
 
-	if (code == 0)
-		code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(openat), 1,
-		                        SCMP_A2(SCMP_CMP_MASKED_EQ, O_TRUNC, O_TRUNC));
-	if (code == 0)
-		code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(madvise), 1,
-		                        SCMP_A2_32(SCMP_CMP_EQ, MADV_REMOVE));
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]) && code == 0; i++)
+		code = forbid_bits(filter, some[i].call, some[i].argument, some[i].bits);
 	return code;
 }
 

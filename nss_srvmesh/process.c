@@ -143,9 +143,9 @@ static struct sm_generation *load_first(void)
 static void replace(struct sm_generation *old, struct sm_generation *fresh)
 {
 	atomic_store(&process.current, fresh);
+	process.n_retired++; /* before it is in the list: a fork of another thread may come in between */
 	old->next = process.retired;
 	process.retired = old;
-	process.n_retired++;
 }
 
 /* What replaces a view has been mapped already: the old one goes when nobody can be walking in it. */
@@ -155,9 +155,9 @@ static void replace_view(struct sm_generation *generation, struct sm_view *fresh
 
 	if (!old)
 		return;
+	process.n_retired++; /* as above */
 	old->next = process.retired_views;
 	process.retired_views = old;
-	process.n_retired++;
 }
 
 /* Without a map, and with another file in its place, a mapping is made. A path that leads nowhere takes nothing away: what

@@ -228,6 +228,9 @@ static void another_owner_is_refused(void **state)
 	map_becomes(SM_REFUSED);
 	assert_int_equal(chown(path_of("run"), 65534, 65534), 0);
 	map_becomes(SM_OK);
+	chmod(directory, 01777); /* where he could have made it himself */
+	map_becomes(SM_REFUSED);
+	chmod(directory, 0700);
 	assert_int_equal(chown(directory, 65534, 65534), 0);
 	map_becomes(SM_REFUSED);
 }

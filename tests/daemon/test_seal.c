@@ -44,6 +44,9 @@ static long remove_pages(int fd)
 	return bytes == MAP_FAILED ? 0 : madvise(bytes, 4096, MADV_REMOVE);
 }
 
+static long let_others_write(int fd) { return fchmod(fd, 0666); }
+static long keep_the_mode(int fd) { return fchmod(fd, 0644); }
+
 static long work_as_usual(int fd)
 {
 	if (pwrite(fd, "ab", 2, 0) != 2 || open(path_of("other"), O_RDWR | O_CREAT, 0644) < 0)
@@ -60,6 +63,7 @@ static void what_shortens_a_file_is_forbidden(void **state)
 	assert_int_equal(sealed(open_empty), EPERM);
 	assert_int_equal(sealed(create), EPERM);
 	assert_int_equal(sealed(remove_pages), EPERM);
+	assert_int_equal(sealed(let_others_write), EPERM);
 }
 
 static void what_leads_around_the_filter_is_not_there(void **state)
@@ -73,6 +77,7 @@ static void what_the_daemon_needs_is_allowed(void **state)
 {
 	(void)state;
 	assert_int_equal(sealed(work_as_usual), 0);
+	assert_int_equal(sealed(keep_the_mode), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)

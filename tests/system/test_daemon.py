@@ -433,6 +433,21 @@ def full_file_system(tap):
         tap.check("and nothing was lost", "restored" in status and lab.guest("quiet", "api.mesh", 1) == "found")
         daemon.stop()
         subprocess.run(["umount", run], check=True)
+        # a map that could be larger than its file system: what is old makes space
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k,mode=755", "tmpfs", run], check=True)
+        daemon.config(config(server, "negative_ttl = 1h\nfallback = none"), "daemon quota = 100%\ncache size = 8M")
+        daemon.start()
+        lab.guest("random", 6000, "mesh", timeout=120)
+        for name in ("n1.mesh", "n2.mesh", "n3.mesh"):
+            lab.probe("gai", "unspec", name)
+        time.sleep(1.2)
+        for name in ("n4.mesh", "n5.mesh", "n6.mesh"):
+            lab.probe("gai", "unspec", name)
+            tap.equal(f"on a file system that is too small, {name} is kept", lab.guest("quiet", name, 1), "found")
+        status = daemon.status()
+        tap.check("at the expense of others", status["evicted"] > 0 and status["write_failures"] > 0, status)
+        daemon.stop()
+        subprocess.run(["umount", run], check=True)
     server.stop()
 
 
