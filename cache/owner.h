@@ -2,8 +2,9 @@
 /* The host map's one writer. Owns the file (liblmdb), the lock that keeps a second owner out, and the ledger of what is in
  * it. Puts go into one open transaction; sm_owner_commit makes them visible. Not for two threads at once.
  *
- * A file of this boot, format and configuration is taken over with what is in it; any other is removed and made anew. Failures of the
- * file system (no space, say) lose what was not committed, never the owner. */
+ * A file of this boot, format and configuration is taken over with what is in it; any other is removed and made anew.
+ * Failures of the file system (no space, say) lose what was not committed, never the owner: what is old then makes space
+ * for what is to come. */
 #pragma once
 
 #include "base/status.h"

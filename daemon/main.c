@@ -217,7 +217,8 @@ static bool open_owner(struct sm_daemon *daemon)
 /* Sockets that a service manager hands over (sd_listen_fds), or our own. */
 static bool open_listener(struct sm_daemon *daemon)
 {
-	const char *path = daemon->settings->conf->host.socket, *pid = secure_getenv("LISTEN_PID"), *n = secure_getenv("LISTEN_FDS");
+	const char *path = daemon->settings->conf->host.socket;
+	const char *pid = secure_getenv("LISTEN_PID"), *n = secure_getenv("LISTEN_FDS");
 	bool is_taken = pid && n && strtol(pid, NULL, 10) == getpid();
 	enum sm_status status = is_taken ? sm_listener_take((int)strtol(n, NULL, 10), &daemon->listener)
 	                                 : sm_listener_open(path, &daemon->listener);

@@ -81,7 +81,8 @@ static struct sm_view *make_view(const struct sm_generation *generation)
 	if (host->directory[0] == '\0')
 		return NULL;
 	view = calloc(1, sizeof(*view));
-	if (view && sm_reader_map(host->directory, generation->is_private, host->size_kib * (size_t)1024, &view->mapped) == SM_OK)
+	if (view && sm_reader_map(host->directory, generation->is_private, host->size_kib * (size_t)1024,
+	                          &view->mapped) == SM_OK)
 		return view;
 	free(view);
 	return NULL;
