@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/cache/host_map.h"
 
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
 #define SIZE (4U << 20)
 
 static void map_file(void)
@@ -186,6 +189,7 @@ static void a_foreign_file_is_replaced(void **state)
 static void a_map_of_another_boot_is_replaced(void **state)
 {
 	char id[SM_BOOT_ID_SIZE], bytes[65536], *at;
+	struct statfs system;
 	int fd = open(SM_BOOT_ID_FILE, O_RDONLY);
 	ssize_t size;
 
@@ -202,8 +206,14 @@ static void a_map_of_another_boot_is_replaced(void **state)
 		assert_int_equal(pwrite(fd, at, 1, at - bytes), 1);
 	}
 	close(fd);
-	assert_int_equal(sm_reader_map(path_of("run"), true, 0, &mapped), SM_CORRUPT);
-	mapped.bytes = NULL;
+	assert_int_equal(statfs(path_of("run"), &system), 0);
+	if (system.f_type == TMPFS_MAGIC) { /* which dies with the boot: a reader need not ask */
+		map_file();
+		assert_int_equal(find_service("api.mesh"), 3);
+	} else {
+		assert_int_equal(sm_reader_map(path_of("run"), true, 0, &mapped), SM_CORRUPT);
+		mapped.bytes = NULL;
+	}
 	open_owner(SIZE, 25);
 	assert_int_equal(sm_owner_usage(owner).n_restored, 0);
 }
