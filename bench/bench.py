@@ -149,6 +149,9 @@ def main():
         start_servers(lab, rounds)
         config = f"[domain mesh]\nservers = {KNOT}\nmax_ttl = 1h\nfallback = none\n"
         daemon_keys = "daemon quota = 100%\ncache size = 128M"
+        for name in ("run", "small"):  # in memory, as /run is
+            os.mkdir(os.path.join(lab.path, name))
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", os.path.join(lab.path, name)], check=True)
         daemon = Daemon(lab, config, daemon_keys)
         shutil.copy(os.path.join(lab.path, "srvmesh.conf"), os.path.join(lab.path, "large.conf"))
         lab.file("embedded.conf", f"[domain mesh]\nservers = {KNOT}\nfallback = none\n")
@@ -226,6 +229,8 @@ def main():
         bench.show("miss, 3 targets / nss_dns at the same server", "miss", "dns at the server", "<= 2.5 ")
         bench.show("embedded miss / nss_dns at the same server", "embedded miss", "dns at the server", "")
         daemon.stop()
+        for name in ("run", "small"):
+            subprocess.run(["umount", os.path.join(lab.path, name)], check=True)
 
 
 main()
