@@ -44,7 +44,7 @@ void sm_policies_default(struct sm_policies *ret)
 	SET(&ret->ipv4_scopes, default_ipv4_scopes);
 }
 
-static void map(const struct sm_address *address, uint8_t ret[16])
+void sm_address_map(const struct sm_address *address, uint8_t ret[16])
 {
 	static const uint8_t mapped[12] = {MAPPED};
 
@@ -77,7 +77,7 @@ static int32_t value_of(const struct sm_policy *entries, uint32_t n, const struc
 	uint8_t mapped[16];
 	uint32_t i = 0;
 
-	map(address, mapped);
+	sm_address_map(address, mapped);
 	while (i + 1 < n && common_bits(entries[i].prefix, mapped, 16) < entries[i].bits)
 		i++;
 	return entries[i].value; /* the last entry covers everything */
@@ -199,7 +199,7 @@ static bool policy_of(const struct line *line, bool takes_ipv4, struct sm_policy
 		*slash++ = '\0';
 	memset(ret, 0, sizeof(*ret));
 	if (takes_ipv4 && inet_pton(AF_INET, text, ipv4.bytes) == 1) {
-		map(&ipv4, ret->prefix);
+		sm_address_map(&ipv4, ret->prefix);
 		base = 96;
 		bits = 32;
 	} else if (inet_pton(AF_INET6, text, ret->prefix) != 1) {

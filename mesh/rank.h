@@ -35,6 +35,9 @@ struct sm_policies {
 	} labels, precedences, ipv4_scopes;
 };
 
+/* The 16 bytes by which policies and glibc compare addresses: IPv4 becomes ::ffff:0:0/96 (RFC 4291, 2.5.5.2). */
+void sm_address_map(const struct sm_address *address, uint8_t ret[16]);
+
 /* glibc's built-in tables. */
 void sm_policies_default(struct sm_policies *ret);
 

@@ -37,22 +37,14 @@ struct sm_network {
 	} links[LINKS_MAX];
 };
 
-/* 4 bytes become the last of a mapped address. */
-static void set_mapped(uint8_t *ret, const void *bytes, size_t length)
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	memcpy(ret, mapped, sizeof(mapped));
-	memcpy(ret + 16 - length, bytes, length);
-}
-
 static void take_address(struct sm_network *network, struct nlmsghdr *message)
 {
 	static const uint8_t loopback[16] = {[15] = 1};
 	struct ifaddrmsg *head = NLMSG_DATA(message);
 	struct rtattr *attribute = IFA_RTA(head);
 	int left = (int)IFA_PAYLOAD(message);
-	size_t length = head->ifa_family == AF_INET ? 4 : 16;
+	struct sm_address address = {.family = head->ifa_family == AF_INET ? SM_IPV4 : SM_IPV6};
+	size_t length = address.family == SM_IPV4 ? 4 : 16;
 	struct own_address own = {.flags = head->ifa_flags, .link = head->ifa_index, .prefix_length = head->ifa_prefixlen};
 	bool is_known = false;
 
@@ -65,10 +57,11 @@ static void take_address(struct sm_network *network, struct nlmsghdr *message)
 		if (RTA_PAYLOAD(attribute) < length || !(is_address || (attribute->rta_type == IFA_LOCAL && !is_known)))
 			continue;
 		is_known = true;
-		set_mapped(own.bytes, RTA_DATA(attribute), length);
+		memcpy(address.bytes, RTA_DATA(attribute), length);
 	}
 	if (!is_known)
 		return;
+	sm_address_map(&address, own.bytes);
 	network->has_ipv6 |= length == 16 && memcmp(own.bytes, loopback, 16) != 0;
 	if (network->n_addresses == OWN_ADDRESSES_MAX)
 		return;
@@ -245,16 +238,16 @@ static const struct own_address *find_own(const struct sm_network *network, cons
 /* What is known of the source address itself. */
 static void describe(const struct sm_network *network, struct sm_source *source)
 {
-	static const uint8_t loopback[4] = {127, 0, 0, 1};
-	const uint8_t *address = source->address.bytes;
+	static const struct sm_address loopback = {.family = SM_IPV4, .bytes = {127, 0, 0, 1}};
+	const struct sm_address *address = &source->address;
 	const struct own_address *own;
 	uint8_t bytes[16];
 
 	if (!network->has_ipv6)
 		return;
-	if (source->address.family == SM_IPV4 && address[0] == 127)
-		address = loopback; /* any of 127/8 may be a source; one is configured */
-	set_mapped(bytes, address, source->address.family == SM_IPV4 ? 4 : 16);
+	if (address->family == SM_IPV4 && address->bytes[0] == 127)
+		address = &loopback; /* any of 127/8 may be a source; one is configured */
+	sm_address_map(address, bytes);
 	own = find_own(network, bytes);
 	if (!own)
 		return;
