@@ -382,18 +382,24 @@ static void a_thousand_targets_stay_within_the_bounds(void **state)
 	assert_int_equal(expand.n_targets, SM_TARGETS_MAX);
 }
 
-static void what_a_bound_cut_off_is_not_called_missing(void **state)
+static void tell_a_hundred_targets(void)
 {
 	static char names[100][16];
-	uint32_t number;
 
-	(void)state;
-	begin("api.mesh");
 	for (int i = 0; i < 100; i++) {
 		snprintf(names[i], sizeof(names[i]), "t%d.mesh", i);
 		add_srv("_api._tcp.mesh", names[i], 0, 0, 60);
 	}
 	tell(expect_question("_api._tcp.mesh SRV"));
+}
+
+static void what_a_bound_cut_off_is_not_called_missing(void **state)
+{
+	uint32_t number;
+
+	(void)state;
+	begin("api.mesh");
+	tell_a_hundred_targets();
 	while (strcmp(next(&number), "none") != 0)
 		tell_negative(number, SM_RCODE_NXDOMAIN, 5);
 	finish(SM_ANSWER_FAILURE);
@@ -427,16 +433,11 @@ static void a_missing_target_is_looked_for_again_in_its_time(void **state)
 
 static void families_that_a_bound_kept_from_being_asked_are_told(void **state)
 {
-	static char names[100][16];
 	uint32_t number;
 
 	(void)state;
 	begin("api.mesh");
-	for (int i = 0; i < 100; i++) {
-		snprintf(names[i], sizeof(names[i]), "t%d.mesh", i);
-		add_srv("_api._tcp.mesh", names[i], 0, 0, 60);
-	}
-	tell(expect_question("_api._tcp.mesh SRV"));
+	tell_a_hundred_targets();
 	while (strcmp(next(&number), "none") != 0) {
 		if (expand.questions[number].question.type == SM_RR_A)
 			add_address(expand.questions[number].question.name, SM_RR_A, 1, false, 60);
