@@ -14,7 +14,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "tests"))
-from lab import BUILDDIR, Daemon, Lab, need  # noqa: E402
+from lab import BUILDDIR, Daemon, Knot, Lab, need  # noqa: E402
 
 LOOKUPS = os.path.join(BUILDDIR, "bench", "lookups")
 ENTRIES = 100000
@@ -31,8 +31,7 @@ def in_namespaces():
 
 
 def zone(rounds):
-    text = "$ORIGIN mesh.\n$TTL 3600\n@ SOA ns host 1 60 60 60 60\n@ NS ns\nns A 127.0.0.3\n"
-    text += "".join(f"t{i} A 127.0.0.{11 + i}\n" for i in range(4))
+    text = "$TTL 3600\n" + "".join(f"t{i} A 127.0.0.{11 + i}\n" for i in range(4))
     text += "_one._tcp SRV 0 1 80 t0\n" + "".join(f"_four._tcp SRV 0 1 80 t{i}\n" for i in range(4))
     text += "".join(f"_e{i}._tcp SRV 0 1 80 t0\n" for i in range(ENTRIES))
     text += "".join(f"_m{i}._tcp SRV 0 1 80 t{k}\n" for i in range(MISSES * (3 * rounds + 2)) for k in range(3))
@@ -41,21 +40,7 @@ def zone(rounds):
 
 
 def start_servers(lab, rounds):
-    lab.file("mesh.zone", zone(rounds))
-    lab.file("knot.conf", f"""
-server:
-    rundir: {lab.path}
-    listen: {KNOT}@53
-database:
-    storage: {lab.path}
-zone:
-  - domain: mesh
-    storage: {lab.path}
-    file: mesh.zone
-    zonefile-sync: -1
-    journal-content: none
-""")
-    lab.start(need("knotd"), "-c", os.path.join(lab.path, "knot.conf"))
+    Knot(lab, zone(rounds), 53, KNOT)
     lab.file("unbound.conf", f"""
 server:
     interface: {UNBOUND}

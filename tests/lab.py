@@ -157,15 +157,15 @@ class Lab:
 class Knot:
     """A real authoritative server (Knot DNS) with the zone `mesh`."""
 
-    def __init__(self, lab, zone, port=None):
+    def __init__(self, lab, zone, port=None, address="127.0.0.1"):
         self.lab = lab
-        self.port = port or free_port()
+        self.address, self.port = address, port or free_port()
         self.serial = 0
         self.write(zone)
         lab.file("knot.conf", f"""
 server:
     rundir: {lab.path}
-    listen: 127.0.0.1@{self.port}
+    listen: {self.address}@{self.port}
 database:
     storage: {lab.path}
 control:
@@ -191,7 +191,7 @@ log:
 
     def write(self, zone):
         self.serial += 1
-        head = f"$ORIGIN mesh.\n$TTL 60\n@ SOA ns host {self.serial} 60 60 60 7\n@ NS ns\nns A 127.0.0.1\n"
+        head = f"$ORIGIN mesh.\n$TTL 60\n@ SOA ns host {self.serial} 60 60 60 7\n@ NS ns\nns A {self.address}\n"
         self.lab.file("mesh.zone", head + zone)
 
     def change(self, zone):
@@ -207,7 +207,7 @@ log:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
                 udp.settimeout(0.1)
                 try:
-                    udp.connect(("127.0.0.1", self.port))
+                    udp.connect((self.address, self.port))
                     udp.send(question)
                     if udp.recv(512)[3] & 15 == 0:
                         return
