@@ -484,7 +484,8 @@ static uint64_t fingerprint_of(const struct loader *loader)
 		                       setting->value);
 	}
 	for (uint32_t i = 0; i < loader->n_sections; i++)
-		fingerprint = add_text(fingerprint, loader->sections[i].name.text); /* one without keys makes names ours too */
+		if (loader->sections[i].name.length > 0) /* one without keys makes names ours too */
+			fingerprint = add_text(fingerprint, loader->sections[i].name.text);
 	return fingerprint;
 }
 

@@ -200,6 +200,31 @@ static void a_service_name_may_have_253_characters(void **state)
 	assert_int_equal(rule_of(name)->port, 8080);
 }
 
+static uint64_t fingerprint_of(const char *text)
+{
+	uint64_t fingerprint;
+
+	load(text);
+	fingerprint = conf->fingerprint;
+	sm_conf_free(conf);
+	conf = NULL;
+	return fingerprint;
+}
+
+static void the_fingerprint_is_of_what_shapes_answers(void **state)
+{
+	uint64_t plain = fingerprint_of("[domain mesh]\n");
+
+	(void)state;
+	assert_int_equal(fingerprint_of("[resolver]\n[domain mesh]\n[cache]\n[daemon]\n"), plain);
+	assert_int_equal(fingerprint_of("# a comment\n[resolver]\ntimeout = 1s\n[domain mesh]\n[cache]\nsize = 2M\n"), plain);
+	assert_int_not_equal(fingerprint_of("[resolver]\nservers = 127.0.0.1\n[domain mesh]\n"), plain);
+	assert_int_not_equal(fingerprint_of("[domain mesh]\nservers = 127.0.0.1\n"),
+	                     fingerprint_of("[resolver]\nservers = 127.0.0.1\n[domain mesh]\n"));
+	assert_int_not_equal(fingerprint_of("[domain mesh]\n[domain other]\n"), plain);
+	assert_int_not_equal(fingerprint_of("[domain mesh]\n[service other]\n"), plain);
+}
+
 static void noise_is_an_error_never_a_crash(void **state)
 {
 	unsigned seed = 3;
@@ -232,6 +257,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(gai_conf_is_followed_and_watched),
 	TEST(a_bad_file_is_watched_too),
 	TEST(a_service_name_may_have_253_characters),
+	TEST(the_fingerprint_is_of_what_shapes_answers),
 	TEST(noise_is_an_error_never_a_crash),
 };
 
