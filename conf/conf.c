@@ -442,6 +442,7 @@ static enum sm_status build_rules(struct loader *loader, struct sm_conf *conf)
 	static const struct sm_name mesh = {.length = 4, .text = "mesh"};
 	const struct section *resolver;
 	enum sm_status status;
+	uint32_t section;
 
 	sm_keys_defaults(&conf->rules.elsewhere, &conf->host);
 	if (loader->sources->is_private)
@@ -452,11 +453,10 @@ static enum sm_status build_rules(struct loader *loader, struct sm_conf *conf)
 	status = check_rule(loader, &conf->rules.elsewhere, resolver);
 	if (status != SM_OK)
 		return status;
-	if (is_empty_of_names(loader)) {
-		add_rule(conf, &conf->rules.elsewhere, &mesh)->domain = mesh;
-		return SM_OK;
-	}
-	status = build_domains(loader, conf);
+	if (is_empty_of_names(loader))
+		status = add_section(loader, SM_SECTION_DOMAIN, &mesh, 0, &section);
+	if (status == SM_OK)
+		status = build_domains(loader, conf);
 	sm_rules_sort(&conf->rules);
 	if (status == SM_OK)
 		status = build_services(loader, conf);
@@ -469,6 +469,12 @@ static uint64_t add_text(uint64_t fingerprint, const char *text)
 	return XXH3_64bits_withSeed(text, strlen(text) + 1, fingerprint);
 }
 
+static uint64_t add_name_of(uint64_t fingerprint, const struct section *section)
+{
+	fingerprint = XXH3_64bits_withSeed(&section->kind, sizeof(section->kind), fingerprint);
+	return add_text(fingerprint, section->name.text);
+}
+
 static uint64_t fingerprint_of(const struct loader *loader)
 {
 	uint64_t fingerprint = 0;
@@ -479,13 +485,12 @@ static uint64_t fingerprint_of(const struct loader *loader)
 
 		if (!sm_key_shapes_answers(setting->key))
 			continue;
-		fingerprint = XXH3_64bits_withSeed(&section->kind, sizeof(section->kind), fingerprint);
-		fingerprint = add_text(add_text(add_text(fingerprint, section->name.text), sm_key_name(setting->key)),
-		                       setting->value);
+		fingerprint = add_name_of(fingerprint, section);
+		fingerprint = add_text(add_text(fingerprint, sm_key_name(setting->key)), setting->value);
 	}
 	for (uint32_t i = 0; i < loader->n_sections; i++)
 		if (loader->sections[i].name.length > 0) /* one without keys makes names ours too */
-			fingerprint = add_text(fingerprint, loader->sections[i].name.text);
+			fingerprint = add_name_of(fingerprint, &loader->sections[i]);
 	return fingerprint;
 }
 

@@ -216,13 +216,15 @@ static void the_fingerprint_is_of_what_shapes_answers(void **state)
 	uint64_t plain = fingerprint_of("[domain mesh]\n");
 
 	(void)state;
+	assert_int_equal(fingerprint_of(""), plain);
 	assert_int_equal(fingerprint_of("[resolver]\n[domain mesh]\n[cache]\n[daemon]\n"), plain);
 	assert_int_equal(fingerprint_of("# a comment\n[resolver]\ntimeout = 1s\n[domain mesh]\n[cache]\nsize = 2M\n"), plain);
 	assert_int_not_equal(fingerprint_of("[resolver]\nservers = 127.0.0.1\n[domain mesh]\n"), plain);
 	assert_int_not_equal(fingerprint_of("[domain mesh]\nservers = 127.0.0.1\n"),
 	                     fingerprint_of("[resolver]\nservers = 127.0.0.1\n[domain mesh]\n"));
 	assert_int_not_equal(fingerprint_of("[domain mesh]\n[domain other]\n"), plain);
-	assert_int_not_equal(fingerprint_of("[domain mesh]\n[service other]\n"), plain);
+	assert_int_not_equal(fingerprint_of("[domain mesh]\n[service other]\n"),
+	                     fingerprint_of("[domain mesh]\n[domain other]\n"));
 }
 
 static void noise_is_an_error_never_a_crash(void **state)
