@@ -155,13 +155,23 @@ class Lab:
 
 
 class Knot:
-    """A real authoritative server (Knot DNS) with the zone `mesh`."""
+    """A real authoritative server (Knot DNS) with the zone `mesh`, and with `elsewhere` where that has records."""
 
-    def __init__(self, lab, zone, port=None, address="127.0.0.1"):
+    def __init__(self, lab, zone, port=None, address="127.0.0.1", elsewhere=None):
         self.lab = lab
         self.address, self.port = address, port or free_port()
         self.serial = 0
         self.write(zone)
+        names = ["mesh"]
+        if elsewhere:
+            names.append("elsewhere")
+            self.write_zone("elsewhere", elsewhere)
+        zones = "".join(f"""
+  - domain: {name}
+    storage: {lab.path}
+    file: {name}.zone
+    zonefile-sync: -1
+    journal-content: none""" for name in names)
         lab.file("knot.conf", f"""
 server:
     rundir: {lab.path}
@@ -170,12 +180,7 @@ database:
     storage: {lab.path}
 control:
     listen: {lab.path}/knot.sock
-zone:
-  - domain: mesh
-    storage: {lab.path}
-    file: mesh.zone
-    zonefile-sync: -1
-    journal-content: none
+zone:{zones}
 log:
   - target: stderr
     any: warning
@@ -191,8 +196,11 @@ log:
 
     def write(self, zone):
         self.serial += 1
-        head = f"$ORIGIN mesh.\n$TTL 60\n@ SOA ns host {self.serial} 60 60 60 7\n@ NS ns\nns A {self.address}\n"
-        self.lab.file("mesh.zone", head + zone)
+        self.write_zone("mesh", zone)
+
+    def write_zone(self, name, zone):
+        head = f"$ORIGIN {name}.\n$TTL 60\n@ SOA ns host {self.serial} 60 60 60 7\n@ NS ns\nns A {self.address}\n"
+        self.lab.file(f"{name}.zone", head + zone)
 
     def change(self, zone):
         """Serves another zone from now on."""

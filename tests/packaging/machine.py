@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A Debian machine in a directory: a fresh root made by mmdebstrap, and the real systemd as its process 1, in namespaces
+of its own. It shares the network of who boots it."""
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from lab import need  # noqa: E402
+
+# what the packages depend on is there before them, for the machine has no way to fetch anything
+INCLUDE = ["curl", "libnss-mdns", "libnss-myhostname", "libnss-mymachines", "libnss-resolve", "systemd", "systemd-sysv"]
+BOOT = """
+set -e
+mount --make-rprivate /
+mount --bind "$1" "$1"
+cd "$1"
+mount -t proc proc proc
+mount -t sysfs -o ro sysfs sys
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+mount -t tmpfs -o mode=755 tmpfs run
+mount -t tmpfs tmpfs tmp
+mount -t tmpfs -o mode=755 tmpfs dev
+for node in null zero full random urandom tty; do : >dev/$node; mount --bind /dev/$node dev/$node; done
+mkdir dev/shm dev/pts run/outside
+mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
+pivot_root . run/outside
+umount -l /run/outside
+rmdir /run/outside
+exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --log-target=journal </dev/null
+"""
+
+
+def suite():
+    with open("/etc/os-release", encoding="utf-8") as file:
+        words = dict(line.rstrip("\n").split("=", 1) for line in file if "=" in line)
+    return words["VERSION_CODENAME"].strip('"')
+
+
+def make_root(path, depends):
+    """A fresh root of this host's own Debian; `depends` are packages that it has besides."""
+    done = subprocess.run([need("mmdebstrap"), "--quiet", "--variant=apt", "--include=" + ",".join(INCLUDE + depends),
+                           suite(), path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False)
+    if done.returncode != 0:
+        print("Bail out! mmdebstrap: " + done.stdout.replace("\n", " "))
+        sys.exit(99)
+
+
+def cgroup2():
+    with open("/proc/self/mounts", encoding="utf-8") as file:
+        for line in file:
+            _, where, kind, *_ = line.split()
+            if kind == "cgroup2":
+                return where
+    print("Bail out! no cgroup2 file system is mounted, which systemd needs")
+    sys.exit(99)
+
+
+class Machine:
+    def __init__(self, root):
+        self.root = root
+        self.process = None
+        self.init = None
+        self.cgroup = os.path.join(cgroup2(), f"srvmesh-machine-{os.getpid()}")
+
+    # ---- running
+
+    def boot(self):
+        os.makedirs(self.cgroup, exist_ok=True)
+        enter = f"echo $$ >{self.cgroup}/cgroup.procs; exec \"$@\""
+        self.process = subprocess.Popen(
+            ["sh", "-c", enter, "sh", need("unshare"), "--mount", "--pid", "--uts", "--ipc", "--cgroup", "--fork",
+             "--kill-child", "sh", "-c", BOOT, "boot", self.root], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True)
+        for _ in range(300):
+            time.sleep(0.1)
+            if self.process.poll() is not None:
+                break
+            if self.find_init() and self.run("systemctl", "is-system-running").strip() in ("running", "degraded"):
+                return
+        print("Bail out! the machine does not boot: " + (self.process.stderr.read() if self.process.poll() is not None else ""))
+        self.halt()
+        sys.exit(99)
+
+    def find_init(self):
+        """The process 1 of the machine, seen from here, once systemd is running there."""
+        children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        try:
+            with open(children, encoding="ascii") as file:
+                self.init = file.read().split()[0]
+            return os.path.basename(os.readlink(f"/proc/{self.init}/exe")) == "systemd"
+        except (OSError, IndexError):
+            return False
+
+    def halt(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process.stderr.close()
+            self.process = None
+        self.forget_cgroup()
+
+    def forget_cgroup(self):
+        for _ in range(50):
+            for directory, _, _ in os.walk(self.cgroup, topdown=False):
+                try:
+                    os.rmdir(directory)
+                except OSError:
+                    pass
+            if not os.path.exists(self.cgroup):
+                return
+            time.sleep(0.1)
+
+    # ---- what runs in it
+
+    def inside(self, *command, user=None):
+        """The command, as it has to be started from here to run there."""
+        identity = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
+        environment = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]
+        if self.process:
+            return [need("nsenter"), "--target", self.init, "--mount", "--pid", "--uts", "--ipc", "--cgroup", "--root", "--wd",
+                    *environment, *identity, *command]
+        return [need("unshare"), "--mount", "--pid", "--fork", "--kill-child", "sh", "-c",
+                'mount --make-rprivate / && mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"',
+                self.root, *environment, *identity, *command]
+
+    def do(self, *command, user=None):
+        """(exit code, standard output and errors together)"""
+        done = subprocess.run(self.inside(*command, user=user), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False, timeout=120)
+        return done.returncode, done.stdout
+
+    def run(self, *command, user=None):
+        return self.do(*command, user=user)[1]
+
+    # ---- its files
+
+    def path(self, name):
+        return self.root + name
+
+    def read(self, name):
+        with open(self.path(name), "rb") as file:
+            return file.read().decode()
+
+    def write(self, name, text):
+        with open(self.path(name), "wb") as file:
+            file.write(text.encode())
+
+    def copy(self, *files):
+        """Into /opt, where they have their own names."""
+        for file in files:
+            shutil.copy(file, self.path("/opt"))

@@ -1,0 +1,421 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The packages on a fresh Debian machine with the real systemd: installed, used, upgraded, removed, purged; while names that
+are not ours are looked up all the time. Then with the init script, then from the rpms.
+
+usage: test_install.py [PART...]"""
+import hashlib
+import http.server
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.dirname(HERE), HERE]
+from lab import Knot, Lab, Tap, need  # noqa: E402
+from machine import Machine, make_root  # noqa: E402
+from test_packages import one  # noqa: E402
+
+ZONE = """
+_api._tcp SRV 0 0 8080 a
+_other._tcp SRV 0 0 8080 a
+a A 127.0.0.11
+"""
+FOREIGN = "host A 127.0.0.12\n"
+CONFIG = "[resolver]\ntimeout = 400ms\n\n[domain mesh]\n"
+OURS = "srvmesh [NOTFOUND=return TRYAGAIN=return]"
+NOBODY = "65534"
+
+FORMS = [
+    ("the default", "hosts:          files dns", f"hosts:          files {OURS} dns"),
+    ("with resolve", "hosts:          files resolve [!UNAVAIL=return] dns",
+     f"hosts:          files {OURS} resolve [!UNAVAIL=return] dns"),
+    ("with mymachines and myhostname", "hosts:          files mymachines dns myhostname",
+     f"hosts:          files {OURS} mymachines dns myhostname"),
+    ("with mdns4_minimal", "hosts:          files mdns4_minimal [NOTFOUND=return] dns",
+     f"hosts:          files {OURS} mdns4_minimal [NOTFOUND=return] dns"),
+    ("with srvmesh there already", f"hosts:          files {OURS} dns", f"hosts:          files {OURS} dns"),
+    ("edited by hand", "\thosts:\tfiles\tmyhostname [NOTFOUND=continue]\tdns # as it has always been ",
+     f"\thosts:\tfiles {OURS}\tmyhostname [NOTFOUND=continue]\tdns # as it has always been "),
+]
+
+# lookups without end in one process: fails, and says so, at the first that does
+LOOP = r"""
+use Socket qw(getaddrinfo SOCK_STREAM);
+$SIG{TERM} = sub { $end = 1 };
+$| = 1;
+while (!$end) {
+	my ($error) = getaddrinfo($ARGV[0], "", {socktype => SOCK_STREAM});
+	if ($error) { print "failed after $n: $error\n"; exit 1 }
+	$n++;
+	select(undef, undef, undef, 0.002);
+}
+print "$n\n";
+"""
+FRESH = """
+trap 'end=1' TERM
+n=0
+while [ -z "$end" ]; do
+	getent ahosts "$0" >/dev/null || { echo "failed after $n"; exit 1; }
+	n=$((n + 1))
+done
+echo $n
+"""
+
+
+class Loops:
+    """Lookups of `name` in one process, and in ever new ones, until `end`."""
+
+    def __init__(self, machine, *names):
+        self.commands = [command for name in names for command in
+                         (("perl", "-e", LOOP, name), ("sh", "-c", FRESH, name))]
+        self.names = [f"{name}, {how}" for name in names for how in ("one process", "ever new processes")]
+        self.processes = [subprocess.Popen(machine.inside(*command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                           stderr=subprocess.STDOUT, text=True) for command in self.commands]
+        self.machine = machine
+        time.sleep(0.5)
+
+    def end(self, tap, when):
+        # a signal to nsenter would end nsenter: the loops are children of it, in the machine
+        for process in self.processes:
+            for child in descendants(process.pid):
+                if process.poll() is None:
+                    os.kill(child, 15)
+        for name, process in zip(self.names, self.processes):
+            output = process.communicate(timeout=20)[0].strip()
+            tap.check(f"{when}: {name}: no lookup failed", output.isdigit() and int(output) > 5, output)
+
+
+def descendants(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        children = [int(word) for word in file.read().split()]
+    return children or [pid]
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.headers["Host"].encode())
+
+    def log_message(self, *words):
+        pass
+
+
+def debs(pattern="*"):
+    return [one(f"libnss-srvmesh_{pattern}.deb"), one(f"srvmeshd_{pattern}.deb")]
+
+
+def earlier(lab, deb):
+    """The same package with an earlier version: what is upgraded from."""
+    tree = os.path.join(lab.path, "earlier")
+    shutil.rmtree(tree, ignore_errors=True)
+    subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
+    control = os.path.join(tree, "DEBIAN", "control")
+    with open(control, encoding="utf-8") as file:
+        text = file.read()
+    with open(control, "w", encoding="utf-8") as file:
+        file.write(re.sub(r"^Version: (.*)$", r"Version: \1~earlier", text, flags=re.M))
+    made = os.path.join(lab.path, "earlier-" + os.path.basename(deb))
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, made], check=True, stdout=subprocess.DEVNULL)
+    return made
+
+
+# What a package manager, and a machine that runs, change for any package.
+NOT_OURS = re.compile(r"/(proc|sys|dev|run|tmp|opt)/|/var/(lib/(dpkg|apt|systemd/(catalog|random-seed|timers|linger))|cache|log)/"
+                      r"|/(root/\.rpmdb|usr/share/licenses)/|/etc/(ld.so.cache|machine-id|mtab|(passwd|shadow|group|gshadow)-|\.pwd\.lock|\.updated)$"
+                      r"|/var/\.updated$")
+
+
+def snapshot(machine):
+    """Every file of the machine: its kind, mode, owner and contents."""
+    seen = {}
+    for directory, directories, files in os.walk(machine.root):
+        for name in directories + files:
+            path = os.path.join(directory, name)
+            inside = path[len(machine.root):]
+            if NOT_OURS.search(inside) or NOT_OURS.search(inside + "/"):
+                continue
+            what = os.lstat(path)
+            contents = ""
+            if stat.S_ISLNK(what.st_mode):
+                contents = os.readlink(path)
+            elif stat.S_ISREG(what.st_mode):
+                with open(path, "rb") as file:
+                    contents = hashlib.sha256(file.read()).hexdigest()
+            seen[inside] = (what.st_mode, what.st_uid, what.st_gid, contents)
+    return seen
+
+
+def difference(before, after):
+    return sorted(f"{path}: {before.get(path)} -> {after.get(path)}" for path in set(before) | set(after)
+                  if before.get(path) != after.get(path))
+
+
+def files_of(names):
+    return ["/opt/" + os.path.basename(name) for name in names]
+
+
+def status(machine):
+    return dict(line.split("=") for line in machine.run("srvmesh", "status").splitlines() if "=" in line)
+
+
+# ---- the parts
+
+def nsswitch_forms(tap, machine, lab):
+    """dpkg alone, in the six forms that a host may come with."""
+    default = machine.read("/etc/nsswitch.conf")
+    plugin = files_of(debs())[0]
+    for what, before, after in FORMS:
+        text = re.sub(r"^hosts:.*$", lambda _: before, default, flags=re.M)
+        machine.write("/etc/nsswitch.conf", text)
+        code, output = machine.do("dpkg", "-i", plugin)
+        expected = re.sub(r"^(services:.*)$", r"\1 srvmesh", text.replace(before, after), flags=re.M)
+        tap.check(f"nsswitch.conf {what}: the package installs", code == 0, output)
+        tap.equal(f"nsswitch.conf {what}: srvmesh is where it belongs", machine.read("/etc/nsswitch.conf"), expected)
+        tap.check(f"nsswitch.conf {what}: other names go on", machine.do("getent", "ahosts", "host.elsewhere")[0] == 0)
+        machine.run("dpkg", "-r", "libnss-srvmesh")
+        tap.equal(f"nsswitch.conf {what}: removed, it is as it was", machine.read("/etc/nsswitch.conf"), text)
+        machine.run("dpkg", "-P", "libnss-srvmesh")
+    machine.write("/etc/nsswitch.conf", default)
+
+
+def used(tap, machine):
+    """Names resolve: for root, for nobody, in a chroot; once asked, from the map."""
+    want = re.compile(r"127\.0\.0\.11 ")
+    for who, user in (("root", None), ("nobody", NOBODY)):
+        code, output = machine.do("getent", "ahosts", "api.mesh", user=user)
+        tap.check(f"getent ahosts as {who}", code == 0 and want.search(output), output)
+        code, output = machine.do("curl", "-sS", "http://api.mesh:8080/", user=user)
+        tap.equal(f"curl as {who}", (code, output), (0, "api.mesh:8080"))
+    code, output = machine.do("getent", "services", "api.mesh/tcp")
+    tap.check("getent services", code == 0 and " 8080/tcp" in output, output)
+    tap.equal("one name was asked of DNS", status(machine).get("jobs"), "1")
+
+    bind = ('mkdir -p /srv/inner && cd /srv/inner && mkdir -p usr etc lib lib64 && '
+            'for d in usr etc lib lib64; do mount --bind /$d $d; done && exec chroot . "$@"')
+    for command, answer in ((("getent", "ahosts", "api.mesh"), "127.0.0.11"),
+                            (("curl", "-sS", "http://api.mesh:8080/"), "api.mesh:8080")):
+        code, output = machine.do("unshare", "--mount", "sh", "-c", bind, "sh", *command)
+        tap.check(f"{command[0]} in a chroot without /run", code == 0 and answer in output, output)
+    tap.equal("... which resolves for itself", status(machine).get("jobs"), "1")
+    shutil.rmtree(machine.path("/srv/inner"))
+
+
+def service(tap, machine):
+    """The daemon runs as its unit says, without a word of complaint."""
+    shown = dict(line.split("=", 1) for line in machine.run(
+        "systemctl", "show", "srvmeshd.service", "-p", "ActiveState,Type,User,MainPID,NRestarts,UnitFileState").splitlines())
+    tap.check("srvmeshd.service is active, enabled, and was ready", shown.get("ActiveState") == "active" and
+              shown.get("UnitFileState") == "enabled" and shown.get("Type") == "notify" and shown.get("NRestarts") == "0", shown)
+    tap.equal("srvmeshd.socket is active", machine.run("systemctl", "is-active", "srvmeshd.socket").strip(), "active")
+    command = machine.run("cat", f"/proc/{shown.get('MainPID')}/cmdline").rstrip("\0").split("\0")
+    tap.equal("its command line is the unit's", command, ["/usr/sbin/srvmeshd", "--foreground"])
+    log = machine.run("journalctl", "-u", "srvmeshd.service", "-o", "cat", "--no-pager")
+    tap.check("its log has no warning and no error", "event=ready" in log and not re.search(r"level=(warning|error)", log), log)
+    proc = machine.run("cat", f"/proc/{shown.get('MainPID')}/status")
+    for line in ("CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"):
+        tap.check(f"/proc/PID/status: {line!r}", line in proc, proc)
+    listed = machine.run("stat", "-c", "%A %U %n", "/run/srvmesh", "/run/srvmesh/cache.v1.mdb", "/run/srvmesh/socket",
+                         "/run/srvmesh/socket.hint").splitlines()
+    tap.equal("what is in /run/srvmesh", listed, ["drwxr-xr-x srvmesh /run/srvmesh",
+                                                 "-rw-r--r-- srvmesh /run/srvmesh/cache.v1.mdb",
+                                                 "srw-rw-rw- root /run/srvmesh/socket",
+                                                 "srw-rw-rw- root /run/srvmesh/socket.hint"])
+    said = machine.run("systemd-analyze", "verify", "--man=no", "srvmeshd.service", "srvmeshd.socket")
+    tap.equal("systemd-analyze finds nothing in the units", [line for line in said.splitlines() if "srvmesh" in line], [])
+    machine.write("/etc/srvmesh.conf", CONFIG.replace("400ms", "4 parsecs"))
+    machine.run("systemctl", "reload", "srvmeshd.service")
+    time.sleep(0.5)
+    log = machine.run("journalctl", "-u", "srvmeshd.service", "-o", "cat", "--no-pager")
+    tap.check("systemctl reload reads the configuration, and an error is named in the journal",
+              "/etc/srvmesh.conf:2: timeout" in log, log)
+    machine.write("/etc/srvmesh.conf", CONFIG)
+    machine.run("systemctl", "reload", "srvmeshd.service")
+
+
+def without_daemon(tap, machine):
+    machine.run("systemctl", "stop", "srvmeshd.service", "srvmeshd.socket")
+    tap.check("the daemon stopped: the map stays, and names resolve",
+              os.path.exists(f"/proc/{machine.init}/root/run/srvmesh/cache.v1.mdb") and
+              machine.do("getent", "ahosts", "api.mesh")[0] == 0)
+    machine.run("systemctl", "start", "srvmeshd.socket")
+    machine.run("getent", "ahosts", "other.mesh")
+    tap.equal("a request starts it", machine.run("systemctl", "is-active", "srvmeshd.service").strip(), "active")
+    counted = status(machine)
+    tap.check("... with what was there before", counted.get("restored") == "1" and counted.get("jobs") == "1", counted,
+              machine.run("journalctl", "-u", "srvmeshd.service", "-o", "short-precise", "--no-pager"))
+
+
+def upgrade(tap, machine, lab):
+    socket_before = machine.run("stat", "-c", "%i", "/run/srvmesh/socket")
+    pid_before = machine.run("systemctl", "show", "-P", "MainPID", "srvmeshd.service")
+    text = machine.read("/etc/nsswitch.conf")
+    code, output = machine.do("apt-get", "install", "-y", "-o", "Dpkg::Options::=--force-confdef", *files_of(debs()))
+    tap.check("the upgrade goes through", code == 0, output)
+    tap.check("... to another daemon", machine.run("systemctl", "show", "-P", "MainPID", "srvmeshd.service") != pid_before)
+    tap.equal("... at the same socket", machine.run("stat", "-c", "%i", "/run/srvmesh/socket"), socket_before)
+    tap.equal("the upgrade keeps the configuration", machine.read("/etc/srvmesh.conf"), CONFIG)
+    tap.equal("... and nsswitch.conf", machine.read("/etc/nsswitch.conf"), text)
+    counted = status(machine)
+    tap.check("... and the cache", counted.get("restored") == "2" and counted.get("jobs") == "0", counted)
+
+
+def installed_by_apt(tap, machine, lab):
+    before = snapshot(machine)
+    nsswitch = machine.read("/etc/nsswitch.conf")
+    previous = [earlier(lab, deb) for deb in debs()]
+    machine.copy(*previous)
+    machine.boot()
+    foreign = Loops(machine, "host.elsewhere")
+    code, output = machine.do("apt-get", "install", "-y", *files_of(previous))
+    tap.check("apt installs both packages", code == 0, output)
+    used(tap, machine)
+    service(tap, machine)
+    without_daemon(tap, machine)
+    ours = Loops(machine, "api.mesh")
+    upgrade(tap, machine, lab)
+    time.sleep(1)
+    ours.end(tap, "during the upgrade")
+
+    code, output = machine.do("apt-get", "remove", "-y", "libnss-srvmesh", "srvmeshd")
+    tap.check("apt removes them", code == 0, output)
+    tap.equal("removed: nsswitch.conf is as it was", machine.read("/etc/nsswitch.conf"), nsswitch)
+    tap.equal("... the configuration is kept", machine.read("/etc/srvmesh.conf"), CONFIG)
+    tap.check("... the cache is not", machine.do("ls", "/run/srvmesh")[0] != 0)
+    tap.check("... and no process is left", machine.do("pidof", "srvmeshd")[0] != 0)
+    code, output = machine.do("apt-get", "install", "-y", *files_of(debs()))
+    tap.check("installed again: names resolve, by the configuration that was kept",
+              "127.0.0.11" in machine.run("getent", "ahosts", "api.mesh"), output)
+    code, output = machine.do("apt-get", "purge", "-y", "libnss-srvmesh", "srvmeshd")
+    tap.check("apt purges them", code == 0 and "warning" not in output, output)
+    time.sleep(0.5)
+    foreign.end(tap, "during installation, upgrade and removal")
+    machine.halt()
+    tap.equal("purged: nothing is left, and nothing else has changed", difference(before, snapshot(machine)), [])
+
+
+def init_script(tap, machine, lab):
+    """A host that has systemd's files but does not run it: the script does the same."""
+    before = snapshot(machine)
+    machine.run("mkdir", "-p", "/run")
+    code, output = machine.do("dpkg", "-i", *files_of(debs()))
+    tap.check("without systemd: the packages install", code == 0, output)
+    play = r'''
+cp /opt/srvmesh.conf /etc/srvmesh.conf
+service srvmeshd start >/dev/null || echo "start: $?"
+service srvmeshd status
+sleep 1.1
+getent ahosts api.mesh
+srvmesh status | grep '^jobs='
+service srvmeshd reload && sleep 0.2 && grep -c event=reloaded /var/log/srvmeshd.log
+stat -c '%U' /proc/$(cat /run/srvmeshd.pid)
+service srvmeshd restart >/dev/null && getent ahosts api.mesh >/dev/null && srvmesh status | grep -E '^(jobs|restored)='
+service srvmeshd stop >/dev/null; echo "stop: $?"
+service srvmeshd status; echo "status: $?"
+service srvmeshd stop >/dev/null; echo "stop again: $?"
+'''
+    with open(os.path.join(lab.path, "srvmesh.conf"), "w", encoding="utf-8") as file:
+        file.write(CONFIG)
+    machine.copy(os.path.join(lab.path, "srvmesh.conf"))
+    output = machine.run("sh", "-c", play)
+    for sentence, words in (("starts", "srvmeshd is running"), ("resolves", "127.0.0.11"), ("asks once", "jobs=1"),
+                            ("reloads", "\n1\n"), ("runs as its user", "\nsrvmesh\n"),
+                            ("restarts with its cache", "jobs=0\nrestored=1"), ("stops", "stop: 0"),
+                            ("says that it does not run", "status: 3"), ("stops twice", "stop again: 0")):
+        tap.check(f"the init script {sentence}", words in output, output)
+    code, output = machine.do("dpkg", "-P", "libnss-srvmesh", "srvmeshd")
+    tap.check("purged", code == 0, output)
+    shutil.rmtree(machine.path("/run"), ignore_errors=True)
+    os.mkdir(machine.path("/run"))
+    tap.equal("... nothing is left", difference(before, snapshot(machine)), [])
+
+
+def rpms(tap, machine, lab):
+    """rpm installs into the root; the root is Debian's, which looks for modules elsewhere than in lib64."""
+    before = snapshot(machine)
+    nsswitch = machine.read("/etc/nsswitch.conf")
+    packages = [one("nss_srvmesh-*.rpm"), one("srvmeshd-*.rpm")]
+    rpm = [need("rpm"), "--root", machine.root, "--nodeps"]
+    done = subprocess.run([*rpm, "-i", *packages], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    tap.check("rpm installs both packages", done.returncode == 0, done.stdout)
+    tap.check("... and puts srvmesh into nsswitch.conf", f"files {OURS} dns" in machine.read("/etc/nsswitch.conf"))
+    machine.write("/etc/srvmesh.conf", CONFIG)
+    machine.write("/etc/ld.so.conf.d/lib64.conf", "/usr/lib64\n")
+    machine.run("ldconfig")
+    machine.boot()
+    tap.check("names resolve", "127.0.0.11" in machine.run("getent", "ahosts", "api.mesh", user=NOBODY))
+    tap.equal("... through the daemon", (machine.run("systemctl", "is-active", "srvmeshd.service").strip(),
+                                         status(machine).get("jobs")), ("active", "1"))
+    machine.halt()
+    os.unlink(machine.path("/etc/ld.so.conf.d/lib64.conf"))
+    done = subprocess.run([*rpm, "-e", "srvmeshd", "nss_srvmesh"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False)
+    tap.check("rpm erases them", done.returncode == 0, done.stdout)
+    tap.equal("... and nsswitch.conf is as it was", machine.read("/etc/nsswitch.conf"), nsswitch)
+    machine.run("ldconfig")
+    left = [line for line in difference(before, snapshot(machine))
+            if not re.match(r"/etc/(passwd|group|shadow|gshadow):|/etc/srvmesh.conf.rpmsave:", line)]
+    tap.equal("... and nothing is left but the user, as is rpm's custom, and the changed configuration", left, [])
+
+
+PARTS = {"forms": nsswitch_forms, "apt": installed_by_apt, "init": init_script, "rpm": rpms}
+
+
+def in_namespaces():
+    """A network of our own, with a DNS server on port 53; mounts and processes that end with us."""
+    if os.environ.get("SRVMESH_MACHINE") != "inside":
+        environment = dict(os.environ, SRVMESH_MACHINE="inside")
+        os.execvpe(need("unshare"), ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+                                     sys.executable, "-B", *sys.argv], environment)
+    subprocess.run([need("ip"), "link", "set", "lo", "up"], check=True)
+
+
+def depends():
+    fields = "".join(subprocess.run(["dpkg-deb", "-f", deb, "Depends"], stdout=subprocess.PIPE, text=True, check=True).stdout
+                     for deb in debs())
+    return [name for name in re.findall(r"\b(lib[a-z]\S*)", fields) if name != "libc6"]
+
+
+def main():
+    if os.geteuid() != 0:
+        print("Bail out! root is needed, to make and boot a machine")
+        sys.exit(99)
+    lab_root = os.environ.get("SRVMESH_ROOT")
+    if not lab_root:
+        with Lab() as lab:
+            root = os.path.join(lab.path, "root")
+            make_root(root, depends())
+            environment = dict(os.environ, SRVMESH_ROOT=root)
+            done = subprocess.run([sys.executable, "-B", *sys.argv], env=environment, check=False)
+        sys.exit(done.returncode)
+    in_namespaces()
+    tap = Tap()
+    with Lab() as lab:
+        Knot(lab, ZONE, 53, elsewhere=FOREIGN)
+        server = http.server.ThreadingHTTPServer(("127.0.0.11", 8080), Page)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        machine = Machine(lab_root)
+        machine.run("systemctl", "mask", "systemd-resolved.service")
+        for name in ("/etc/resolv.conf", "/etc/nsswitch.conf"):
+            if os.path.lexists(machine.path(name)):
+                os.unlink(machine.path(name))
+        machine.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
+        shutil.copy(machine.path("/usr/share/libc-bin/nsswitch.conf"), machine.path("/etc/nsswitch.conf"))
+        machine.copy(*debs())
+        machine.boot()  # what the first boot of a machine leaves is not ours
+        machine.halt()
+        try:
+            for name in sys.argv[1:] or PARTS:
+                PARTS[name](tap, machine, lab)
+        finally:
+            machine.halt()
+    tap.finish()
+
+
+if __name__ == "__main__":
+    main()
