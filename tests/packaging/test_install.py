@@ -234,8 +234,33 @@ def service(tap, machine):
     log = machine.run("journalctl", "-u", "srvmeshd.service", "-o", "cat", "--no-pager")
     tap.check("systemctl reload reads the configuration, and an error is named in the journal",
               "/etc/srvmesh.conf:2: timeout" in log, log)
+    machine.run("systemctl", "restart", "srvmeshd.service")
+    tap.check("a start with that configuration fails", not is_active(machine))
+    time.sleep(5)
     machine.write("/etc/srvmesh.conf", CONFIG)
-    machine.run("systemctl", "reload", "srvmeshd.service")
+    tap.check("... and is tried again until it is mended", eventually(lambda: is_active(machine)),
+              machine.run("systemctl", "status", "srvmeshd.service"))
+    killed = main_pid(machine)
+    machine.run("systemctl", "kill", "--signal=KILL", "srvmeshd.service")
+    tap.check("killed: names resolve from the map", machine.do("getent", "ahosts", "api.mesh")[0] == 0)
+    tap.check("... and it comes back", eventually(lambda: is_active(machine) and main_pid(machine) != killed))
+
+
+def is_active(machine):
+    return machine.run("systemctl", "is-active", "srvmeshd.service").strip() == "active"
+
+
+def main_pid(machine):
+    return machine.run("systemctl", "show", "-P", "MainPID", "srvmeshd.service").strip()
+
+
+def eventually(is_so, seconds=10):
+    until = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def without_daemon(tap, machine):
@@ -245,7 +270,7 @@ def without_daemon(tap, machine):
               machine.do("getent", "ahosts", "api.mesh")[0] == 0)
     machine.run("systemctl", "start", "srvmeshd.socket")
     machine.run("getent", "ahosts", "other.mesh")
-    tap.equal("a request starts it", machine.run("systemctl", "is-active", "srvmeshd.service").strip(), "active")
+    tap.check("a request starts it", is_active(machine))
     counted = status(machine)
     tap.check("... with what was there before", counted.get("restored") == "1" and counted.get("jobs") == "1", counted,
               machine.run("journalctl", "-u", "srvmeshd.service", "-o", "short-precise", "--no-pager"))
@@ -253,11 +278,11 @@ def without_daemon(tap, machine):
 
 def upgrade(tap, machine, lab):
     socket_before = machine.run("stat", "-c", "%i", "/run/srvmesh/socket")
-    pid_before = machine.run("systemctl", "show", "-P", "MainPID", "srvmeshd.service")
+    pid_before = main_pid(machine)
     text = machine.read("/etc/nsswitch.conf")
     code, output = machine.do("apt-get", "install", "-y", "-o", "Dpkg::Options::=--force-confdef", *files_of(debs()))
     tap.check("the upgrade goes through", code == 0, output)
-    tap.check("... to another daemon", machine.run("systemctl", "show", "-P", "MainPID", "srvmeshd.service") != pid_before)
+    tap.check("... to another daemon", main_pid(machine) != pid_before)
     tap.equal("... at the same socket", machine.run("stat", "-c", "%i", "/run/srvmesh/socket"), socket_before)
     tap.equal("the upgrade keeps the configuration", machine.read("/etc/srvmesh.conf"), CONFIG)
     tap.equal("... and nsswitch.conf", machine.read("/etc/nsswitch.conf"), text)
@@ -349,8 +374,7 @@ def rpms(tap, machine, lab):
     machine.run("ldconfig")
     machine.boot()
     tap.check("names resolve", "127.0.0.11" in machine.run("getent", "ahosts", "api.mesh", user=NOBODY))
-    tap.equal("... through the daemon", (machine.run("systemctl", "is-active", "srvmeshd.service").strip(),
-                                         status(machine).get("jobs")), ("active", "1"))
+    tap.equal("... through the daemon", (is_active(machine), status(machine).get("jobs")), (True, "1"))
     machine.halt()
     os.unlink(machine.path("/etc/ld.so.conf.d/lib64.conf"))
     done = subprocess.run([*rpm, "-e", "srvmeshd", "nss_srvmesh"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
