@@ -225,7 +225,8 @@ static void look_up(struct client *client)
 	size_t size;
 
 	daemon->counters.requests++;
-	sm_daemon_look(daemon, sm_clock_now_ns());
+	if (!sm_rules_match(&daemon->settings->conf->rules, name->text, name->length))
+		sm_daemon_look(daemon); /* the program may know newer files */
 	client->settings = sm_settings_hold(daemon->settings);
 	client->rule = sm_rules_match(&daemon->settings->conf->rules, name->text, name->length);
 	if (!client->rule) {

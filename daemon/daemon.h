@@ -34,7 +34,6 @@ struct sm_daemon {
 	struct sm_conf_sources sources;
 	struct sm_settings *settings;
 	struct sm_watch watch; /* of the files as they were last read, good or not */
-	int64_t looked_ns;
 	struct sm_owner *owner;
 	struct sm_listener listener;
 	struct sm_limits limits;
@@ -56,12 +55,11 @@ struct sm_daemon {
 	uv_poll_t requests, hints;
 	uv_timer_t pause; /* of accepting, while descriptors are short */
 	uv_prepare_t flush;
+	uv_timer_t looking; /* for changed files */
 	uv_signal_t hangup, terminate, interrupt;
 };
 
-/* Loads the configuration again; a bad one changes nothing. */
-void sm_daemon_reload(struct sm_daemon *daemon);
-/* Reloads when a file has changed (resolv.conf changes without anybody's SIGHUP); a look a second at most. */
-void sm_daemon_look(struct sm_daemon *daemon, int64_t now_ns);
+/* Loads the configuration again if a file has changed; a bad one changes nothing. Done by the clock, once a second. */
+void sm_daemon_look(struct sm_daemon *daemon);
 /* Ends the loop once nothing is left to do. */
 void sm_daemon_rest(struct sm_daemon *daemon);

@@ -21,6 +21,8 @@
 
 #define OWN_DESCRIPTORS 32 /* standard ones, map, lock, sockets, loop, and those that are open for a moment */
 
+#define LOOK_MS 1000
+
 enum exit_code { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 static const char usage_text[] = "usage: srvmeshd [--config FILE] [--foreground]\n"
@@ -85,7 +87,8 @@ static void warn_of_restart(const struct sm_host_conf *old, const struct sm_host
 		sm_log(SM_LOG_WARNING, "directory, socket, size and the cache's quota change with the next start", NULL);
 }
 
-void sm_daemon_reload(struct sm_daemon *daemon)
+/* Loads the configuration again; a bad one changes nothing. */
+static void reload(struct sm_daemon *daemon)
 {
 	struct sm_settings *settings;
 	struct sm_conf_error error;
@@ -105,13 +108,16 @@ void sm_daemon_reload(struct sm_daemon *daemon)
 	sm_log(SM_LOG_INFO, "reloaded", "config", daemon->sources.file, NULL);
 }
 
-void sm_daemon_look(struct sm_daemon *daemon, int64_t now_ns)
+void sm_daemon_look(struct sm_daemon *daemon)
 {
-	if (now_ns - daemon->looked_ns < SM_NS_PER_S)
-		return;
-	daemon->looked_ns = now_ns;
 	if (sm_watch_has_changed(&daemon->watch))
-		sm_daemon_reload(daemon);
+		reload(daemon);
+}
+
+/* Files change without anybody's SIGHUP, and who finds his answer in the map asks nobody: so they are looked at by the clock. */
+static void on_looking(uv_timer_t *timer)
+{
+	sm_daemon_look(timer->data);
 }
 
 /* ---- signals */
@@ -121,6 +127,7 @@ static void close_all(struct sm_daemon *daemon)
 	sm_surroundings_stop(daemon);
 	sm_jobs_stop(daemon);
 	uv_close((uv_handle_t *)&daemon->flush, NULL);
+	uv_close((uv_handle_t *)&daemon->looking, NULL);
 	uv_close((uv_handle_t *)&daemon->hangup, NULL);
 	uv_close((uv_handle_t *)&daemon->terminate, NULL);
 	uv_close((uv_handle_t *)&daemon->interrupt, NULL);
@@ -137,7 +144,7 @@ void sm_daemon_rest(struct sm_daemon *daemon)
 static void on_hangup(uv_signal_t *signal, int number)
 {
 	(void)number;
-	sm_daemon_reload(signal->data);
+	reload(signal->data);
 }
 
 /* The first time: no more requests, and what runs is finished. The second time: now. */
@@ -163,13 +170,16 @@ static void on_flush(uv_prepare_t *prepare)
 	sm_jobs_flush(prepare->data);
 }
 
-static void start_signals(struct sm_daemon *daemon)
+static void start_handles(struct sm_daemon *daemon)
 {
+	uv_timer_init(&daemon->loop, &daemon->looking);
 	uv_signal_init(&daemon->loop, &daemon->hangup);
 	uv_signal_init(&daemon->loop, &daemon->terminate);
 	uv_signal_init(&daemon->loop, &daemon->interrupt);
 	uv_prepare_init(&daemon->loop, &daemon->flush);
 	daemon->hangup.data = daemon->terminate.data = daemon->interrupt.data = daemon->flush.data = daemon;
+	daemon->looking.data = daemon;
+	uv_timer_start(&daemon->looking, on_looking, LOOK_MS, LOOK_MS);
 	uv_signal_start(&daemon->hangup, on_hangup, SIGHUP);
 	uv_signal_start(&daemon->terminate, on_terminate, SIGTERM);
 	uv_signal_start(&daemon->interrupt, on_terminate, SIGINT);
@@ -267,7 +277,7 @@ static bool serve(struct sm_daemon *daemon, const struct options *options)
 {
 	if (uv_loop_init(&daemon->loop) != 0)
 		return fail("no event loop", "", "out of descriptors or memory");
-	start_signals(daemon);
+	start_handles(daemon);
 	sm_surroundings_start(daemon);
 	if (sm_jobs_start(daemon) != SM_OK || sm_clients_start(daemon) != SM_OK)
 		return fail("no event loop", "", "a socket cannot be waited for");
@@ -283,7 +293,7 @@ static bool run(const struct options *options)
 	static struct sm_daemon daemon;
 	bool is_good;
 
-	daemon.began_ns = daemon.looked_ns = sm_clock_now_ns();
+	daemon.began_ns = sm_clock_now_ns();
 	TAILQ_INIT(&daemon.finished);
 	raise_descriptor_limit();
 	is_good = load(&daemon, options->config) && open_owner(&daemon);
