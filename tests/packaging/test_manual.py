@@ -73,7 +73,7 @@ def module(tap):
     page = text_of("nss_srvmesh.8")
     told = set(re.findall(r"NSS_STATUS_(\w+), \w+, (\w+)\}", read("nss_srvmesh", "verdict.c")))
     tap.check("the verdicts are found in the source", len(told) == 6, told)
-    tap.equal("nss_srvmesh(8) has every verdict", [t for t in sorted(told) if not re.search(rf"{t[0]} {t[1]}\b", page)], [])
+    tap.equal("nss_srvmesh(8) has every verdict", [t for t in sorted(told) if not re.search(rf"{t[0]}, {t[1]}\b", page)], [])
     words = read("packaging", "nsswitch")
     line = re.search(r'text\["hosts"\] = "([^"]+)"', words).group(1)
     tap.check("nss_srvmesh(8) has the hosts line that the package writes", f"files {line} dns" in page)
