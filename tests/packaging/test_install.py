@@ -110,17 +110,19 @@ def debs(pattern="*"):
     return [one(f"libnss-srvmesh_{pattern}.deb"), one(f"srvmeshd_{pattern}.deb")]
 
 
-def earlier(lab, deb):
-    """The same package with an earlier version: what is upgraded from."""
-    tree = os.path.join(lab.path, "earlier")
+def repack(lab, deb, kind, line, instead, moved=None):
+    """The same package with another line in its control file, and a file moved: what is upgraded from, and the like."""
+    tree = os.path.join(lab.path, kind)
     shutil.rmtree(tree, ignore_errors=True)
     subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
     control = os.path.join(tree, "DEBIAN", "control")
     with open(control, encoding="utf-8") as file:
         text = file.read()
     with open(control, "w", encoding="utf-8") as file:
-        file.write(re.sub(r"^Version: (.*)$", r"Version: \1~earlier", text, flags=re.M))
-    made = os.path.join(lab.path, "earlier-" + os.path.basename(deb))
+        file.write(re.sub(line, instead, text, flags=re.M))
+    if moved:
+        os.rename(os.path.join(tree, moved[0]), os.path.join(tree, moved[1]))
+    made = os.path.join(lab.path, f"{kind}-{os.path.basename(deb)}")
     subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, made], check=True, stdout=subprocess.DEVNULL)
     return made
 
@@ -182,6 +184,29 @@ def nsswitch_forms(tap, machine, lab):
         tap.equal(f"nsswitch.conf {what}: removed, it is as it was", machine.read("/etc/nsswitch.conf"), text)
         machine.run("dpkg", "-P", "libnss-srvmesh")
     machine.write("/etc/nsswitch.conf", default)
+
+
+def architectures(tap, machine, lab):
+    """The module for two architectures: it goes from nsswitch.conf with the last one. The other one is this one, renamed."""
+    before = machine.read("/etc/nsswitch.conf")
+    here = machine.run("dpkg", "--print-architecture").strip()
+    other = "i386" if here != "i386" else "amd64"
+    triplet = os.path.basename(os.path.dirname(re.search(r"\S+libnss_srvmesh\.so\.2", subprocess.run(
+        ["dpkg-deb", "-c", debs()[0]], stdout=subprocess.PIPE, text=True, check=True).stdout).group(0)))
+    renamed = repack(lab, debs()[0], "other", r"^Architecture: .*$", f"Architecture: {other}",
+                     (f"usr/lib/{triplet}", f"usr/lib/other-{triplet}"))
+    machine.copy(renamed)
+    machine.run("dpkg", "--add-architecture", other)
+    code, output = machine.do("dpkg", "--force-depends", "-i", *files_of([debs()[0], renamed]))
+    tap.check("two architectures: both install", code == 0, output)
+    code, output = machine.do("dpkg", "--force-depends", "-P", f"libnss-srvmesh:{other}")
+    tap.check("... one goes, and nsswitch.conf keeps srvmesh", code == 0 and OURS in machine.read("/etc/nsswitch.conf"), output)
+    machine.run("dpkg", "--force-depends", "-i", *files_of([renamed]))
+    code, output = machine.do("dpkg", "-P", f"libnss-srvmesh:{here}")
+    tap.check("... the other one, too", code == 0 and OURS in machine.read("/etc/nsswitch.conf"), output)
+    machine.run("dpkg", "--force-depends", "-P", f"libnss-srvmesh:{other}")
+    tap.equal("... both are gone, and it is as it was", machine.read("/etc/nsswitch.conf"), before)
+    machine.run("dpkg", "--remove-architecture", other)
 
 
 def used(tap, machine):
@@ -293,7 +318,7 @@ def upgrade(tap, machine, lab):
 def installed_by_apt(tap, machine, lab):
     before = snapshot(machine)
     nsswitch = machine.read("/etc/nsswitch.conf")
-    previous = [earlier(lab, deb) for deb in debs()]
+    previous = [repack(lab, deb, "earlier", r"^Version: (.*)$", r"Version: \1~earlier") for deb in debs()]
     machine.copy(*previous)
     machine.boot()
     foreign = Loops(machine, "host.elsewhere")
@@ -387,7 +412,7 @@ def rpms(tap, machine, lab):
     tap.equal("... and nothing is left but the user, as is rpm's custom, and the changed configuration", left, [])
 
 
-PARTS = {"forms": nsswitch_forms, "apt": installed_by_apt, "init": init_script, "rpm": rpms}
+PARTS = {"forms": nsswitch_forms, "architectures": architectures, "apt": installed_by_apt, "init": init_script, "rpm": rpms}
 
 
 def in_namespaces():
