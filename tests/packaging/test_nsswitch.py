@@ -135,6 +135,12 @@ def file_itself(tap, lab):
     root.run("remove")
     tap.equal("interrupted, tried again, removed: it is as it was", root.read(), around("hosts: files dns"))
 
+    root.run("add")
+    os.rename(state, state + ".new")
+    root.run("remove")
+    tap.equal("interrupted, then removed: it is as it was", root.read(), around("hosts: files dns"))
+    tap.equal("... and nothing else is left", root.files(), ["/etc/nsswitch.conf"])
+
     os.makedirs(os.path.join(root.path, "etc", "authselect"))
     os.rename(root.file, os.path.join(root.path, "etc/authselect/nsswitch.conf"))
     os.symlink("authselect/nsswitch.conf", root.file)
