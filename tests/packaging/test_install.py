@@ -355,6 +355,10 @@ def init_script(tap, machine, lab):
     machine.run("mkdir", "-p", "/run")
     code, output = machine.do("dpkg", "-i", *files_of(debs()))
     tap.check("without systemd: the packages install", code == 0, output)
+    machine.write("/etc/srvmesh.conf", CONFIG.replace("timeout", "timeot"))
+    code, output = machine.do("service", "srvmeshd", "start")
+    tap.check("the init script says what is wrong with the configuration", code != 0 and
+              "/etc/srvmesh.conf:2: timeot: no such key" in output, output)
     play = r'''
 cp /opt/srvmesh.conf /etc/srvmesh.conf
 service srvmeshd start >/dev/null || echo "start: $?"
