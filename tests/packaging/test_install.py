@@ -369,6 +369,8 @@ srvmesh status | grep '^jobs='
 service srvmeshd reload && sleep 0.2 && grep -c event=reloaded /var/log/srvmeshd.log
 stat -c '%U' /proc/$(cat /run/srvmeshd.pid)
 service srvmeshd restart >/dev/null && getent ahosts api.mesh >/dev/null && srvmesh status | grep -E '^(jobs|restored)='
+sed -i s/timeout/timeot/ /etc/srvmesh.conf; service srvmeshd restart >/dev/null 2>&1; echo "bad restart: $?"; sed -i s/timeot/timeout/ /etc/srvmesh.conf
+srvmesh status | grep -c '^jobs=0$'
 service srvmeshd stop >/dev/null; echo "stop: $?"
 service srvmeshd status; echo "status: $?"
 service srvmeshd stop >/dev/null; echo "stop again: $?"
@@ -379,7 +381,7 @@ service srvmeshd stop >/dev/null; echo "stop again: $?"
     output = machine.run("sh", "-c", play)
     for sentence, words in (("starts", "srvmeshd is running"), ("resolves", "127.0.0.11"), ("asks once", "jobs=1"),
                             ("reloads", "\n1\n"), ("runs as its user", "\nsrvmesh\n"),
-                            ("restarts with its cache", "jobs=0\nrestored=1"), ("stops", "stop: 0"),
+                            ("restarts with its cache", "jobs=0\nrestored=1"), ("stops nothing for a bad configuration", "bad restart: 1\n1\n"), ("stops", "\nstop: 0"),
                             ("says that it does not run", "status: 3"), ("stops twice", "stop again: 0")):
         tap.check(f"the init script {sentence}", words in output, output)
     code, output = machine.do("dpkg", "-P", "libnss-srvmesh", "srvmeshd")
