@@ -401,6 +401,10 @@ def rpms(tap, machine, lab):
     tap.check("rpm installs both packages", done.returncode == 0, done.stdout)
     tap.check("... and puts srvmesh into nsswitch.conf", f"files {OURS} dns" in machine.read("/etc/nsswitch.conf"))
     machine.write("/etc/srvmesh.conf", CONFIG)
+    done = subprocess.run([*rpm, "-U", "--replacepkgs", *packages], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False)
+    tap.check("an upgrade keeps both, and the configuration", done.returncode == 0 and machine.read("/etc/srvmesh.conf") == CONFIG
+              and machine.read("/etc/nsswitch.conf").count("srvmesh") == 2, done.stdout, machine.read("/etc/nsswitch.conf"))
     machine.write("/etc/ld.so.conf.d/lib64.conf", "/usr/lib64\n")
     machine.run("ldconfig")
     machine.boot()

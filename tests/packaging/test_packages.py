@@ -46,6 +46,10 @@ def versions(tap):
             "deb": run("dpkg-deb", "-f", one("srvmeshd_*.deb"), "Version").stdout.strip().removesuffix("-1"),
             "rpm": run("rpm", "-qp", "--qf", "%{VERSION}", one("srvmeshd-*.rpm")).stdout}
     tap.check("one version everywhere", len(set(said.values())) == 1, said)
+    with open(os.path.join(SRCDIR, "NEWS"), encoding="utf-8") as news:
+        done = run(os.path.join(SRCDIR, "packaging", "changelog"), "deb", version() + "9", stdin=news)
+    tap.check("a version that NEWS does not begin with makes no changelog", done.returncode != 0 and "expected" in done.stdout,
+              done.stdout)
 
 
 def release(tap, lab):
