@@ -225,10 +225,12 @@ static void look_up(struct client *client)
 	size_t size;
 
 	daemon->counters.requests++;
-	if (!sm_rules_match(&daemon->settings->conf->rules, name->text, name->length))
-		sm_daemon_look(daemon); /* the program may know newer files */
-	client->settings = sm_settings_hold(daemon->settings);
 	client->rule = sm_rules_match(&daemon->settings->conf->rules, name->text, name->length);
+	if (!client->rule) {
+		sm_daemon_look(daemon); /* the program may know newer files */
+		client->rule = sm_rules_match(&daemon->settings->conf->rules, name->text, name->length);
+	}
+	client->settings = sm_settings_hold(daemon->settings); /* whose the rule is */
 	if (!client->rule) {
 		daemon->counters.not_ours++;
 		reply(client, SM_FRAME_NOT_OURS, NULL, 0);
