@@ -18,6 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
 from lab import Knot, Lab, Tap, need  # noqa: E402
 from machine import Machine, make_root  # noqa: E402
+from test_nsswitch import OURS  # noqa: E402
 from test_packages import one  # noqa: E402
 
 ZONE = """
@@ -27,7 +28,6 @@ a A 127.0.0.11
 """
 FOREIGN = "host A 127.0.0.12\n"
 CONFIG = "[resolver]\ntimeout = 400ms\n\n[domain mesh]\n"
-OURS = "srvmesh [NOTFOUND=return TRYAGAIN=return]"
 NOBODY = "65534"
 
 FORMS = [
@@ -76,7 +76,6 @@ class Loops:
         self.names = [f"{name}, {how}" for name in names for how in ("one process", "ever new processes")]
         self.processes = [subprocess.Popen(machine.inside(*command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                            stderr=subprocess.STDOUT, text=True) for command in self.commands]
-        self.machine = machine
         time.sleep(0.5)
 
     def end(self, tap, when):
@@ -106,8 +105,8 @@ class Page(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def debs(pattern="*"):
-    return [one(f"libnss-srvmesh_{pattern}.deb"), one(f"srvmeshd_{pattern}.deb")]
+def debs():
+    return [one("libnss-srvmesh_*.deb"), one("srvmeshd_*.deb")]
 
 
 def repack(lab, deb, kind, line, instead, moved=None):

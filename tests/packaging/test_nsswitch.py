@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lab import SRCDIR, Lab, Tap  # noqa: E402
+from lab import SRCDIR, Lab, Tap, need  # noqa: E402
 
 TOOL = os.path.join(SRCDIR, "packaging", "nsswitch")
 OURS = "srvmesh [NOTFOUND=return TRYAGAIN=return]"
@@ -36,7 +36,15 @@ HOSTS = [
     ("with nothing but a comment", "hosts:  # none", f"hosts: {OURS}  # none"),
     ("with modules of similar names", "hosts: files dnsmasq resolved srvmeshx dns",
      f"hosts: files {OURS} dnsmasq resolved srvmeshx dns"),
+    ("without a colon", "hosts files dns", f"hosts files {OURS} dns"),
+    ("with a blank before its colon", "hosts : files dns", f"hosts : files {OURS} dns"),
+    ("of a name alone", "hosts", f"hosts {OURS}"),
+    ("with a carriage return", "hosts: files dns\r", f"hosts: files {OURS} dns\r"),
+    ("twice, where the last one counts", "hosts: files srvmesh\nhosts:files dns", f"hosts: files srvmesh\nhosts:files {OURS} dns"),
+    ("twice, with srvmesh in the last one", "hosts: files dns\nhosts: srvmesh dns", "hosts: files dns\nhosts: srvmesh dns"),
 ]
+# What glibc does not take: it then reads nothing of the file.
+BAD_HOSTS = ["hosts: files [NOTFOUND=return dns", "hosts: [NOTFOUND=return] files", "hosts: files [X # ]"]
 
 
 class Root:
@@ -55,11 +63,41 @@ class Root:
         with open(self.file, "rb") as file:
             return file.read().decode()
 
-    def run(self, job):
-        return subprocess.run([TOOL, job, self.path], capture_output=True, text=True, check=False)
+    def run(self, job, **environment):
+        environment = dict(os.environ, **environment)
+        return subprocess.run([TOOL, job, self.path], capture_output=True, text=True, check=False, env=environment)
 
     def files(self):
         return sorted(os.path.join(d, f)[len(self.path):] for d, _, files in os.walk(self.path) for f in files)
+
+
+# Stands for a tool: writes down that it was called, and at call AT does HOW.
+STAND_IN = """#!/bin/sh
+echo {tool} >>{directory}/calls
+[ "$(/usr/bin/wc -l <{directory}/calls)" != "$AT" ] || eval "$HOW"
+exec {real} "$@"
+"""
+
+
+class Faults:
+    """Another PATH for the script, where the tool that it calls as its `at`th fails, or kills it."""
+
+    def __init__(self, lab):
+        self.path = os.path.join(lab.path, "tools")
+        os.mkdir(self.path)
+        for tool in ("awk", "cmp", "cp", "mkdir", "mktemp", "mv", "sync", "tail", "tr"):
+            text = STAND_IN.format(tool=tool, directory=self.path, real=need(tool))
+            with open(os.path.join(self.path, tool), "w", encoding="ascii") as file:
+                file.write(text)
+                os.fchmod(file.fileno(), 0o755)
+
+    def run(self, root, job, how, at):
+        """What the script did, and whether the fault came."""
+        with open(os.path.join(self.path, "calls"), "w", encoding="ascii"):
+            pass
+        done = root.run(job, PATH=f"{self.path}:{os.environ['PATH']}", AT=str(at), HOW=how)
+        with open(os.path.join(self.path, "calls"), encoding="ascii") as file:
+            return done, len(file.readlines()) >= at
 
 
 def around(hosts, services="services:       db files"):
@@ -93,6 +131,19 @@ def lines_that_are_not_there(tap, lab):
     done = root.run("add")
     tap.check("no file: nothing is done, and it says so", done.returncode == 0 and "nothing is changed" in done.stderr and
               root.files() == [], done)
+    root.write(around("hosts: files dns"))
+    root.run("add")
+    os.unlink(root.file)
+    done = root.run("remove")
+    tap.check("the file has gone since: nothing is left", done.returncode == 0 and root.files() == [], done, root.files())
+
+
+def lines_that_glibc_does_not_take(tap, lab):
+    for text in [around(hosts) for hosts in BAD_HOSTS] + ["hosts: files dns\n\0"]:
+        root = Root(lab, text)
+        done = root.run("add")
+        tap.check(f"{text!r}: it says what to do by hand", done.returncode == 1 and 'put "srvmesh' in done.stderr, done)
+        tap.equal("... and leaves it, and nothing else", (root.read(), root.files()), (text, ["/etc/nsswitch.conf"]))
 
 
 def what_an_administrator_does(tap, lab):
@@ -121,26 +172,19 @@ def what_an_administrator_does(tap, lab):
 def file_itself(tap, lab):
     root = Root(lab, around("hosts: files dns"))
     os.chmod(root.file, 0o640)
-    os.chown(root.file, os.getuid(), os.getgid())
+    if os.geteuid() == 0:
+        os.chown(root.file, 1, 2)
+    before = os.stat(root.file)
     root.run("add")
-    tap.equal("its mode stays", stat.S_IMODE(os.stat(root.file).st_mode), 0o640)
-    inode = os.stat(root.file).st_ino
+    after = os.stat(root.file)
+    tap.equal("its mode and owner stay", (stat.S_IMODE(after.st_mode), after.st_uid, after.st_gid),
+              (0o640, before.st_uid, before.st_gid))
+    tap.check("it is replaced at once, never half written", after.st_ino != before.st_ino)
+    inode = after.st_ino
     root.run("add")
     tap.equal("what need not be written is not", os.stat(root.file).st_ino, inode)
 
-    # interrupted between the file and the record of what was done
-    state = os.path.join(root.path, "var/lib/srvmesh/nsswitch")
-    os.rename(state, state + ".new")
-    root.run("add")
     root.run("remove")
-    tap.equal("interrupted, tried again, removed: it is as it was", root.read(), around("hosts: files dns"))
-
-    root.run("add")
-    os.rename(state, state + ".new")
-    root.run("remove")
-    tap.equal("interrupted, then removed: it is as it was", root.read(), around("hosts: files dns"))
-    tap.equal("... and nothing else is left", root.files(), ["/etc/nsswitch.conf"])
-
     os.makedirs(os.path.join(root.path, "etc", "authselect"))
     os.rename(root.file, os.path.join(root.path, "etc/authselect/nsswitch.conf"))
     os.symlink("authselect/nsswitch.conf", root.file)
@@ -150,14 +194,71 @@ def file_itself(tap, lab):
     tap.check("an unknown job is an error", root.run("frobnicate").returncode == 1)
 
 
+def faults(tap, lab):
+    """Every call of a tool fails once, and kills the script once, while it adds and while it removes."""
+    tools = Faults(lab)
+    text = around("hosts: files dns")
+    added = around(f"hosts: files {OURS} dns", "services:       db files srvmesh")
+    alone = ["/etc/nsswitch.conf"]
+    for what, how in (("fails", "exit 1"), ("kills it", "kill -9 $PPID")):
+        wrong = []
+        at, has_come = 1, True
+        while has_come:
+            for after in (["add", "remove"], ["remove"]):
+                root = Root(lab, text)
+                done, has_come = tools.run(root, "add", how, at)
+                if not has_come:
+                    break
+                if root.read() not in (text, added) or (what == "fails" and root.read() == text and root.files() != alone):
+                    wrong.append((at, "add", done, root.read(), root.files()))
+                for job in after:
+                    done = root.run(job)
+                if after == ["remove"] and root.files() != alone:
+                    root.run("add")  # removing looks for what was left only where something had been done
+                    root.run("remove")
+                if (root.read(), root.files()) != (text, alone):
+                    wrong.append((at, "add", after, done, root.read(), root.files()))
+            at += 1
+        tap.equal(f"a tool {what} while it adds, at each of {at - 2} calls: removed, it is as it was", wrong, [])
+        tap.check("... at many", at > 8, at)
+
+        wrong = []
+        at, has_come = 1, True
+        while has_come:
+            for after in (["add", "remove"], ["remove"], ["by hand", "add", "remove"]):
+                root = Root(lab, text)
+                root.run("add")
+                done, has_come = tools.run(root, "remove", how, at)
+                if not has_come:
+                    break
+                if root.read() not in (text, added):
+                    wrong.append((at, "remove", done, root.read(), root.files()))
+                if "/var/lib/srvmesh/nsswitch" in root.files():
+                    continue  # not even begun
+                for job in after:
+                    if job == "by hand":
+                        root.write(text)
+                    else:
+                        done = root.run(job)
+                    if job == "add" and root.read() != added:
+                        wrong.append((at, "remove, add", after, done, root.read(), root.files()))
+                if (root.read(), root.files()) != (text, alone):
+                    wrong.append((at, "remove", after, done, root.read(), root.files()))
+            at += 1
+        tap.equal(f"a tool {what} while it removes, at each of {at - 2} calls: it can be added and removed again", wrong, [])
+
+
 def main():
     tap = Tap()
     with Lab() as lab:
         forms(tap, lab)
         lines_that_are_not_there(tap, lab)
         what_an_administrator_does(tap, lab)
+        lines_that_glibc_does_not_take(tap, lab)
         file_itself(tap, lab)
+        faults(tap, lab)
     tap.finish()
 
 
-main()
+if __name__ == "__main__":
+    main()
