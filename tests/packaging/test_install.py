@@ -259,19 +259,40 @@ def service(tap, machine):
     tap.check("systemctl reload reads the configuration, and an error is named in the journal",
               "/etc/srvmesh.conf:2: timeout" in log, log)
     machine.run("systemctl", "restart", "srvmeshd.service")
-    tap.check("a start with that configuration fails", not is_active(machine))
-    time.sleep(5)
+    gives_up(tap, machine, "a start with that configuration fails")
     machine.write("/etc/srvmesh.conf", CONFIG)
-    tap.check("... and is tried again until it is mended", eventually(lambda: is_active(machine)),
-              machine.run("systemctl", "status", "srvmeshd.service"))
+    tap.check("... and is tried again until it is mended", eventually(lambda: is_active(machine), 40),
+              machine.run("systemctl", "status", "srvmeshd.service", "srvmeshd.socket", "srvmeshd-again.service"))
     killed = main_pid(machine)
     machine.run("systemctl", "kill", "--signal=KILL", "srvmeshd.service")
     tap.check("killed: names resolve from the map", machine.do("getent", "ahosts", "api.mesh")[0] == 0)
     tap.check("... and it comes back", eventually(lambda: is_active(machine) and main_pid(machine) != killed))
 
+    machine.run("mv", "/usr/sbin/srvmeshd", "/usr/sbin/srvmeshd.away")
+    machine.run("systemctl", "kill", "--signal=KILL", "srvmeshd.service")
+    gives_up(tap, machine, "killed and without its program it cannot start")
+    machine.run("systemctl", "stop", "srvmeshd.service")
+    tap.equal("... stopped by hand it is not tried again", machine.run("systemctl", "is-active", "srvmeshd-again.service").strip(),
+              "inactive")
+    machine.run("mv", "/usr/sbin/srvmeshd.away", "/usr/sbin/srvmeshd")
+    time.sleep(10)  # of StartLimitIntervalSec=
+    machine.run("systemctl", "start", "srvmeshd.service")
+    tap.check("... mended, it is started by hand, and its socket is open", is_active(machine) and
+              is_active(machine, "srvmeshd.socket"))
 
-def is_active(machine):
-    return machine.run("systemctl", "is-active", "srvmeshd.service").strip() == "active"
+
+def gives_up(tap, machine, sentence):
+    """A service that cannot start closes its socket soon: nobody waits there."""
+    tap.check(sentence, eventually(lambda: not is_active(machine, "srvmeshd.socket"), 5),
+              machine.run("systemctl", "status", "srvmeshd.service", "srvmeshd.socket"))
+    start = time.monotonic()
+    machine.run("getent", "ahosts", "nothing.mesh")
+    took = time.monotonic() - start
+    tap.check("... a lookup waits for nobody, then", took < 0.3, took)
+
+
+def is_active(machine, unit="srvmeshd.service"):
+    return machine.run("systemctl", "is-active", unit).strip() == "active"
 
 
 def main_pid(machine):
