@@ -182,6 +182,15 @@ def nsswitch_forms(tap, machine, lab):
         machine.run("dpkg", "-r", "libnss-srvmesh")
         tap.equal(f"nsswitch.conf {what}: removed, it is as it was", machine.read("/etc/nsswitch.conf"), text)
         machine.run("dpkg", "-P", "libnss-srvmesh")
+    os.rename(machine.path("/etc/nsswitch.conf"), machine.path("/etc/nsswitch.real"))
+    os.symlink("nsswitch.real", machine.path("/etc/nsswitch.conf"))
+    machine.run("dpkg", "-i", plugin)
+    tap.check("nsswitch.conf a link: what it leads to is changed", os.path.islink(machine.path("/etc/nsswitch.conf")) and
+              OURS in machine.read("/etc/nsswitch.real"))
+    machine.run("dpkg", "-P", "libnss-srvmesh")
+    tap.equal("nsswitch.conf a link: removed, it is as it was", machine.read("/etc/nsswitch.real"), text)
+    os.unlink(machine.path("/etc/nsswitch.conf"))
+    os.unlink(machine.path("/etc/nsswitch.real"))
     machine.write("/etc/nsswitch.conf", default)
 
 
@@ -338,11 +347,10 @@ def upgrade(tap, machine, lab):
 def installed_by_apt(tap, machine, lab):
     before = snapshot(machine)
     nsswitch = machine.read("/etc/nsswitch.conf")
-    previous = [repack(lab, deb, "earlier", r"^Version: (.*)$", r"Version: \1~earlier") for deb in debs()]
-    machine.copy(*previous)
+    previous = earlier(lab, machine)
     machine.boot()
     foreign = Loops(machine, "host.elsewhere")
-    code, output = machine.do("apt-get", "install", "-y", *files_of(previous))
+    code, output = machine.do("apt-get", "install", "-y", *previous)
     tap.check("apt installs both packages", code == 0, output)
     used(tap, machine)
     service(tap, machine)
@@ -369,46 +377,161 @@ def installed_by_apt(tap, machine, lab):
     tap.equal("purged: nothing is left, and nothing else has changed", difference(before, snapshot(machine)), [])
 
 
-def init_script(tap, machine, lab):
-    """A host that has systemd's files but does not run it: the script does the same."""
+# Files that go by our name, wherever a package may have left them; who runs this looks from inside.
+TRACES = "find / /run /tmp -xdev -path /opt -prune -o -name *srvmesh* -print".split()
+
+
+def earlier(lab, machine):
+    """The packages as they were before the ones that are tested: for there is none, these with a lower version."""
+    previous = [repack(lab, deb, "earlier", r"^Version: (.*)$", r"Version: \1~earlier") for deb in debs()]
+    machine.copy(*previous)
+    return files_of(previous)
+
+
+def halfway(tap, machine, lab):
+    """What is interrupted, and what cannot be done."""
     before = snapshot(machine)
-    machine.run("mkdir", "-p", "/run")
-    code, output = machine.do("dpkg", "-i", *files_of(debs()))
-    tap.check("without systemd: the packages install", code == 0, output)
-    machine.write("/etc/srvmesh.conf", CONFIG.replace("timeout", "timeot"))
-    code, output = machine.do("service", "srvmeshd", "start")
-    tap.check("the init script says what is wrong with the configuration", code != 0 and
-              "/etc/srvmesh.conf:2: timeot: no such key" in output, output)
-    play = r'''
-cp /opt/srvmesh.conf /etc/srvmesh.conf
-service srvmeshd start >/dev/null || echo "start: $?"
-service srvmeshd status
-sleep 1.1
+    nsswitch = machine.read("/etc/nsswitch.conf")
+    plugin = files_of(debs())[0]
+    machine.boot()
+
+    machine.run("dpkg", "-i", *earlier(lab, machine))
+    code, output = machine.do("dpkg", "--unpack", *files_of(debs()))
+    tap.check("the machine has traces of it", len(machine.run(*TRACES).split()) > 20)
+    tap.check("upgraded, and not configured: it goes on as before", code == 0 and machine.do("getent", "ahosts", "api.mesh")[0] == 0
+              and is_active(machine), output)
+    code, output = machine.do("dpkg", "-r", "libnss-srvmesh", "srvmeshd")
+    tap.equal("... removed: nsswitch.conf is as it was", machine.read("/etc/nsswitch.conf"), nsswitch)
+    tap.equal("... and nothing runs", (machine.do("pidof", "srvmeshd")[0], is_active(machine, "srvmeshd.socket")), (1, False))
+    code, output = machine.do("dpkg", "-P", "libnss-srvmesh", "srvmeshd")
+    tap.equal("... purged: nothing is left", (code, machine.run(*TRACES)), (0, ""))
+
+    machine.run("mount", "--bind", "/etc/nsswitch.conf", "/etc/nsswitch.conf")
+    code, output = machine.do("dpkg", "-i", plugin)
+    tap.check("nsswitch.conf that cannot be replaced: it installs, and says what to do", code == 0 and
+              'put "srvmesh [NOTFOUND=return TRYAGAIN=return]"' in output, output)
+    tap.equal("... and remembers nothing", (machine.read("/etc/nsswitch.conf"), os.path.exists(machine.path("/var/lib/srvmesh"))),
+              (nsswitch, False))
+    machine.run("umount", "/etc/nsswitch.conf")
+    machine.run("dpkg-reconfigure", "libnss-srvmesh")
+    tap.check("... what can be done now is done", OURS in machine.read("/etc/nsswitch.conf"))
+    machine.run("mount", "--bind", "/etc/nsswitch.conf", "/etc/nsswitch.conf")
+    code, output = machine.do("dpkg", "-r", "libnss-srvmesh")
+    tap.check("... nor for removing: it is removed, and says what to do", code == 0 and 'take "srvmesh"' in output and
+              OURS in machine.read("/etc/nsswitch.conf"), output)
+    tap.check("... other names go on", machine.do("getent", "ahosts", "host.elsewhere")[0] == 0)
+    machine.run("umount", "/etc/nsswitch.conf")
+    machine.write("/etc/nsswitch.conf", nsswitch)
+    machine.run("dpkg", "-i", plugin)
+    tap.check("... taken out by hand, installed again: it is there", OURS in machine.read("/etc/nsswitch.conf"))
+    machine.run("mount", "--bind", "/etc/nsswitch.conf", "/etc/nsswitch.conf")
+    machine.run("dpkg", "-P", "libnss-srvmesh")
+    machine.run("umount", "/etc/nsswitch.conf")
+    tap.equal("... purged: nothing is left but its words", machine.run(*TRACES), "")
+    machine.write("/etc/nsswitch.conf", nsswitch)
+
+    machine.run("useradd", "--system", "srvmesh")
+    machine.run("dpkg", "-i", *files_of(debs()))
+    machine.run("dpkg", "-P", "libnss-srvmesh", "srvmeshd")
+    tap.check("a user srvmesh who was there before stays", machine.do("getent", "passwd", "srvmesh")[0] == 0)
+
+    machine.run("sh", "-c", "mkdir -p /srv/root/etc /srv/root/var/lib/dpkg/info /srv/root/var/lib/dpkg/updates /srv/root/run; "
+                            "echo root:x:0:0:root:/root:/bin/sh >/srv/root/etc/passwd; echo root:x:0: >/srv/root/etc/group; "
+                            "cp /etc/nsswitch.conf /srv/root/etc; : >/srv/root/var/lib/dpkg/status")
+    dpkg = ("dpkg", "--root=/srv/root", "--force-script-chrootless", "--force-depends")
+    code, output = machine.do(*dpkg, "-i", *files_of(debs()))
+    tap.check("into a root that dpkg does not enter: it installs", code == 0 and OURS in machine.read("/srv/root/etc/nsswitch.conf") and
+              "srvmesh:" in machine.read("/srv/root/etc/passwd"), output)
+    code, output = machine.do(*dpkg, "-P", "libnss-srvmesh", "srvmeshd")
+    tap.check("... and is purged there", code == 0 and "srvmesh:" not in machine.read("/srv/root/etc/passwd") and
+              machine.read("/srv/root/etc/nsswitch.conf") == nsswitch, output)
+    tap.check("... and nowhere else", machine.do("getent", "passwd", "srvmesh")[0] == 0)
+    machine.run("userdel", "srvmesh")
+    shutil.rmtree(machine.path("/srv/root"))
+    machine.halt()
+    tap.equal("nothing else has changed", difference(before, snapshot(machine)), [])
+
+
+# A host that has systemd's files but does not run it, from the boot to the purge: its processes end with this.
+WITHOUT_SYSTEMD = r"""
+exec 2>&1
+echo 'echo N 2' >/tmp/runlevel; chmod 755 /tmp/runlevel; mount --bind /tmp/runlevel /sbin/runlevel
+mkdir -p /run /etc/srvmesh.conf.d
+edit() { sed -i "$1" /etc/srvmesh.conf.d/test.conf; }
+edit_then() { edit "$1"; shift; "$@" >/dev/null; echo "$?"; }
+cp /opt/srvmesh.conf /etc/srvmesh.conf.d/test.conf
+
+echo "[faulty] $(edit_then s/timeout/timeot/ true)"
+dpkg -i $EARLIER
+echo "dpkg=$? running=$(pidof srvmeshd | wc -w)"
+service srvmeshd start; echo "start=$?"
+edit s/timeot/timeout/
+dpkg -P libnss-srvmesh srvmeshd >/dev/null
+
+echo "[installed]"
+dpkg -i $EARLIER >/dev/null; echo "dpkg=$?"
+service srvmeshd status; echo "status=$?"
+echo "user=$(stat -c %U /proc/$(pidof srvmeshd))"
 getent ahosts api.mesh
 srvmesh status | grep '^jobs='
-service srvmeshd reload && sleep 0.2 && grep -c event=reloaded /var/log/srvmeshd.log
-stat -c '%U' /proc/$(cat /run/srvmeshd.pid)
-service srvmeshd restart >/dev/null && getent ahosts api.mesh >/dev/null && srvmesh status | grep -E '^(jobs|restored)='
-sed -i s/timeout/timeot/ /etc/srvmesh.conf; service srvmeshd restart >/dev/null 2>&1; echo "bad restart: $?"; sed -i s/timeot/timeout/ /etc/srvmesh.conf
-srvmesh status | grep -c '^jobs=0$'
-service srvmeshd stop >/dev/null; echo "stop: $?"
-service srvmeshd status; echo "status: $?"
-service srvmeshd stop >/dev/null; echo "stop again: $?"
-'''
-    with open(os.path.join(lab.path, "srvmesh.conf"), "w", encoding="utf-8") as file:
-        file.write(CONFIG)
-    machine.copy(os.path.join(lab.path, "srvmesh.conf"))
-    output = machine.run("sh", "-c", play)
-    for sentence, words in (("starts", "srvmeshd is running"), ("resolves", "127.0.0.11"), ("asks once", "jobs=1"),
-                            ("reloads", "\n1\n"), ("runs as its user", "\nsrvmesh\n"),
-                            ("restarts with its cache", "jobs=0\nrestored=1"), ("stops nothing for a bad configuration", "bad restart: 1\n1\n"), ("stops", "\nstop: 0"),
-                            ("says that it does not run", "status: 3"), ("stops twice", "stop again: 0")):
-        tap.check(f"the init script {sentence}", words in output, output)
-    code, output = machine.do("dpkg", "-P", "libnss-srvmesh", "srvmeshd")
-    tap.check("purged", code == 0, output)
-    shutil.rmtree(machine.path("/run"), ignore_errors=True)
-    os.mkdir(machine.path("/run"))
-    tap.equal("... nothing is left", difference(before, snapshot(machine)), [])
+
+echo "[controlled]"
+service srvmeshd reload; echo "reload=$?"; sleep 0.5
+echo "reloaded=$(grep -c event=reloaded /var/log/srvmeshd.log)"
+before=$(pidof srvmeshd)
+service srvmeshd start; echo "start=$? same=$([ "$before" = "$(pidof srvmeshd)" ] && echo yes)"
+service srvmeshd restart; echo "restart=$? same=$([ "$before" = "$(pidof srvmeshd)" ] && echo yes)"
+getent ahosts api.mesh >/dev/null; srvmesh status | grep -E '^(jobs|restored)='
+before=$(pidof srvmeshd)
+echo "restart=$(edit_then s/timeout/timeot/ service srvmeshd restart) same=$([ "$before" = "$(pidof srvmeshd)" ] && echo yes)"
+edit s/timeot/timeout/
+service srvmeshd stop; echo "stop=$? running=$(pidof srvmeshd | wc -w)"
+service srvmeshd status; echo "status=$?"
+service srvmeshd stop; echo "stop=$?"
+service srvmeshd start >/tmp/one & one=$!; service srvmeshd start >/tmp/two; echo "two=$?"; wait $one; echo "one=$?"
+service srvmeshd status; echo "status=$? running=$(pidof srvmeshd | wc -w)"
+
+echo "[upgraded]"
+before=$(pidof srvmeshd)
+dpkg -i $LATER >/dev/null; echo "dpkg=$? same=$([ "$before" = "$(pidof srvmeshd)" ] && echo yes) running=$(pidof srvmeshd | wc -w)"
+getent ahosts api.mesh >/dev/null; srvmesh status | grep -E '^(jobs|restored)='
+: >/var/log/srvmeshd.log.1.gz
+dpkg -r libnss-srvmesh srvmeshd >/dev/null; echo "removed=$? running=$(pidof srvmeshd | wc -w)"
+dpkg -i $EARLIER >/dev/null; dpkg --unpack $LATER >/dev/null; echo "unpacked=$? running=$(pidof srvmeshd | wc -w)"
+dpkg -r libnss-srvmesh srvmeshd >/dev/null; sleep 0.5; echo "removed=$? running=$(pidof srvmeshd | wc -w)"
+
+echo "[purged]"
+dpkg -P libnss-srvmesh srvmeshd >/dev/null; echo "purged=$?"
+rm -r /etc/srvmesh.conf.d /tmp/one /tmp/two
+umount /sbin/runlevel; rm /tmp/runlevel
+$TRACES
+"""
+
+
+def init_script(tap, machine, lab):
+    machine.copy(lab.file("srvmesh.conf", CONFIG))
+    before = snapshot(machine)
+    output = machine.run("env", "EARLIER=" + " ".join(earlier(lab, machine)), "LATER=" + " ".join(files_of(debs())),
+                         "TRACES=" + " ".join(TRACES), "sh", "-fc", WITHOUT_SYSTEMD)
+    seen = dict(re.findall(r"^\[(\w+)\](.*?)(?=^\[|\Z)", output, re.M | re.S))
+    for part, sentence, words in (
+            ("faulty", "a configuration that is wrong: the packages install, and say what it is",
+             r"/etc/srvmesh.conf.d/test.conf:2: timeot: no such key.*dpkg=0 running=0\n.*timeot: no such key.*start=1\n"),
+            ("installed", "the daemon runs", r"dpkg=0\n.*srvmeshd is running.*status=0\nuser=srvmesh\n"),
+            ("installed", "names resolve through it", r"127\.0\.0\.11 .*\njobs=1\n"),
+            ("controlled", "it reloads", r"reload=0\nreloaded=1\n"),
+            ("controlled", "start leaves alone what runs", r"start=0 same=yes\n"),
+            ("controlled", "restart gives another daemon with the same cache", r"restart=0 same=\njobs=0\nrestored=1\n"),
+            ("controlled", "restart stops nothing for a bad configuration", r"restart=1 same=yes\n"),
+            ("controlled", "stop stops, twice, and status says so",
+             r"stop=0 running=0\n.*srvmeshd is not running.*status=3\n.*stop=0\n"),
+            ("controlled", "two starts at once give one daemon", r"two=0\none=0\n.*srvmeshd is running.*status=0 running=1\n"),
+            ("upgraded", "an upgrade gives another daemon with the same cache", r"dpkg=0 same= running=1\njobs=0\nrestored=1\n"),
+            ("upgraded", "removed, it is stopped; not configured, too",
+             r"removed=0 running=0\nunpacked=0 running=1\nremoved=0 running=0\n"),
+            ("purged", "purged: nothing is left", r"^\npurged=0\n$")):
+        tap.check(f"without systemd: {sentence}", re.search(words, seen.get(part, ""), re.S), output)
+    tap.equal("without systemd: nothing else has changed", difference(before, snapshot(machine)), [])
 
 
 def rpms(tap, machine, lab):
@@ -442,7 +565,7 @@ def rpms(tap, machine, lab):
     tap.equal("... and nothing is left but the user, as is rpm's custom, and the changed configuration", left, [])
 
 
-PARTS = {"forms": nsswitch_forms, "architectures": architectures, "apt": installed_by_apt, "init": init_script, "rpm": rpms}
+PARTS = {"forms": nsswitch_forms, "architectures": architectures, "apt": installed_by_apt, "halfway": halfway, "init": init_script, "rpm": rpms}
 
 
 def in_namespaces():
