@@ -16,8 +16,13 @@ static const int forbidden[] = {
 	SCMP_SYS(open_by_handle_at), SCMP_SYS(setxattr), SCMP_SYS(lsetxattr), SCMP_SYS(fsetxattr),
 };
 
-/* Their arguments lie in memory, where a filter cannot look: as if the kernel did not have them. */
-static const int unknown[] = {SCMP_SYS(openat2), SCMP_SYS(io_uring_setup)};
+/* Newer than the library's names; their numbers are those of every architecture. */
+#define CALL_FCHMODAT2 452
+#define CALL_SETXATTRAT 463
+
+/* As if the kernel did not have them: the arguments of some lie in memory, where a filter cannot look, and C libraries have
+ * another way for the others, which is forbidden or looked at here. */
+static const int unknown[] = {SCMP_SYS(openat2), SCMP_SYS(io_uring_setup), CALL_FCHMODAT2, CALL_SETXATTRAT};
 
 static int forbid_all(scmp_filter_ctx filter)
 {

@@ -45,6 +45,7 @@ static long remove_pages(int fd)
 }
 
 static long let_others_write(int fd) { return fchmod(fd, 0666); }
+static long let_others_write_anew(int fd) { (void)fd; return syscall(452, AT_FDCWD, path_of("file"), 0666, 0); }
 static long keep_the_mode(int fd) { return fchmod(fd, 0644); }
 
 static long work_as_usual(int fd)
@@ -71,6 +72,7 @@ static void what_leads_around_the_filter_is_not_there(void **state)
 	(void)state;
 	assert_int_equal(sealed(open_anyhow), ENOSYS);
 	assert_int_equal(sealed(use_ring), ENOSYS);
+	assert_int_equal(sealed(let_others_write_anew), ENOSYS); /* fchmodat2 */
 }
 
 static void what_the_daemon_needs_is_allowed(void **state)
