@@ -14,20 +14,12 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "tests"))
-from lab import BUILDDIR, Daemon, Knot, Lab, need  # noqa: E402
+from lab import BUILDDIR, Daemon, Knot, Lab, in_namespaces, need  # noqa: E402
 
 LOOKUPS = os.path.join(BUILDDIR, "bench", "lookups")
 ENTRIES = 100000
 MISSES = 200
 UNBOUND, KNOT = "127.0.0.1", "127.0.0.3"
-
-
-def in_namespaces():
-    if os.environ.get("SRVMESH_BENCH") != "inside":
-        environment = dict(os.environ, SRVMESH_BENCH="inside")
-        os.execvpe("unshare", ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-                               sys.executable, "-B", *sys.argv], environment)
-    subprocess.run([need("ip"), "link", "set", "lo", "up"], check=True)
 
 
 def zone(rounds):

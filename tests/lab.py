@@ -80,6 +80,16 @@ def need(program):
     return path
 
 
+def in_namespaces():
+    """Runs the program again, as root, in a network of its own, where port 53 is free, and with mounts and processes that end
+    with it."""
+    if os.environ.get("SRVMESH_NAMESPACES") != "inside":
+        environment = dict(os.environ, SRVMESH_NAMESPACES="inside")
+        os.execvpe(need("unshare"), ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+                                     sys.executable, "-B", *sys.argv], environment)
+    subprocess.run([need("ip"), "link", "set", "lo", "up"], check=True)
+
+
 class Lab:
     """A directory, and the processes that live in it."""
 

@@ -16,7 +16,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
-from lab import Knot, Lab, Tap, need  # noqa: E402
+from lab import Knot, Lab, Tap, in_namespaces, need  # noqa: E402
 from machine import Machine, make_root  # noqa: E402
 from test_nsswitch import OURS  # noqa: E402
 from test_packages import one  # noqa: E402
@@ -566,15 +566,6 @@ def rpms(tap, machine, lab):
 
 
 PARTS = {"forms": nsswitch_forms, "architectures": architectures, "apt": installed_by_apt, "halfway": halfway, "init": init_script, "rpm": rpms}
-
-
-def in_namespaces():
-    """A network of our own, with a DNS server on port 53; mounts and processes that end with us."""
-    if os.environ.get("SRVMESH_MACHINE") != "inside":
-        environment = dict(os.environ, SRVMESH_MACHINE="inside")
-        os.execvpe(need("unshare"), ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-                                     sys.executable, "-B", *sys.argv], environment)
-    subprocess.run([need("ip"), "link", "set", "lo", "up"], check=True)
 
 
 def depends():
