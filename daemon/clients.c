@@ -7,6 +7,7 @@
 #include "base/scope.h"
 #include "daemon/jobs.h"
 #include "daemon/log.h"
+#include "daemon/reload.h"
 #include "daemon/status.h"
 
 #include <string.h>
@@ -61,7 +62,6 @@ static void close_client(struct client *client)
 	close(client->fd);
 	if (client->n_handles == 0)
 		free_client(client);
-	sm_daemon_rest(daemon);
 }
 
 static void reply(struct client *client, enum sm_frame_kind kind, const void *body, size_t size)
@@ -227,7 +227,7 @@ static void look_up(struct client *client)
 	daemon->counters.requests++;
 	client->rule = sm_rules_match(&daemon->settings->conf->rules, name->text, name->length);
 	if (!client->rule) {
-		sm_daemon_look(daemon); /* the program may know newer files */
+		sm_reload_if_changed(daemon); /* the program may know newer files */
 		client->rule = sm_rules_match(&daemon->settings->conf->rules, name->text, name->length);
 	}
 	client->settings = sm_settings_hold(daemon->settings); /* whose the rule is */

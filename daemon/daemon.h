@@ -58,8 +58,3 @@ struct sm_daemon {
 	uv_timer_t looking; /* for changed files */
 	uv_signal_t hangup, terminate, interrupt;
 };
-
-/* Loads the configuration again if a file has changed; a bad one changes nothing. Done by the clock, once a second. */
-void sm_daemon_look(struct sm_daemon *daemon);
-/* Ends the loop once nothing is left to do. */
-void sm_daemon_rest(struct sm_daemon *daemon);

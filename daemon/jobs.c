@@ -76,7 +76,6 @@ static void close_job(struct sm_job *job)
 	sm_limits_give(&daemon->limits, SM_LIMITED_JOBS, job->uid);
 	sm_lookup_close(job->lookup);
 	uv_close((uv_handle_t *)&job->timer, on_closed);
-	sm_daemon_rest(daemon);
 }
 
 static void set_last_word(struct sm_job *job, enum sm_frame_kind kind, const void *body, size_t size)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* srvmeshd: resolves each name once for everybody on the host, and owns the host map. srvmeshd(8). */
 #include "base/clock.h"
-#include "base/scope.h"
-#include "cache/map.h"
 #include "cache/trust.h"
 #include "daemon/clients.h"
 #include "daemon/jobs.h"
 #include "daemon/log.h"
+#include "daemon/reload.h"
 #include "daemon/seal.h"
 #include "daemon/surroundings.h"
 
@@ -15,11 +14,9 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-
-#define OWN_DESCRIPTORS 32 /* standard ones, map, lock, sockets, loop, and those that are open for a moment */
 
 #define LOOK_MS 1000
 
@@ -39,88 +36,13 @@ struct options {
 	int ready; /* the pipe to who waits for us in the background; -1: nobody */
 };
 
-/* ---- the configuration while running */
-
-/* The most that a job takes: a socket for each server, and one more while TCP is tried. */
-static uint32_t descriptors_of_job(const struct sm_rules *rules)
-{
-	uint32_t n = rules->elsewhere.n_servers;
-
-	for (uint32_t i = 0; i < rules->n_rules; i++)
-		if (rules->rules[i].n_servers > n)
-			n = rules->rules[i].n_servers;
-	return n + 1;
-}
-
-/* Half of the descriptors are for clients and half for jobs, so that neither takes the other's. */
-static void fit_descriptors(struct sm_daemon *daemon)
-{
-	uint32_t *max = daemon->limits.max, half, jobs;
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= UINT32_MAX)
-		return;
-	half = limit.rlim_cur > 2 * OWN_DESCRIPTORS ? (uint32_t)(limit.rlim_cur - OWN_DESCRIPTORS) / 2 : OWN_DESCRIPTORS / 2;
-	jobs = half / descriptors_of_job(&daemon->settings->conf->rules);
-	if (max[SM_LIMITED_CLIENTS] > half || max[SM_LIMITED_JOBS] > jobs)
-		sm_log_number(SM_LOG_WARNING, "max_clients and max_jobs are cut to what RLIMIT_NOFILE allows", "limit",
-		              limit.rlim_cur);
-	max[SM_LIMITED_CLIENTS] = max[SM_LIMITED_CLIENTS] < half ? max[SM_LIMITED_CLIENTS] : half;
-	max[SM_LIMITED_JOBS] = max[SM_LIMITED_JOBS] < jobs ? max[SM_LIMITED_JOBS] : jobs;
-}
-
-static void apply(struct sm_daemon *daemon)
-{
-	const struct sm_host_conf *host = &daemon->settings->conf->host;
-
-	sm_log_setup(host->log_level, host->log_format);
-	daemon->limits.max[SM_LIMITED_CLIENTS] = host->max_clients;
-	daemon->limits.max[SM_LIMITED_JOBS] = host->max_jobs;
-	daemon->limits.quota_percent = host->quota_percent;
-	fit_descriptors(daemon);
-}
-
-static void warn_of_restart(const struct sm_host_conf *old, const struct sm_host_conf *new)
-{
-	if (strcmp(old->directory, new->directory) != 0 || strcmp(old->socket, new->socket) != 0 ||
-	    old->size_kib != new->size_kib || old->quota_percent != new->quota_percent)
-		sm_log(SM_LOG_WARNING, "directory, socket, size and the cache's quota change with the next start", NULL);
-}
-
-/* Loads the configuration again; a bad one changes nothing. */
-static void reload(struct sm_daemon *daemon)
-{
-	struct sm_settings *settings;
-	struct sm_conf_error error;
-	enum sm_status status = sm_settings_load(&daemon->sources, &daemon->watch, &settings, &error);
-
-	if (status != SM_OK) {
-		sm_log(SM_LOG_ERROR, "the configuration stays as it was", "error",
-		       status == SM_INVALID ? error.text : "out of memory", NULL);
-		return;
-	}
-	warn_of_restart(&daemon->settings->conf->host, &settings->conf->host);
-	sm_settings_release(daemon->settings);
-	daemon->settings = settings;
-	apply(daemon);
-	if (sm_owner_follow(daemon->owner, settings->conf->fingerprint) != SM_OK)
-		sm_log(SM_LOG_WARNING, "the host map could not be begun anew", NULL);
-	sm_log(SM_LOG_INFO, "reloaded", "config", daemon->sources.file, NULL);
-}
-
-void sm_daemon_look(struct sm_daemon *daemon)
-{
-	if (sm_watch_has_changed(&daemon->watch))
-		reload(daemon);
-}
+/* ---- what the loop does by itself */
 
 /* Files change without anybody's SIGHUP, and who finds his answer in the map asks nobody: so they are looked at by the clock. */
 static void on_looking(uv_timer_t *timer)
 {
-	sm_daemon_look(timer->data);
+	sm_reload_if_changed(timer->data);
 }
-
-/* ---- signals */
 
 static void close_all(struct sm_daemon *daemon)
 {
@@ -133,18 +55,25 @@ static void close_all(struct sm_daemon *daemon)
 	uv_close((uv_handle_t *)&daemon->interrupt, NULL);
 }
 
-void sm_daemon_rest(struct sm_daemon *daemon)
+static bool has_nothing_to_do(const struct sm_daemon *daemon)
 {
-	if (!daemon->is_stopping || daemon->limits.used[SM_LIMITED_CLIENTS] > 0 || daemon->limits.used[SM_LIMITED_JOBS] > 0)
-		return;
-	if (!uv_is_closing((uv_handle_t *)&daemon->flush))
-		close_all(daemon);
+	return daemon->is_stopping && daemon->limits.used[SM_LIMITED_CLIENTS] == 0 && daemon->limits.used[SM_LIMITED_JOBS] == 0;
 }
+
+/* Before each wait. */
+static void on_flush(uv_prepare_t *prepare)
+{
+	sm_jobs_flush(prepare->data);
+	if (has_nothing_to_do(prepare->data))
+		close_all(prepare->data);
+}
+
+/* ---- signals */
 
 static void on_hangup(uv_signal_t *signal, int number)
 {
 	(void)number;
-	reload(signal->data);
+	sm_reload(signal->data);
 }
 
 /* The first time: no more requests, and what runs is finished. The second time: now. */
@@ -162,12 +91,6 @@ static void on_terminate(uv_signal_t *signal, int number)
 	sm_listener_notify(secure_getenv("NOTIFY_SOCKET"), "STOPPING=1");
 	sm_clients_stop(daemon);
 	sm_listener_close(&daemon->listener);
-	sm_daemon_rest(daemon);
-}
-
-static void on_flush(uv_prepare_t *prepare)
-{
-	sm_jobs_flush(prepare->data);
 }
 
 static void start_handles(struct sm_daemon *daemon)
@@ -261,7 +184,7 @@ static bool load(struct sm_daemon *daemon, const char *config)
 	status = sm_settings_load(&daemon->sources, &daemon->watch, &daemon->settings, &error);
 	if (status != SM_OK)
 		return fail("no configuration", daemon->sources.file, status == SM_INVALID ? error.text : "out of memory");
-	apply(daemon);
+	sm_reload_apply(daemon);
 	return true;
 }
 
