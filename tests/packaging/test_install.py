@@ -259,7 +259,8 @@ def service(tap, machine):
                                                  "-rw-r--r-- srvmesh /run/srvmesh/cache.v1.mdb",
                                                  "srw-rw-rw- root /run/srvmesh/socket",
                                                  "srw-rw-rw- root /run/srvmesh/socket.hint"])
-    said = machine.run("systemd-analyze", "verify", "--man=no", "srvmeshd.service", "srvmeshd.socket")
+    said = machine.run("systemd-analyze", "verify", "--man=no", "srvmeshd.service", "srvmeshd.socket",
+                       "srvmeshd-again.timer")
     tap.equal("systemd-analyze finds nothing in the units", [line for line in said.splitlines() if "srvmesh" in line], [])
     machine.write("/etc/srvmesh.conf", CONFIG.replace("400ms", "4 parsecs"))
     machine.run("systemctl", "reload", "srvmeshd.service")
@@ -271,7 +272,7 @@ def service(tap, machine):
     gives_up(tap, machine, "a start with that configuration fails")
     machine.write("/etc/srvmesh.conf", CONFIG)
     tap.check("... and is tried again until it is mended", eventually(lambda: is_active(machine), 40),
-              machine.run("systemctl", "status", "srvmeshd.service", "srvmeshd.socket", "srvmeshd-again.service"))
+              machine.run("systemctl", "status", "srvmeshd.service", "srvmeshd.socket", "srvmeshd-again.timer"))
     killed = main_pid(machine)
     machine.run("systemctl", "kill", "--signal=KILL", "srvmeshd.service")
     tap.check("killed: names resolve from the map", machine.do("getent", "ahosts", "api.mesh")[0] == 0)
@@ -280,8 +281,9 @@ def service(tap, machine):
     machine.run("mv", "/usr/sbin/srvmeshd", "/usr/sbin/srvmeshd.away")
     machine.run("systemctl", "kill", "--signal=KILL", "srvmeshd.service")
     gives_up(tap, machine, "killed and without its program it cannot start")
+    tap.check("... and will be tried again", is_active(machine, "srvmeshd-again.timer"))
     machine.run("systemctl", "stop", "srvmeshd.service")
-    tap.equal("... stopped by hand it is not tried again", machine.run("systemctl", "is-active", "srvmeshd-again.service").strip(),
+    tap.equal("... but not if it is stopped by hand", machine.run("systemctl", "is-active", "srvmeshd-again.timer").strip(),
               "inactive")
     machine.run("mv", "/usr/sbin/srvmeshd.away", "/usr/sbin/srvmeshd")
     time.sleep(10)  # of StartLimitIntervalSec=
@@ -318,7 +320,8 @@ def eventually(is_so, seconds=10):
 
 
 def without_daemon(tap, machine):
-    machine.run("systemctl", "stop", "srvmeshd.service", "srvmeshd.socket")
+    machine.run("systemctl", "stop", "srvmeshd.service", "srvmeshd.socket",
+                       "srvmeshd-again.timer")
     tap.check("the daemon stopped: the map stays, and names resolve",
               os.path.exists(f"/proc/{machine.init}/root/run/srvmesh/cache.v1.mdb") and
               machine.do("getent", "ahosts", "api.mesh")[0] == 0)
