@@ -320,8 +320,7 @@ def eventually(is_so, seconds=10):
 
 
 def without_daemon(tap, machine):
-    machine.run("systemctl", "stop", "srvmeshd.service", "srvmeshd.socket",
-                       "srvmeshd-again.timer")
+    machine.run("systemctl", "stop", "srvmeshd.service", "srvmeshd.socket")
     tap.check("the daemon stopped: the map stays, and names resolve",
               os.path.exists(f"/proc/{machine.init}/root/run/srvmesh/cache.v1.mdb") and
               machine.do("getent", "ahosts", "api.mesh")[0] == 0)
