@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """packaging/nsswitch: the words go in where they belong, and come out so that the file is as it was, byte for byte."""
+import itertools
 import os
 import shutil
 import stat
@@ -11,16 +12,23 @@ from lab import SRCDIR, Lab, Tap, need  # noqa: E402
 
 TOOL = os.path.join(SRCDIR, "packaging", "nsswitch")
 OURS = "srvmesh [NOTFOUND=return TRYAGAIN=return]"
-# what it is, the hosts line before, the hosts line after
-HOSTS = [
-    ("Debian's default", "hosts:          files dns", f"hosts:          files {OURS} dns"),
+# What it is, the hosts line before, the hosts line after. These a host may come with:
+FORMS = [
+    ("the default", "hosts:          files dns", f"hosts:          files {OURS} dns"),
     ("with resolve", "hosts:          files resolve [!UNAVAIL=return] dns",
      f"hosts:          files {OURS} resolve [!UNAVAIL=return] dns"),
-    ("with mymachines and myhostname", "hosts:          files mymachines resolve [!UNAVAIL=return] dns myhostname",
-     f"hosts:          files {OURS} mymachines resolve [!UNAVAIL=return] dns myhostname"),
+    ("with mymachines and myhostname", "hosts:          files mymachines dns myhostname",
+     f"hosts:          files {OURS} mymachines dns myhostname"),
     ("with mdns4_minimal", "hosts:          files mdns4_minimal [NOTFOUND=return] dns",
      f"hosts:          files {OURS} mdns4_minimal [NOTFOUND=return] dns"),
-    ("with srvmesh there already", "hosts: files srvmesh dns", "hosts: files srvmesh dns"),
+    ("with srvmesh there already", f"hosts:          files {OURS} dns", f"hosts:          files {OURS} dns"),
+    ("edited by hand", "\thosts:\tfiles\tmyhostname [NOTFOUND=continue]\tdns # as it has always been ",
+     f"\thosts:\tfiles {OURS}\tmyhostname [NOTFOUND=continue]\tdns # as it has always been "),
+]
+HOSTS = FORMS + [
+    ("with mymachines, resolve and myhostname", "hosts:          files mymachines resolve [!UNAVAIL=return] dns myhostname",
+     f"hosts:          files {OURS} mymachines resolve [!UNAVAIL=return] dns myhostname"),
+    ("with srvmesh there already, and no action", "hosts: files srvmesh dns", "hosts: files srvmesh dns"),
     ("with srvmesh and an action there already", f"hosts: {OURS} files dns", f"hosts: {OURS} files dns"),
     ("with srvmesh in a comment only", "hosts: files dns # srvmesh", f"hosts: files {OURS} dns # srvmesh"),
     ("of tabs, odd blanks and a comment", "\thosts:\tfiles  \tdns  # by hand: dns files\t ",
@@ -194,6 +202,19 @@ def file_itself(tap, lab):
     tap.check("an unknown job is an error", root.run("frobnicate").returncode == 1)
 
 
+def broken_off(tools, lab, text, job, how, afters):
+    """A root after `job` with a fault at one of its calls, for each call and each of `afters`, which is what is to follow."""
+    for at in itertools.count(1):
+        for after in afters:
+            root = Root(lab, text)
+            if job == "remove":
+                root.run("add")
+            done, has_come = tools.run(root, job, how, at)
+            if not has_come:
+                return
+            yield root, after, (at, job, after, done)
+
+
 def faults(tap, lab):
     """Every call of a tool fails once, and kills the script once, while it adds and while it removes."""
     tools = Faults(lab)
@@ -201,51 +222,35 @@ def faults(tap, lab):
     added = around(f"hosts: files {OURS} dns", "services:       db files srvmesh")
     alone = ["/etc/nsswitch.conf"]
     for what, how in (("fails", "exit 1"), ("kills it", "kill -9 $PPID")):
-        wrong = []
-        at, has_come = 1, True
-        while has_come:
-            for after in (["add", "remove"], ["remove"]):
-                root = Root(lab, text)
-                done, has_come = tools.run(root, "add", how, at)
-                if not has_come:
-                    break
-                if root.read() not in (text, added) or (what == "fails" and root.read() == text and root.files() != alone):
-                    wrong.append((at, "add", done, root.read(), root.files()))
-                for job in after:
-                    done = root.run(job)
-                if after == ["remove"] and root.files() != alone:
-                    root.run("add")  # removing looks for what was left only where something had been done
-                    root.run("remove")
-                if (root.read(), root.files()) != (text, alone):
-                    wrong.append((at, "add", after, done, root.read(), root.files()))
-            at += 1
-        tap.equal(f"a tool {what} while it adds, at each of {at - 2} calls: removed, it is as it was", wrong, [])
-        tap.check("... at many", at > 8, at)
+        wrong, count = [], 0
+        for root, after, case in broken_off(tools, lab, text, "add", how, (["add", "remove"], ["remove"])):
+            count += 1
+            if root.read() not in (text, added) or (what == "fails" and root.read() == text and root.files() != alone):
+                wrong.append((case, root.read(), root.files()))
+            for job in after:
+                root.run(job)
+            if (root.read(), root.files()) != (text, alone):
+                wrong.append((case, root.read(), root.files()))
+        tap.equal(f"a tool {what} while it adds, at each call: removed, it is as it was", wrong, [])
+        tap.check("... at many", count >= 16, count)
 
         wrong = []
-        at, has_come = 1, True
-        while has_come:
-            for after in (["add", "remove"], ["remove"], ["by hand", "add", "remove"]):
-                root = Root(lab, text)
-                root.run("add")
-                done, has_come = tools.run(root, "remove", how, at)
-                if not has_come:
-                    break
-                if root.read() not in (text, added):
-                    wrong.append((at, "remove", done, root.read(), root.files()))
-                if "/var/lib/srvmesh/nsswitch" in root.files():
-                    continue  # not even begun
-                for job in after:
-                    if job == "by hand":
-                        root.write(text)
-                    else:
-                        done = root.run(job)
-                    if job == "add" and root.read() != added:
-                        wrong.append((at, "remove, add", after, done, root.read(), root.files()))
-                if (root.read(), root.files()) != (text, alone):
-                    wrong.append((at, "remove", after, done, root.read(), root.files()))
-            at += 1
-        tap.equal(f"a tool {what} while it removes, at each of {at - 2} calls: it can be added and removed again", wrong, [])
+        for root, after, case in broken_off(tools, lab, text, "remove", how,
+                                            (["add", "remove"], ["remove"], ["by hand", "add", "remove"])):
+            if root.read() not in (text, added):
+                wrong.append((case, root.read(), root.files()))
+            if "/var/lib/srvmesh/nsswitch" in root.files():
+                continue  # not even begun
+            for job in after:
+                if job == "by hand":
+                    root.write(text)
+                else:
+                    root.run(job)
+                if job == "add" and root.read() != added:
+                    wrong.append((case, root.read(), root.files()))
+            if (root.read(), root.files()) != (text, alone):
+                wrong.append((case, root.read(), root.files()))
+        tap.equal(f"a tool {what} while it removes, at each call: it can be added and removed again", wrong, [])
 
 
 def main():
