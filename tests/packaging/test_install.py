@@ -3,6 +3,7 @@
 are not ours are looked up all the time. Then with the init script, then from the rpms.
 
 usage: test_install.py [PART...]"""
+import contextlib
 import hashlib
 import http.server
 import os
@@ -16,10 +17,10 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
-from lab import Knot, Lab, Tap, in_namespaces, need  # noqa: E402
+from lab import Knot, Lab, Tap, in_namespaces  # noqa: E402
 from machine import Machine, make_root  # noqa: E402
-from test_nsswitch import OURS  # noqa: E402
-from test_packages import one  # noqa: E402
+from test_nsswitch import FORMS, OURS  # noqa: E402
+from test_packages import one, run  # noqa: E402
 
 ZONE = """
 _api._tcp SRV 0 0 8080 a
@@ -29,19 +30,6 @@ a A 127.0.0.11
 FOREIGN = "host A 127.0.0.12\n"
 CONFIG = "[resolver]\ntimeout = 400ms\n\n[domain mesh]\n"
 NOBODY = "65534"
-
-FORMS = [
-    ("the default", "hosts:          files dns", f"hosts:          files {OURS} dns"),
-    ("with resolve", "hosts:          files resolve [!UNAVAIL=return] dns",
-     f"hosts:          files {OURS} resolve [!UNAVAIL=return] dns"),
-    ("with mymachines and myhostname", "hosts:          files mymachines dns myhostname",
-     f"hosts:          files {OURS} mymachines dns myhostname"),
-    ("with mdns4_minimal", "hosts:          files mdns4_minimal [NOTFOUND=return] dns",
-     f"hosts:          files {OURS} mdns4_minimal [NOTFOUND=return] dns"),
-    ("with srvmesh there already", f"hosts:          files {OURS} dns", f"hosts:          files {OURS} dns"),
-    ("edited by hand", "\thosts:\tfiles\tmyhostname [NOTFOUND=continue]\tdns # as it has always been ",
-     f"\thosts:\tfiles {OURS}\tmyhostname [NOTFOUND=continue]\tdns # as it has always been "),
-]
 
 # lookups without end in one process: fails, and says so, at the first that does
 LOOP = r"""
@@ -390,13 +378,8 @@ def earlier(lab, machine):
     return files_of(previous)
 
 
-def halfway(tap, machine, lab):
-    """What is interrupted, and what cannot be done."""
-    before = snapshot(machine)
+def not_configured(tap, machine, lab):
     nsswitch = machine.read("/etc/nsswitch.conf")
-    plugin = files_of(debs())[0]
-    machine.boot()
-
     machine.run("dpkg", "-i", *earlier(lab, machine))
     code, output = machine.do("dpkg", "--unpack", *files_of(debs()))
     tap.check("the machine has traces of it", len(machine.run(*TRACES).split()) > 20)
@@ -408,30 +391,43 @@ def halfway(tap, machine, lab):
     code, output = machine.do("dpkg", "-P", "libnss-srvmesh", "srvmeshd")
     tap.equal("... purged: nothing is left", (code, machine.run(*TRACES)), (0, ""))
 
-    machine.run("mount", "--bind", "/etc/nsswitch.conf", "/etc/nsswitch.conf")
-    code, output = machine.do("dpkg", "-i", plugin)
+
+@contextlib.contextmanager
+def pinned(machine, path):
+    """A file that can be written, and not replaced."""
+    machine.run("mount", "--bind", path, path)
+    yield
+    machine.run("umount", path)
+
+
+def not_replaceable(tap, machine):
+    nsswitch = machine.read("/etc/nsswitch.conf")
+    plugin = files_of(debs())[0]
+    with pinned(machine, "/etc/nsswitch.conf"):
+        code, output = machine.do("dpkg", "-i", plugin)
     tap.check("nsswitch.conf that cannot be replaced: it installs, and says what to do", code == 0 and
               'put "srvmesh [NOTFOUND=return TRYAGAIN=return]"' in output, output)
     tap.equal("... and remembers nothing", (machine.read("/etc/nsswitch.conf"), os.path.exists(machine.path("/var/lib/srvmesh"))),
               (nsswitch, False))
-    machine.run("umount", "/etc/nsswitch.conf")
     machine.run("dpkg-reconfigure", "libnss-srvmesh")
     tap.check("... what can be done now is done", OURS in machine.read("/etc/nsswitch.conf"))
-    machine.run("mount", "--bind", "/etc/nsswitch.conf", "/etc/nsswitch.conf")
-    code, output = machine.do("dpkg", "-r", "libnss-srvmesh")
-    tap.check("... nor for removing: it is removed, and says what to do", code == 0 and 'take "srvmesh"' in output and
-              OURS in machine.read("/etc/nsswitch.conf"), output)
-    tap.check("... other names go on", machine.do("getent", "ahosts", "host.elsewhere")[0] == 0)
-    machine.run("umount", "/etc/nsswitch.conf")
+    with pinned(machine, "/etc/nsswitch.conf"):
+        code, output = machine.do("dpkg", "-r", "libnss-srvmesh")
+        tap.check("... nor for removing: it is removed, and says what to do", code == 0 and 'take "srvmesh"' in output and
+                  OURS in machine.read("/etc/nsswitch.conf"), output)
+        tap.check("... other names go on", machine.do("getent", "ahosts", "host.elsewhere")[0] == 0)
     machine.write("/etc/nsswitch.conf", nsswitch)
     machine.run("dpkg", "-i", plugin)
     tap.check("... taken out by hand, installed again: it is there", OURS in machine.read("/etc/nsswitch.conf"))
-    machine.run("mount", "--bind", "/etc/nsswitch.conf", "/etc/nsswitch.conf")
-    machine.run("dpkg", "-P", "libnss-srvmesh")
-    machine.run("umount", "/etc/nsswitch.conf")
+    with pinned(machine, "/etc/nsswitch.conf"):
+        machine.run("dpkg", "-P", "libnss-srvmesh")
     tap.equal("... purged: nothing is left but its words", machine.run(*TRACES), "")
     machine.write("/etc/nsswitch.conf", nsswitch)
 
+
+def elsewhere(tap, machine):
+    """Another user of that name, and a root that dpkg does not enter."""
+    nsswitch = machine.read("/etc/nsswitch.conf")
     machine.run("useradd", "--system", "srvmesh")
     machine.run("dpkg", "-i", *files_of(debs()))
     machine.run("dpkg", "-P", "libnss-srvmesh", "srvmeshd")
@@ -450,6 +446,15 @@ def halfway(tap, machine, lab):
     tap.check("... and nowhere else", machine.do("getent", "passwd", "srvmesh")[0] == 0)
     machine.run("userdel", "srvmesh")
     shutil.rmtree(machine.path("/srv/root"))
+
+
+def halfway(tap, machine, lab):
+    """What is interrupted, and what cannot be done."""
+    before = snapshot(machine)
+    machine.boot()
+    not_configured(tap, machine, lab)
+    not_replaceable(tap, machine)
+    elsewhere(tap, machine)
     machine.halt()
     tap.equal("nothing else has changed", difference(before, snapshot(machine)), [])
 
@@ -541,13 +546,12 @@ def rpms(tap, machine, lab):
     before = snapshot(machine)
     nsswitch = machine.read("/etc/nsswitch.conf")
     packages = [one("nss_srvmesh-*.rpm"), one("srvmeshd-*.rpm")]
-    rpm = [need("rpm"), "--root", machine.root, "--nodeps"]
-    done = subprocess.run([*rpm, "-i", *packages], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    rpm = ["rpm", "--root", machine.root, "--nodeps"]
+    done = run(*rpm, "-i", *packages)
     tap.check("rpm installs both packages", done.returncode == 0, done.stdout)
     tap.check("... and puts srvmesh into nsswitch.conf", f"files {OURS} dns" in machine.read("/etc/nsswitch.conf"))
     machine.write("/etc/srvmesh.conf", CONFIG)
-    done = subprocess.run([*rpm, "-U", "--replacepkgs", *packages], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          check=False)
+    done = run(*rpm, "-U", "--replacepkgs", *packages)
     tap.check("an upgrade keeps both, and the configuration", done.returncode == 0 and machine.read("/etc/srvmesh.conf") == CONFIG
               and machine.read("/etc/nsswitch.conf").count("srvmesh") == 2, done.stdout, machine.read("/etc/nsswitch.conf"))
     machine.write("/etc/ld.so.conf.d/lib64.conf", "/usr/lib64\n")
@@ -557,8 +561,7 @@ def rpms(tap, machine, lab):
     tap.equal("... through the daemon", (is_active(machine), status(machine).get("jobs")), (True, "1"))
     machine.halt()
     os.unlink(machine.path("/etc/ld.so.conf.d/lib64.conf"))
-    done = subprocess.run([*rpm, "-e", "srvmeshd", "nss_srvmesh"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          check=False)
+    done = run(*rpm, "-e", "srvmeshd", "nss_srvmesh")
     tap.check("rpm erases them", done.returncode == 0, done.stdout)
     tap.equal("... and nsswitch.conf is as it was", machine.read("/etc/nsswitch.conf"), nsswitch)
     machine.run("ldconfig")
@@ -567,7 +570,8 @@ def rpms(tap, machine, lab):
     tap.equal("... and nothing is left but the user, as is rpm's custom, and the changed configuration", left, [])
 
 
-PARTS = {"forms": nsswitch_forms, "architectures": architectures, "apt": installed_by_apt, "halfway": halfway, "init": init_script, "rpm": rpms}
+PARTS = {"forms": nsswitch_forms, "architectures": architectures, "apt": installed_by_apt, "halfway": halfway,
+         "init": init_script, "rpm": rpms}
 
 
 def depends():
