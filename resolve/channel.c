@@ -3,8 +3,10 @@
  * resolve/confine.c), sockets that are close-on-exec, never 0-2, and never raise SIGPIPE. */
 #include "resolve/channel.h"
 
-#include "base/random.h"
 #include "base/descriptor.h"
+#include "base/random.h"
+#include "base/scope.h"
+#include "resolve/inbox.h"
 
 #include <ares.h>
 #include <arpa/nameser.h>
@@ -17,13 +19,13 @@
 
 #define NEVER_MS 3600000 /* c-ares's own time-out: longer than any deadline of ours */
 #define TCP_TRIES 8      /* for servers that close the connection after each answer, of several under way */
+#define READS_AT_ONCE 16 /* a flood of datagrams that answer nothing does not keep the thread */
 
 /* UDP and TCP are two c-ares channels: when a connection breaks, c-ares gives up all questions of its channel. */
 struct leg {
 	struct sm_channel *channel;
 	ares_channel ares; /* NULL: not opened yet */
-	bool is_stream;
-	size_t message_at; /* bytes read of the current message of a stream */
+	struct sm_inbox inbox;
 };
 
 struct sm_channel {
@@ -50,8 +52,11 @@ static bool is_forbidding(int error)
 
 static ares_socket_t open_socket(int domain, int type, int protocol, void *context)
 {
-	struct sm_channel *channel = ((struct leg *)context)->channel;
+	struct leg *leg = context;
+	struct sm_channel *channel = leg->channel;
 	int fd = sm_descriptor_socket(domain, type, protocol);
+
+	sm_inbox_reconnect(&leg->inbox);
 
 	if (fd >= 0)
 		channel->socket_status = SM_OK;
@@ -72,42 +77,59 @@ static int connect_socket(ares_socket_t fd, const struct sockaddr *address, ares
 	return connect(fd, address, size);
 }
 
-/* c-ares 1.18 answers FORMERR by shortening the question in place, while a TCP write of it may still be queued: it then
- * sends freed memory (process_answer in ares_process.c). Another code for the same, which it leaves to us. */
-static void hide_formerr(uint8_t *flags)
-{
-	if ((*flags & 0x0f) == ns_r_formerr)
-		*flags = (uint8_t)((*flags & 0xf0) | ns_r_notimpl);
-}
-
+/* Reads until there is something for c-ares: messages that answer nothing of ours are not its business, and an empty datagram
+ * says nothing; c-ares would take it for the end. */
 static ares_ssize_t receive(ares_socket_t fd, void *bytes, size_t size, int flags, struct sockaddr *from,
                             ares_socklen_t *from_size, void *context)
 {
-	struct leg *leg = context;
-	ssize_t got = recvfrom(fd, bytes, size, flags, from, from_size);
+	struct sm_inbox *inbox = &((struct leg *)context)->inbox;
+	ares_socklen_t from_room = from_size ? *from_size : 0;
 
-	if (got == 0 && !leg->is_stream) {
-		errno = EAGAIN; /* an empty datagram says nothing; c-ares would take it for the end */
-		return -1;
+	for (int i = 0; i < READS_AT_ONCE; i++) {
+		size_t given = sm_inbox_give(inbox, bytes, size), room_size;
+		void *room;
+		ssize_t got;
+
+		if (given > 0)
+			return (ares_ssize_t)given;
+		if (sm_inbox_room(inbox, &room, &room_size) != SM_OK)
+			break;
+		if (from_size)
+			*from_size = from_room;
+		got = recvfrom(fd, room, room_size, flags, from, from_size);
+		if (got < 0 || (got == 0 && inbox->is_stream))
+			return got;
+		if (got > 0)
+			sm_inbox_read(inbox, (size_t)got);
 	}
-	if (got <= 0)
-		return got;
-	if (!leg->is_stream || size <= 2) /* <= 2: the length in front of a message, which c-ares reads by itself */
-		leg->message_at = 0;
-	if (leg->is_stream && size <= 2)
-		return got;
-	if (leg->message_at <= 3 && leg->message_at + (size_t)got > 3)
-		hide_formerr((uint8_t *)bytes + 3 - leg->message_at);
-	leg->message_at += (size_t)got;
-	return got;
+	errno = EAGAIN;
+	return -1;
+}
+
+/* The bytes that the kernel took: `left` of the parts together. */
+static enum sm_status note_sent(struct sm_inbox *inbox, const struct iovec *parts, size_t left)
+{
+	enum sm_status status = SM_OK;
+
+	for (; left > 0 && status == SM_OK; parts++) {
+		size_t size = left < parts->iov_len ? left : parts->iov_len;
+
+		status = sm_inbox_sent(inbox, parts->iov_base, size);
+		left -= size;
+	}
+	return status;
 }
 
 static ares_ssize_t send_parts(ares_socket_t fd, const struct iovec *parts, int n, void *context)
 {
 	struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)n};
+	ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
 
-	(void)context;
-	return sendmsg(fd, &message, MSG_NOSIGNAL);
+	if (sent > 0 && note_sent(&((struct leg *)context)->inbox, parts, (size_t)sent) != SM_OK) {
+		errno = ENOMEM;
+		return -1;
+	}
+	return sent;
 }
 
 static const struct ares_socket_functions socket_functions = {
@@ -140,10 +162,10 @@ static int init_ares(struct leg *leg)
 	static char lookups[] = "b";
 	struct in_addr nowhere = {.s_addr = htonl(INADDR_LOOPBACK)};
 	struct ares_options options = {
-		.flags = ARES_FLAG_EDNS | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP |
-		         (leg->is_stream ? ARES_FLAG_USEVC : ARES_FLAG_IGNTC),
+		.flags = ARES_FLAG_EDNS | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
+		         (leg->inbox.is_stream ? ARES_FLAG_USEVC : 0),
 		.timeout = NEVER_MS,
-		.tries = leg->is_stream ? TCP_TRIES : 1,
+		.tries = leg->inbox.is_stream ? TCP_TRIES : 1,
 		.ndots = 1,
 		.servers = &nowhere,
 		.nservers = 1,
@@ -180,7 +202,8 @@ enum sm_status sm_channel_open(const struct sm_server *server, struct sm_channel
 		return SM_MEMORY;
 	channel->server = *server;
 	channel->socket_status = SM_MEMORY;
-	channel->tcp.is_stream = true;
+	sm_inbox_init(&channel->udp.inbox, false);
+	sm_inbox_init(&channel->tcp.inbox, true);
 	if (open_leg(channel, &channel->udp) != SM_OK) {
 		sm_channel_close(channel);
 		return SM_MEMORY;
@@ -197,6 +220,8 @@ void sm_channel_close(struct sm_channel *channel)
 		ares_destroy(channel->udp.ares);
 	if (channel->tcp.ares)
 		ares_destroy(channel->tcp.ares);
+	sm_inbox_clear(&channel->udp.inbox);
+	sm_inbox_clear(&channel->tcp.inbox);
 	free(channel);
 }
 
@@ -212,39 +237,52 @@ static int create_query(const struct hearing *hearing, unsigned char **ret, int 
 
 static void send_question(struct hearing hearing);
 
-/* A server that does not know EDNS0 says FORMERR or NOTIMP (RFC 6891, 7; both are NOTIMP here, see hide_formerr): once more
- * without, and so from then on. */
-static bool dislikes_edns(const struct hearing *hearing, const unsigned char *message, int size)
+/* A server that does not know EDNS0 says FORMERR or NOTIMP (RFC 6891, 7): once more without, and so from then on. */
+static bool dislikes_edns(const struct hearing *hearing, const uint8_t *message)
 {
-	return !hearing->is_plain && size > 3 && (message[3] & 0x0f) == ns_r_notimpl;
+	int rcode = message[3] & 0x0f;
+
+	return !hearing->is_plain && (rcode == ns_r_formerr || rcode == ns_r_notimpl);
 }
 
-static bool is_truncated(const struct hearing *hearing, const unsigned char *message, int size)
+static bool is_truncated(const struct hearing *hearing, const uint8_t *message)
 {
-	return !hearing->leg->is_stream && size > 2 && (message[2] & 0x02);
+	return !hearing->leg->inbox.is_stream && (message[2] & 0x02);
 }
 
-static void heard(void *argument, int status, int timeouts, unsigned char *message, int size)
+/* What came of a question, as its message is. */
+static void use_message(struct hearing hearing, const uint8_t *message, size_t size)
 {
-	struct hearing hearing = *(struct hearing *)argument;
 	struct sm_channel *channel = hearing.leg->channel;
 
-	(void)timeouts;
-	free(argument);
-	if (status != ARES_SUCCESS || !message || size <= 0) {
-		hearing.hear(hearing.context, hearing.leg->is_stream ? SM_SILENT : SM_REFUSED, NULL, 0);
-	} else if (dislikes_edns(&hearing, message, size)) {
+	if (dislikes_edns(&hearing, message)) {
 		channel->is_plain = hearing.is_plain = true;
 		send_question(hearing);
-	} else if (is_truncated(&hearing, message, size)) {
+	} else if (is_truncated(&hearing, message)) {
 		hearing.leg = &channel->tcp;
 		if (open_leg(channel, &channel->tcp) == SM_OK)
 			send_question(hearing);
 		else
 			hearing.hear(hearing.context, SM_MEMORY, NULL, 0);
 	} else {
-		hearing.hear(hearing.context, SM_OK, message, (size_t)size);
+		hearing.hear(hearing.context, SM_OK, message, size);
 	}
+}
+
+static void heard(void *argument, int status, int timeouts, unsigned char *stand_in, int stand_in_size)
+{
+	SM_SCOPE_FREE uint8_t *message = NULL;
+	struct hearing hearing = *(struct hearing *)argument;
+	struct sm_inbox *inbox = &hearing.leg->inbox;
+	size_t size;
+
+	(void)timeouts;
+	free(argument);
+	if (status == ARES_SUCCESS && stand_in && stand_in_size > 0 &&
+	    sm_inbox_take(inbox, stand_in, (size_t)stand_in_size, &message, &size) == SM_OK)
+		use_message(hearing, message, size);
+	else
+		hearing.hear(hearing.context, inbox->is_stream ? SM_SILENT : SM_REFUSED, NULL, 0);
 }
 
 static void send_question(struct hearing hearing)
@@ -305,7 +343,8 @@ size_t sm_channel_fds(const struct sm_channel *channel, struct pollfd *ret)
 	return n + fds_of(&channel->tcp, ret + n);
 }
 
-/* The descriptor is looked up afresh: what one channel does may close another's. */
+/* The descriptor is looked up afresh: what one channel does may close another's. c-ares reads a length and a message in two
+ * calls or in one, whatever its release; what is read and not yet given to it would not be polled for. */
 static void process_leg(struct leg *leg, const struct pollfd *fds, size_t n)
 {
 	struct pollfd own = {.fd = -1};
@@ -321,6 +360,13 @@ static void process_leg(struct leg *leg, const struct pollfd *fds, size_t n)
 	is_writable = (is_broken || (own.revents & POLLOUT)) && (own.events & POLLOUT);
 	if (is_readable || is_writable)
 		ares_process_fd(leg->ares, is_readable ? own.fd : ARES_SOCKET_BAD, is_writable ? own.fd : ARES_SOCKET_BAD);
+	while (sm_inbox_has_more(&leg->inbox) && fds_of(leg, &own) > 0) {
+		size_t before = leg->inbox.given;
+
+		ares_process_fd(leg->ares, own.fd, ARES_SOCKET_BAD);
+		if (leg->inbox.given == before)
+			break;
+	}
 }
 
 void sm_channel_process(struct sm_channel *channel, const struct pollfd *fds, size_t n)

@@ -11,6 +11,11 @@ It answers from a list of records as an authoritative server would (glue include
     truncate [TYPE]         TC over UDP, the whole answer over TCP
     tcp-silent, tcp-refuse, tcp-once
                             TCP accepted and then nothing, or closed at once, or closed after one answer
+    tcp-pieces SIZE...      each answer over TCP, its length in front, in pieces of these sizes and the rest
+    tcp-together            two questions over one connection are answered by one write
+    pad SIZE                the answer has that many bytes, over UDP too, whatever size the question allows
+    bare RCODE [TYPE]       an error of twelve bytes, without the question
+    bare-edns               the same, a FORMERR, to every question with OPT
     wrong-id, wrong-question, wrong-source
     garbage                 noise instead of a message
     lying-rdlength, lying-count, pointer-loop
@@ -28,6 +33,7 @@ import dns.message
 import dns.name
 import dns.opcode
 import dns.rcode
+import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
@@ -130,6 +136,7 @@ class Server:
             threading.Thread(target=self.answer_tcp, args=(connection,), daemon=True).start()
 
     def answer_tcp(self, connection):
+        waiting, is_second = b"", False
         with connection:
             if self.has("tcp-refuse"):
                 return
@@ -143,9 +150,22 @@ class Server:
                     return
                 reply = self.reply_to(wire, is_tcp=True)
                 if reply is not None:
-                    connection.sendall(len(reply).to_bytes(2, "big") + reply)
+                    waiting += len(reply).to_bytes(2, "big") + reply
+                if self.has("tcp-together") and not is_second:
+                    is_second = True
+                    continue
+                self.send_pieces(connection, waiting)
+                waiting, is_second = b"", False
                 if self.has("tcp-once"):
                     return
+
+    def send_pieces(self, connection, wire):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for size in self.matching("tcp-pieces", "") or []:
+            connection.sendall(wire[:int(size)])
+            wire = wire[int(size):]
+            time.sleep(0.002)
+        connection.sendall(wire)
 
     def find(self, name, qtype):
         return [r for r in self.records if r.name == name and r.rdtype == qtype]
@@ -200,6 +220,10 @@ class Server:
             time.sleep(int(delay[0]) / 1000)
         if self.has("garbage"):
             return wire[:2] + random.Random(1).randbytes(200)
+        bare = self.matching("bare", qtype)
+        if bare or (self.has("bare-edns") and query.edns >= 0):
+            rcode = dns.rcode.from_text(bare[0] if bare else "FORMERR")
+            return wire[:2] + bytes([0x80, rcode]) + bytes(8)
         reply = dns.message.make_response(query, our_payload=4096)
         reply.flags |= dns.flags.AA
         if self.has("no-edns") and query.edns >= 0:
@@ -223,14 +247,24 @@ class Server:
         self.fill(query, reply)
         return self.mangle(reply, qtype, is_tcp)
 
+    @staticmethod
+    def pad(reply, size):
+        """Fills up with one record that nobody asked for, in front of the additional section."""
+        rdata = bytes(size - len(reply.to_wire(max_size=65535)) - 11)  # 11: its owner, type, class, TTL and length
+        generic = dns.rdata.GenericRdata(dns.rdataclass.IN, 65280, rdata)
+        reply.additional.insert(0, dns.rrset.from_rdata(dns.name.root, 60, generic))
+
     def mangle(self, reply, qtype, is_tcp):
         if self.matching("truncate", qtype) is not None and not is_tcp:
             reply.answer, reply.authority, reply.additional = [], [], []
             reply.flags |= dns.flags.TC
         if self.has("wrong-question"):
             reply.question[0].name = dns.name.from_text("other.mesh.")
+        pad = self.matching("pad", qtype)
+        if pad:
+            self.pad(reply, int(pad[0]))
         try:
-            wire = bytearray(reply.to_wire(max_size=65535 if is_tcp else 1232))
+            wire = bytearray(reply.to_wire(max_size=65535 if is_tcp or pad else 1232))
         except dns.exception.TooBig:
             reply.answer, reply.authority, reply.additional = [], [], []
             reply.flags |= dns.flags.TC

@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What c-ares takes from libc. Each name below was looked at: it neither ends nor changes the host, or leads to
+# resolve/confine.c, or is of a part that nothing of ours calls. A release of c-ares that takes another name is seen here.
+archive=$builddir/confined.a
+[ -f "$archive" ] || { echo "Bail out! $archive is missing"; exit 99; }
+
+# libc's own spellings of one function: checked variants, newer standards, wider times and files
+plain() { sed -e 's/^__\(.*\)_chk$/\1/' -e 's/^__isoc23_//' -e 's/^__\(.*\)64$/\1/' -e 's/64$//' | sort -u; }
+
+taken=$(nm "$archive" 2>/dev/null |
+	awk '$1 == "U" { wanted[$2] }  NF == 3 { defined[$3] }  END { for (name in wanted) if (!(name in defined)) print name }' |
+	grep -vE '^(_GLOBAL_OFFSET_TABLE_|__stack_chk_fail(_local)?|__x86\..*|__aeabi_.*|__(asan|ubsan|tsan|gcov)_.*)$' | plain)
+
+# sockets, bytes, numbers, time
+known="bind close connect fcntl getsockname recv recvfrom send sendto setsockopt socket writev \
+	free malloc realloc memchr memcmp memcpy memmem memmove memset qsort \
+	sprintf snprintf strcasecmp strchr strcmp strcpy strlen strncasecmp strncmp strncpy strnlen strtol strtoul \
+	__ctype_b_loc __ctype_tolower_loc inet_ntop __errno_location clock_gettime gettimeofday time \
+	pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock \
+	pthread_mutexattr_destroy pthread_mutexattr_init pthread_mutexattr_settype"
+# ours instead
+known="$known sm_confine_arc4random_buf sm_confine_fopen sm_confine_getenv sm_confine_rand sm_confine_srand"
+# behind fopen, which finds no file
+known="$known fclose ferror fgets fread fseek ftell setvbuf"
+# of parts that are not used: ares_getaddrinfo and its kin, ares_fds, the event thread and its watch of files
+known="$known fdelt gethostname getservbyname getservbyname_r getservbyport_r freeifaddrs getifaddrs if_indextoname if_nametoindex \
+	epoll_create1 epoll_ctl epoll_wait inotify_add_watch inotify_init1 pipe2 poll read select stat write \
+	pthread_cond_broadcast pthread_cond_destroy pthread_cond_init pthread_cond_signal pthread_cond_timedwait pthread_cond_wait \
+	pthread_create pthread_join"
+# for what cannot be by c-ares's own making; nothing from outside leads there
+known="$known __assert_fail"
+
+strangers() { printf '%s\n' $taken | while read -r name; do
+	case " $(echo $known) " in *" $name "*) ;; *) printf '%s ' "$name" ;; esac
+done; }
+
+# report NUMBER SENTENCE GOT EXPECTED
+report() {
+	if [ "$3" = "$4" ]; then echo "ok $1 - $2"; else echo "not ok $1 - $2"; echo "# got '$3', expected '$4'"; fi
+}
+echo 1..3
+report 1 "c-ares takes from libc what is known, and nothing else" "$(strangers)" ""
+report 2 "what may not be used leads to resolve/confine.c" \
+	"$(printf '%s\n' $taken | grep -xE 'fopen|getenv|secure_getenv|rand|srand|arc4random_buf' | tr '\n' ' ')" ""
+report 3 "... for c-ares alone: the plugin's own calls of getenv are glibc's" \
+	"$(nm -D --undefined-only "$builddir/libnss_srvmesh.so.2" | sed 's/.* //; s/@.*//' | grep -xE 'secure_getenv|fopen|rand|arc4random_buf' | tr '\n' ' ')" \
+	"secure_getenv "
