@@ -12,3 +12,12 @@ int64_t sm_clock_now_ns(void)
 		return 0;
 	return (int64_t)now.tv_sec * SM_NS_PER_S + now.tv_nsec;
 }
+
+int64_t sm_clock_wall_ns(void)
+{
+	struct timespec now;
+
+	if (clock_gettime(CLOCK_REALTIME, &now) != 0)
+		return 0;
+	return (int64_t)now.tv_sec * SM_NS_PER_S + now.tv_nsec;
+}

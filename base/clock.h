@@ -10,3 +10,6 @@
 /* Nanoseconds since boot, suspended time included (CLOCK_BOOTTIME): entries age while a laptop sleeps, and no change
  * of the wall clock reaches them. Answered by the vDSO, without a system call. */
 int64_t sm_clock_now_ns(void);
+
+/* Nanoseconds since 1970, as the times of files are told (CLOCK_REALTIME). It may be set, and jump. */
+int64_t sm_clock_wall_ns(void);

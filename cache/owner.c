@@ -120,9 +120,19 @@ static bool says(const struct sm_mapped *mapped, enum sm_map_kind kind, const vo
 	       memcmp(said, expected, size) == 0;
 }
 
+static uint64_t fingerprint_of(const struct sm_mapped *mapped)
+{
+	const uint8_t key = SM_MAP_CONFIG;
+	uint64_t said = SM_OWNER_ANY;
+	size_t size;
+
+	return sm_reader_get(mapped, &key, sizeof(key), &said, sizeof(said), &size) == SM_OK && size == sizeof(said)
+	               ? said : SM_OWNER_ANY;
+}
+
 /* Is the file there ours, whole, of this boot and configuration, and not above its size? liblmdb trusts what it opens, so
  * this is asked of the reader. SM_CORRUPT: no. SM_MEMORY: that cannot be said at the moment. */
-static enum sm_status can_take_over(const struct sm_owner *owner)
+static enum sm_status can_take_over(struct sm_owner *owner)
 {
 	char id[SM_BOOT_ID_SIZE];
 	struct sm_mapped mapped;
@@ -134,6 +144,8 @@ static enum sm_status can_take_over(const struct sm_owner *owner)
 	status = sm_reader_map(owner->directory, true, 0, &mapped);
 	if (status != SM_OK)
 		return status == SM_MEMORY ? SM_MEMORY : SM_CORRUPT;
+	if (owner->fingerprint == SM_OWNER_ANY)
+		owner->fingerprint = fingerprint_of(&mapped);
 	is_good = mapped.size <= owner->size_bytes && says(&mapped, SM_MAP_BOOT, id, sizeof(id)) &&
 	          says(&mapped, SM_MAP_CONFIG, &owner->fingerprint, sizeof(owner->fingerprint));
 	sm_reader_unmap(&mapped);

@@ -16,6 +16,8 @@ struct sm_owner;
 
 #define SM_OWNER_LOCK_FILE "owner.lock"
 
+#define SM_OWNER_ANY 0 /* a fingerprint: whichever the file has, because the one that is meant is not known */
+
 /* `directory`: cache/trust.h; it is made if only the last component is missing. SM_REFUSED: another owner has it, or it
  * cannot be written. SM_INVALID: it is not this user's alone. SM_CORRUPT: liblmdb is none of 0.9. SM_MEMORY. */
 enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_t quota_percent, uint64_t fingerprint,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* srvmesh: the command beside the plugin. A plugin has nowhere to complain; this does: check-config reads the
- * configuration as every process does, and says what is wrong with it, or what it comes to; status asks srvmeshd what it
- * counts. */
+ * configuration as every process does, and says all that is wrong with it, and what it comes to; status asks srvmeshd what it
+ * counts; disable and enable switch names off and on. */
 #include "base/clock.h"
+#include "cli/switch.h"
 #include "conf/conf.h"
 #include "ipc/client.h"
 
@@ -11,12 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum exit_code { EXIT_GOOD = 0, EXIT_BAD_CONFIG = 1, EXIT_USAGE = 2, EXIT_NO_DAEMON = 3 };
+enum exit_code { EXIT_GOOD = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_NO_DAEMON = 3 };
 
 #define STATUS_WAIT_NS (2 * SM_NS_PER_S)
 
 static const char usage[] = "usage: srvmesh check-config [FILE]   check FILE, or the configuration of this host\n"
                             "       srvmesh status                what srvmeshd counts, a line each\n"
+                            "       srvmesh disable [DOMAIN]      no name, or none of DOMAIN, is ours from now on\n"
+                            "       srvmesh enable [DOMAIN]       takes that back\n"
                             "       srvmesh --version\n";
 
 static void print_server(const struct sm_server *server)
@@ -33,38 +36,45 @@ static void print_rule(const struct sm_rule *rule)
 	printf("%s %s: SRV", rule->is_exact ? "service" : "domain", rule->name.text);
 	for (uint32_t i = 0; i < rule->n_templates; i++)
 		printf(" %s", rule->templates[i]);
-	printf(", servers");
+	printf(rule->is_torn ? ", servers unknown for the errors above: try again" : ", servers");
 	for (uint32_t i = 0; i < rule->n_servers; i++)
 		print_server(&rule->servers[i]);
-	printf(", deadline %ums\n", rule->deadline_ms);
+	printf(", deadline %ums%s\n", rule->deadline_ms, rule->is_disabled ? ", disabled" : "");
 }
 
-/* The configuration, or a complaint and NULL. */
-static struct sm_conf *load(const struct sm_conf_sources *sources)
+static void print_complaint(void *context, enum sm_complaint kind, const char *text)
 {
-	struct sm_conf_error error;
-	struct sm_watch watch;
-	struct sm_conf *conf;
-	enum sm_status status = sm_conf_load(sources, &watch, &conf, &error);
-
-	if (status == SM_OK)
-		return conf;
-	fprintf(stderr, "srvmesh: %s\n", status == SM_MEMORY ? "out of memory" : error.text);
-	return NULL;
+	(void)context;
+	fprintf(stderr, "srvmesh: %s%s\n", kind == SM_COMPLAINT_WARNING ? "warning: " : "", text);
 }
 
 static int check_config(const char *named)
 {
-	struct sm_conf_sources sources = sm_conf_sources(named);
-	struct sm_conf *conf = load(&sources);
+	const struct sm_conf_sources sources = sm_conf_sources(named);
+	struct sm_complaints complaints = {.hear = print_complaint};
+	struct sm_watch watch;
+	struct sm_conf *conf;
+	bool is_good;
 
-	if (!conf)
-		return EXIT_BAD_CONFIG;
+	if (sm_conf_load(&sources, NULL, &watch, &complaints, &conf) != SM_OK) {
+		fputs("srvmesh: out of memory or descriptors\n", stderr);
+		return EXIT_NO;
+	}
 	for (uint32_t i = 0; i < conf->rules.n_rules; i++)
 		print_rule(&conf->rules.rules[i]);
-	printf("%s: good\n", sources.file);
+	if (conf->n_pieces == 0 && !named)
+		fprintf(stderr, "srvmesh: there is no configuration, neither %s nor a file in %s: no name is ours\n", sources.file,
+		        sources.dropins);
+	else if (conf->rules.n_rules == 0)
+		fprintf(stderr, "srvmesh: %s: no name is ours; expected a [domain NAME] or [service NAME]\n", sources.file);
+	is_good = complaints.n_errors == 0 && conf->rules.n_rules > 0;
+	if (is_good)
+		printf("%s: good\n", sources.file);
+	else if (conf->rules.n_rules > 0)
+		printf("%s: %u error%s; a file with an error is left out, the others hold\n", sources.file, complaints.n_errors,
+		       complaints.n_errors == 1 ? "" : "s");
 	sm_conf_free(conf);
-	return fflush(stdout) == 0 ? EXIT_GOOD : EXIT_BAD_CONFIG;
+	return fflush(stdout) == 0 && is_good ? EXIT_GOOD : EXIT_NO;
 }
 
 static int print_status(const char *socket)
@@ -88,14 +98,17 @@ static int print_status(const char *socket)
 	return kind == SM_FRAME_TEXT && fflush(stdout) == 0 ? EXIT_GOOD : EXIT_NO_DAEMON;
 }
 
+/* What the files say of the socket, as far as they can be read. */
 static int status(void)
 {
-	struct sm_conf_sources sources = sm_conf_sources(secure_getenv("SRVMESH_CONF"));
-	struct sm_conf *conf = load(&sources);
+	const struct sm_conf_sources sources = sm_conf_sources(secure_getenv("SRVMESH_CONF"));
+	struct sm_complaints nobody = {.hear = NULL};
+	struct sm_watch watch;
+	struct sm_conf *conf;
 	int code;
 
-	if (!conf)
-		return EXIT_BAD_CONFIG;
+	if (sm_conf_load(&sources, NULL, &watch, &nobody, &conf) != SM_OK)
+		return EXIT_NO;
 	code = print_status(conf->host.socket);
 	sm_conf_free(conf);
 	return code;
@@ -111,6 +124,10 @@ int main(int argc, char **argv)
 		return check_config(argc == 3 ? argv[2] : secure_getenv("SRVMESH_CONF"));
 	if (argc == 2 && strcmp(argv[1], "status") == 0)
 		return status();
+	if ((argc == 2 || argc == 3) && strcmp(argv[1], "disable") == 0)
+		return sm_switch_off(argv[2]) ? EXIT_GOOD : EXIT_NO;
+	if ((argc == 2 || argc == 3) && strcmp(argv[1], "enable") == 0)
+		return sm_switch_on(argv[2]) ? EXIT_GOOD : EXIT_NO;
 	fputs(usage, stderr);
 	return EXIT_USAGE;
 }

@@ -1,47 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Loading: collect the settings of all files, checking each where it stands; then build the rules from them, from the
- * general to the specific. */
+/* Loading: each file becomes a piece, the pieces become rules, and rules without servers get the host's. */
 #include "conf/conf.h"
 
 #include "base/scope.h"
+#include "conf/build.h"
 #include "conf/file.h"
-#include "conf/ini.h"
 #include "conf/resolvconf.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
-#define VALUE_MAX 4096
-#define SETTINGS_MAX 8192
-
-struct section {
-	enum sm_section_kind kind;
-	struct sm_name name; /* of [domain] and [service] */
-	uint32_t file, line; /* where it stands first */
-};
-
-struct setting {
-	const struct sm_key *key;
-	char *value;
-	uint32_t section, file, line;
-};
-
-struct loader {
+struct loading {
 	const struct sm_conf_sources *sources;
+	const struct sm_conf *old;
 	struct sm_watch *watch;
-	struct sm_conf_error *error;
-	uint32_t n_files, n_sections, n_settings;
-	char *files[SM_DROPINS_MAX + 1];
-	struct section *sections;
-	struct setting *settings;
-	/* every setting is tried on these where it stands */
-	struct sm_rule scratch_rule;
-	struct sm_host_conf scratch_host;
+	struct sm_complaints *complaints;
+	struct sm_conf *conf;
 };
 
 struct sm_conf_sources sm_conf_sources(const char *named)
@@ -55,465 +31,195 @@ struct sm_conf_sources sm_conf_sources(const char *named)
 	};
 }
 
-/* Words of a line as they appear in an error, bounded. */
-#define SHOWN(length) (int)((length) < 100 ? (length) : 100)
+/* ---- files */
 
-__attribute__((format(printf, 4, 5))) static enum sm_status fail(struct loader *loader, uint32_t file, uint32_t line,
-                                                                  const char *format, ...)
+/* What the file said when it could last be used; NULL: nothing is known. */
+static const struct sm_piece *old_piece(const struct loading *loading, const char *path)
 {
-	size_t size = sizeof(loader->error->text), used;
-	va_list arguments;
-	int n = line > 0 ? snprintf(loader->error->text, size, "%s:%u: ", loader->files[file], line)
-	                 : snprintf(loader->error->text, size, "%s: ", loader->files[file]);
+	const struct sm_conf *old = loading->old;
 
-	used = n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
-	va_start(arguments, format);
-	vsnprintf(loader->error->text + used, size - used, format, arguments);
-	va_end(arguments);
-	return SM_INVALID;
+	for (uint32_t i = 0; old && i < old->n_pieces; i++)
+		if (strcmp(old->pieces[i].path, path) == 0)
+			return old->pieces[i].is_left_out ? NULL : &old->pieces[i];
+	return NULL;
 }
 
-/* Room for one more in an array that doubles. */
-static enum sm_status grow(void **array, uint32_t n, size_t size)
+/* A file that has to be left out says what it said before, if anything. */
+static enum sm_status keep_old(struct loading *loading, struct sm_piece *piece)
 {
-	void *larger;
+	const struct sm_piece *old = old_piece(loading, piece->path);
+	struct sm_piece copy;
 
-	if (n > 0 && (n & (n - 1)) != 0)
+	if (!old)
 		return SM_OK;
-	larger = realloc(*array, (n ? 2 * (size_t)n : 1) * size);
-	if (!larger)
+	if (sm_piece_copy(old, &copy) != SM_OK) {
+		sm_piece_clear(&copy);
 		return SM_MEMORY;
-	*array = larger;
-	return SM_OK;
-}
-
-static void clear(struct loader *loader)
-{
-	for (uint32_t i = 0; i < loader->n_settings; i++)
-		free(loader->settings[i].value);
-	for (uint32_t i = 0; i < loader->n_files; i++)
-		free(loader->files[i]);
-	free(loader->settings);
-	free(loader->sections);
-}
-
-static bool same_text(const struct sm_ini_line *line, const char *word)
-{
-	return line->first_length == strlen(word) && memcmp(line->first, word, line->first_length) == 0;
-}
-
-static enum sm_status add_section(struct loader *loader, enum sm_section_kind kind, const struct sm_name *name,
-                                  uint32_t line, uint32_t *ret)
-{
-	uint32_t file = loader->n_files - 1;
-
-	for (uint32_t i = 0; i < loader->n_sections; i++) {
-		if (loader->sections[i].kind == kind && strcmp(loader->sections[i].name.text, name->text) == 0) {
-			*ret = i;
-			return SM_OK;
-		}
 	}
-	if (loader->n_sections == SM_SECTIONS_MAX)
-		return fail(loader, file, line, "more than %d sections", SM_SECTIONS_MAX);
-	if (grow((void **)&loader->sections, loader->n_sections, sizeof(struct section)) != SM_OK)
-		return SM_MEMORY;
-	loader->sections[loader->n_sections] = (struct section){.kind = kind, .name = *name, .file = file, .line = line};
-	*ret = loader->n_sections++;
+	sm_piece_clear(piece);
+	*piece = copy;
 	return SM_OK;
 }
 
-static enum sm_status read_section(struct loader *loader, const struct sm_ini_line *line, uint32_t *ret)
+/* Programs of every user read the configuration, and one who cannot read a file does not know which names are ours. */
+static void check_mode(struct loading *loading, const char *path, mode_t needed)
 {
-	static const struct {
-		const char *word;
-		enum sm_section_kind kind;
-		bool is_named;
-	} known[] = {
-		{"resolver", SM_SECTION_RESOLVER, false}, {"cache", SM_SECTION_CACHE, false},
-		{"daemon", SM_SECTION_DAEMON, false},     {"domain", SM_SECTION_DOMAIN, true},
-		{"service", SM_SECTION_SERVICE, true},
-	};
-	uint32_t file = loader->n_files - 1;
+	struct stat status;
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		struct sm_name name = {.length = 0};
-
-		if (!same_text(line, known[i].word))
-			continue;
-		if (known[i].is_named && sm_name_parse(line->second, line->second_length, &name) != SM_OK)
-			return fail(loader, file, line->line,
-			            "[%s]: \"%.*s\" is not a domain name; expected letters, digits, hyphens, "
-			            "underscores and dots, such as [%s mesh]",
-			            known[i].word, SHOWN(line->second_length), line->second, known[i].word);
-		if (!known[i].is_named && line->second_length > 0)
-			return fail(loader, file, line->line, "[%s]: expected no name behind it, got \"%.*s\"",
-			            known[i].word, SHOWN(line->second_length), line->second);
-		return add_section(loader, known[i].kind, &name, line->line, ret);
-	}
-	return fail(loader, file, line->line,
-	            "[%.*s]: no such section; expected [resolver], [cache], [daemon], [domain NAME] or [service NAME]",
-	            SHOWN(line->first_length), line->first);
+	if (loading->sources->dropins && loading->complaints->hear && stat(path, &status) == 0 &&
+	    (status.st_mode & needed) != needed)
+		sm_complain(loading->complaints, SM_COMPLAINT_WARNING, path, 0,
+		            "mode %04o: programs of other users cannot read it; expected %04o",
+		            (unsigned)status.st_mode & 07777, S_ISDIR(status.st_mode) ? 0755U : 0644U);
 }
 
-static const char *home_of(const struct sm_key *key)
-{
-	if (sm_key_belongs(key, SM_SECTION_RESOLVER))
-		return "[resolver], [domain NAME] or [service NAME]";
-	if (sm_key_belongs(key, SM_SECTION_DOMAIN))
-		return "[domain NAME] or [service NAME]";
-	return sm_key_belongs(key, SM_SECTION_CACHE) ? "[cache]" : "[daemon]";
-}
-
-/* The key of a line, at home in this section. */
-static enum sm_status read_key(struct loader *loader, const struct sm_ini_line *line, enum sm_section_kind section,
-                               const struct sm_key **ret)
-{
-	uint32_t file = loader->n_files - 1;
-	const struct sm_key *nearest;
-	char name[64];
-
-	snprintf(name, sizeof(name), "%.*s", SHOWN(line->first_length), line->first);
-	*ret = sm_key_find(name);
-	if (!*ret) {
-		nearest = sm_key_nearest(name);
-		if (nearest)
-			return fail(loader, file, line->line, "%s: no such key; did you mean %s?", name,
-			            sm_key_name(nearest));
-		return fail(loader, file, line->line, "%s: no such key; see srvmesh.conf(5)", name);
-	}
-	if (!sm_key_belongs(*ret, section))
-		return fail(loader, file, line->line, "%s: not in this section; expected in %s", name, home_of(*ret));
-	return SM_OK;
-}
-
-static enum sm_status check_value(struct loader *loader, uint32_t line, const struct sm_key *key, const char *value)
-{
-	uint32_t file = loader->n_files - 1;
-	enum sm_status status = sm_key_apply(key, value, &loader->scratch_rule, &loader->scratch_host);
-
-	if (status == SM_REFUSED)
-		return fail(loader, file, line,
-		            "%s: \"%.100s\" is not supported by this version yet; expected the default \"%s\"",
-		            sm_key_name(key), value, sm_key_default(key));
-	if (status != SM_OK)
-		return fail(loader, file, line, "%s: \"%.100s\" is not valid; expected %s", sm_key_name(key), value,
-		            sm_key_expected(key));
-	return SM_OK;
-}
-
-static enum sm_status check_once(struct loader *loader, uint32_t line, const struct sm_key *key, uint32_t section)
-{
-	uint32_t file = loader->n_files - 1;
-
-	for (uint32_t i = loader->n_settings; i > 0 && loader->settings[i - 1].file == file; i--) {
-		const struct setting *other = &loader->settings[i - 1];
-
-		if (other->key == key && other->section == section)
-			return fail(loader, file, line, "%s: given twice; expected once, as in line %u", sm_key_name(key),
-			            other->line);
-	}
-	return SM_OK;
-}
-
-static enum sm_status read_setting(struct loader *loader, const struct sm_ini_line *line, uint32_t section)
-{
-	SM_SCOPE_FREE char *value = NULL;
-	uint32_t file = loader->n_files - 1;
-	const struct sm_key *key;
-	enum sm_status status = read_key(loader, line, loader->sections[section].kind, &key);
-
-	if (status != SM_OK)
-		return status;
-	if (line->second_length > VALUE_MAX || memchr(line->second, '\0', line->second_length))
-		return fail(loader, file, line->line, "%s: the value is not text of at most %d bytes; expected %s",
-		            sm_key_name(key), VALUE_MAX, sm_key_expected(key));
-	value = strndup(line->second, line->second_length);
-	if (!value)
-		return SM_MEMORY;
-	status = check_value(loader, line->line, key, value);
-	if (status == SM_OK)
-		status = check_once(loader, line->line, key, section);
-	if (status == SM_OK && loader->n_settings == SETTINGS_MAX)
-		status = fail(loader, file, line->line, "more than %d keys in all", SETTINGS_MAX);
-	if (status == SM_OK)
-		status = grow((void **)&loader->settings, loader->n_settings, sizeof(struct setting));
-	if (status != SM_OK)
-		return status;
-	loader->settings[loader->n_settings++] =
-		(struct setting){.key = key, .value = value, .section = section, .file = file, .line = line->line};
-	value = NULL;
-	return SM_OK;
-}
-
-static enum sm_status read_text(struct loader *loader, const char *text, size_t size)
-{
-	struct sm_ini ini = sm_ini_of(text, size);
-	uint32_t file = loader->n_files - 1, section = UINT32_MAX;
-
-	for (;;) {
-		struct sm_ini_line line = sm_ini_next(&ini);
-		enum sm_status status = SM_OK;
-
-		switch (line.kind) {
-		case SM_INI_END:
-			return SM_OK;
-		case SM_INI_SECTION:
-			status = read_section(loader, &line, &section);
-			break;
-		case SM_INI_KEY:
-			if (section == UINT32_MAX)
-				status = fail(loader, file, line.line, "%.*s: a key before any section; expected [resolver] "
-				              "or another section above it", SHOWN(line.first_length), line.first);
-			else
-				status = read_setting(loader, &line, section);
-			break;
-		case SM_INI_OTHER:
-			status = fail(loader, file, line.line, "\"%.*s\": expected a [section] or key = value",
-			              SHOWN(line.first_length), line.first);
-			break;
-		}
-		if (status != SM_OK)
-			return status;
-	}
-}
-
-static enum sm_status read_file(struct loader *loader, const char *path, bool must_exist)
+static enum sm_status read_text(struct loading *loading, struct sm_piece *piece)
 {
 	SM_SCOPE_FREE char *text = NULL;
 	size_t size;
-	enum sm_status status;
+	enum sm_status status = sm_file_read(piece->path, &text, &size);
 
-	sm_watch_add(loader->watch, path);
-	loader->files[loader->n_files] = strdup(path);
-	if (!loader->files[loader->n_files])
-		return SM_MEMORY;
-	loader->n_files++;
-	status = sm_file_read(path, &text, &size);
-	if (status == SM_MISS)
-		return must_exist ? fail(loader, loader->n_files - 1, 0, "there is no such file") : SM_OK;
+	if (status == SM_OK) {
+		check_mode(loading, piece->path, S_IROTH);
+		return sm_piece_read(piece, text, size, loading->complaints);
+	}
+	if (status != SM_FULL && status != SM_REFUSED)
+		return status;
+	piece->is_left_out = piece->is_unread = true;
 	if (status == SM_FULL)
-		return fail(loader, loader->n_files - 1, 0, "larger than %u bytes", SM_FILE_MAX);
-	if (status == SM_REFUSED)
-		return fail(loader, loader->n_files - 1, 0, "cannot be read; expected a regular file with permission to read");
-	return status == SM_OK ? read_text(loader, text, size) : status;
+		sm_complain(loading->complaints, SM_COMPLAINT_ERROR, piece->path, 0, "larger than %u bytes", SM_FILE_MAX);
+	else
+		sm_complain(loading->complaints, SM_COMPLAINT_ERROR, piece->path, 0,
+		            "cannot be read; expected a regular file with permission to read");
+	return SM_OK;
 }
 
-static enum sm_status read_dropins(struct loader *loader)
+/* SM_MISS: there is no such file. */
+static enum sm_status read_file(struct loading *loading, const char *path)
+{
+	struct sm_piece *piece = &loading->conf->pieces[loading->conf->n_pieces];
+	enum sm_status status;
+
+	sm_watch_add(loading->watch, path);
+	piece->path = strdup(path);
+	if (!piece->path)
+		return SM_MEMORY;
+	status = read_text(loading, piece);
+	if (piece->is_unread)
+		sm_watch_try_again(loading->watch);
+	if (status == SM_OK && piece->is_left_out)
+		status = keep_old(loading, piece);
+	if (status != SM_OK) {
+		sm_piece_clear(piece);
+		return status;
+	}
+	loading->conf->is_incomplete |= piece->is_left_out;
+	loading->conf->has_unread |= piece->is_unread;
+	loading->conf->n_pieces++;
+	return SM_OK;
+}
+
+static bool is_dropin_of(const char *directory, const char *path)
+{
+	size_t length = strlen(directory);
+
+	return strncmp(path, directory, length) == 0 && path[length] == '/';
+}
+
+/* The directory cannot be listed: the drop-ins that were known go on. */
+static enum sm_status keep_old_dropins(struct loading *loading)
+{
+	const struct sm_conf *old = loading->old;
+
+	loading->conf->is_incomplete = true;
+	for (uint32_t i = 0; old && i < old->n_pieces; i++) {
+		struct sm_piece *piece = &loading->conf->pieces[loading->conf->n_pieces];
+
+		if (!is_dropin_of(loading->sources->dropins, old->pieces[i].path))
+			continue;
+		loading->conf->n_pieces++;
+		if (sm_piece_copy(&old->pieces[i], piece) != SM_OK)
+			return SM_MEMORY;
+	}
+	return SM_OK;
+}
+
+static enum sm_status read_dropins(struct loading *loading)
 {
 	SM_SCOPE_FREE struct sm_dropins *dropins = malloc(sizeof(*dropins));
+	const char *directory = loading->sources->dropins;
 	enum sm_status status;
 
 	if (!dropins)
 		return SM_MEMORY;
-	sm_watch_add(loader->watch, loader->sources->dropins);
-	status = sm_file_dropins(loader->sources->dropins, dropins);
-	if (status == SM_FULL)
-		return fail(loader, 0, 0, "more than %d drop-ins in %s", SM_DROPINS_MAX, loader->sources->dropins);
-	if (status == SM_REFUSED)
-		return fail(loader, 0, 0, "its drop-ins in %s cannot be listed", loader->sources->dropins);
-	for (size_t i = 0; status == SM_OK && i < dropins->n; i++) {
+	sm_watch_add(loading->watch, directory);
+	status = sm_file_dropins(directory, dropins);
+	if (status == SM_REFUSED) {
+		sm_complain(loading->complaints, SM_COMPLAINT_ERROR, directory, 0,
+		            "cannot be listed; expected a directory with permission to read");
+		loading->conf->has_unread = true;
+		return keep_old_dropins(loading);
+	}
+	if (status == SM_FULL) {
+		sm_complain(loading->complaints, SM_COMPLAINT_ERROR, directory, 0,
+		            "more than %d drop-ins; the first %d of them count, in name order", SM_DROPINS_MAX, SM_DROPINS_MAX);
+		loading->conf->is_incomplete = true;
+	} else if (status != SM_OK) {
+		return status;
+	}
+	check_mode(loading, directory, S_IROTH | S_IXOTH);
+	for (size_t i = 0; i < dropins->n; i++) {
 		char path[SM_WATCH_PATH_MAX + NAME_MAX];
 
-		snprintf(path, sizeof(path), "%s/%s", loader->sources->dropins, dropins->names[i]);
-		status = read_file(loader, path, false); /* removed since it was listed: as if it had been before */
-	}
-	return status;
-}
-
-static enum sm_status read_all(struct loader *loader)
-{
-	enum sm_status status = read_file(loader, loader->sources->file, loader->sources->must_exist);
-
-	if (status == SM_OK && loader->sources->dropins)
-		status = read_dropins(loader);
-	return status;
-}
-
-/* The settings of one section on top of what is there. They were checked when they were read. */
-static void apply(const struct loader *loader, uint32_t section, struct sm_rule *rule, struct sm_host_conf *host)
-{
-	for (uint32_t i = 0; i < loader->n_settings; i++) {
-		const struct setting *setting = &loader->settings[i];
-		enum sm_status status = SM_OK;
-
-		if (setting->section == section)
-			status = sm_key_apply(setting->key, setting->value, rule, host);
-		(void)status;
-	}
-}
-
-/* Applies the one section of a kind that has no name; NULL: there is none. */
-static const struct section *apply_only(const struct loader *loader, enum sm_section_kind kind, struct sm_rule *rule,
-                                        struct sm_host_conf *host)
-{
-	for (uint32_t i = 0; i < loader->n_sections; i++) {
-		if (loader->sections[i].kind != kind)
-			continue;
-		apply(loader, i, rule, host);
-		return &loader->sections[i];
-	}
-	return NULL;
-}
-
-static enum sm_status check_rule(struct loader *loader, const struct sm_rule *rule, const struct section *section)
-{
-	if (rule->min_ttl_ms > rule->max_ttl_ms)
-		return fail(loader, section ? section->file : 0, section ? section->line : 0,
-		            "min_ttl: %ums is above max_ttl, %ums; expected min_ttl at most max_ttl in this section",
-		            rule->min_ttl_ms, rule->max_ttl_ms);
-	return SM_OK;
-}
-
-static struct sm_rule *add_rule(struct sm_conf *conf, const struct sm_rule *base, const struct sm_name *name)
-{
-	struct sm_rule *rule = &conf->rules.rules[conf->rules.n_rules++];
-
-	*rule = *base;
-	rule->name = *name;
-	return rule;
-}
-
-static enum sm_status build_domains(struct loader *loader, struct sm_conf *conf)
-{
-	for (uint32_t i = 0; i < loader->n_sections; i++) {
-		const struct section *section = &loader->sections[i];
-		enum sm_status status;
-		struct sm_rule *rule;
-
-		if (section->kind != SM_SECTION_DOMAIN)
-			continue;
-		rule = add_rule(conf, &conf->rules.elsewhere, &section->name);
-		rule->domain = section->name;
-		rule->is_exact = false;
-		apply(loader, i, rule, &conf->host);
-		status = check_rule(loader, rule, section);
-		if (status != SM_OK)
+		snprintf(path, sizeof(path), "%s/%s", directory, dropins->names[i]);
+		status = read_file(loading, path);
+		if (status != SM_OK && status != SM_MISS) /* removed since it was listed: as if it had been before */
 			return status;
 	}
 	return SM_OK;
 }
 
-/* A service outside every domain is its own: {domain} is what stands right of its first label. */
-static struct sm_name domain_of(const struct sm_name *name)
+static enum sm_status read_all(struct loading *loading)
 {
-	const char *dot = strchr(name->text, '.');
-	struct sm_name domain = *name;
+	enum sm_status status = read_file(loading, loading->sources->file);
 
-	if (dot && sm_name_parse(dot + 1, strlen(dot + 1), &domain) != SM_OK)
-		return *name;
-	return domain;
-}
-
-static enum sm_status build_services(struct loader *loader, struct sm_conf *conf)
-{
-	const struct sm_rules domains = {.n_rules = conf->rules.n_rules, .rules = conf->rules.rules};
-
-	for (uint32_t i = 0; i < loader->n_sections; i++) {
-		const struct section *section = &loader->sections[i];
-		const struct sm_rule *domain;
-		enum sm_status status;
-		struct sm_rule *rule;
-
-		if (section->kind != SM_SECTION_SERVICE)
-			continue;
-		domain = sm_rules_match(&domains, section->name.text, section->name.length);
-		rule = add_rule(conf, domain ? domain : &conf->rules.elsewhere, &section->name);
-		rule->is_exact = true;
-		if (!domain)
-			rule->domain = domain_of(&section->name);
-		apply(loader, i, rule, &conf->host);
-		status = check_rule(loader, rule, section);
-		if (status != SM_OK)
-			return status;
+	if (status == SM_MISS && loading->sources->must_exist) {
+		sm_complain(loading->complaints, SM_COMPLAINT_ERROR, loading->sources->file, 0, "there is no such file");
+		loading->conf->is_incomplete = true;
 	}
-	return SM_OK;
-}
-
-static bool is_empty_of_names(const struct loader *loader)
-{
-	for (uint32_t i = 0; i < loader->n_sections; i++)
-		if (loader->sections[i].kind == SM_SECTION_DOMAIN || loader->sections[i].kind == SM_SECTION_SERVICE)
-			return false;
-	return true;
-}
-
-static enum sm_status build_rules(struct loader *loader, struct sm_conf *conf)
-{
-	static const struct sm_name mesh = {.length = 4, .text = "mesh"};
-	const struct section *resolver;
-	enum sm_status status;
-	uint32_t section;
-
-	sm_keys_defaults(&conf->rules.elsewhere, &conf->host);
-	if (loader->sources->is_private)
-		conf->host.directory[0] = conf->host.socket[0] = '\0';
-	resolver = apply_only(loader, SM_SECTION_RESOLVER, &conf->rules.elsewhere, &conf->host);
-	apply_only(loader, SM_SECTION_CACHE, &conf->rules.elsewhere, &conf->host);
-	apply_only(loader, SM_SECTION_DAEMON, &conf->rules.elsewhere, &conf->host);
-	status = check_rule(loader, &conf->rules.elsewhere, resolver);
-	if (status != SM_OK)
+	if (status != SM_OK && status != SM_MISS)
 		return status;
-	if (is_empty_of_names(loader))
-		status = add_section(loader, SM_SECTION_DOMAIN, &mesh, 0, &section);
-	if (status == SM_OK)
-		status = build_domains(loader, conf);
-	sm_rules_sort(&conf->rules);
-	if (status == SM_OK)
-		status = build_services(loader, conf);
-	sm_rules_sort(&conf->rules);
-	return status;
+	return loading->sources->dropins ? read_dropins(loading) : SM_OK;
 }
 
-static uint64_t add_text(uint64_t fingerprint, const char *text)
+/* ---- the host's own files */
+
+static bool takes_hosts_servers(const struct sm_rule *rule)
 {
-	return XXH3_64bits_withSeed(text, strlen(text) + 1, fingerprint);
-}
-
-static uint64_t add_name_of(uint64_t fingerprint, const struct section *section)
-{
-	fingerprint = XXH3_64bits_withSeed(&section->kind, sizeof(section->kind), fingerprint);
-	return add_text(fingerprint, section->name.text);
-}
-
-static uint64_t fingerprint_of(const struct loader *loader)
-{
-	uint64_t fingerprint = 0;
-
-	for (uint32_t i = 0; i < loader->n_settings; i++) {
-		const struct setting *setting = &loader->settings[i];
-		const struct section *section = &loader->sections[setting->section];
-
-		if (!sm_key_shapes_answers(setting->key))
-			continue;
-		fingerprint = add_name_of(fingerprint, section);
-		fingerprint = add_text(add_text(fingerprint, sm_key_name(setting->key)), setting->value);
-	}
-	for (uint32_t i = 0; i < loader->n_sections; i++)
-		if (loader->sections[i].name.length > 0) /* one without keys makes names ours too */
-			fingerprint = add_name_of(fingerprint, &loader->sections[i]);
-	return fingerprint;
+	return rule->n_servers == 0 && !rule->is_torn;
 }
 
 /* Rules that no key gave servers take those of resolv.conf, which is watched only if there are such rules. */
-static enum sm_status add_servers(struct loader *loader, struct sm_conf *conf)
+static enum sm_status add_servers(struct loading *loading)
 {
+	struct sm_rules *rules = &loading->conf->rules;
 	SM_SCOPE_FREE char *text = NULL;
-	bool is_needed = conf->rules.elsewhere.n_servers == 0;
+	bool is_needed = takes_hosts_servers(&rules->elsewhere);
 	struct sm_rule host = {.n_servers = 0};
 	size_t size;
 
-	for (uint32_t i = 0; i < conf->rules.n_rules; i++)
-		is_needed |= conf->rules.rules[i].n_servers == 0;
+	for (uint32_t i = 0; i < rules->n_rules; i++)
+		is_needed |= takes_hosts_servers(&rules->rules[i]);
 	if (!is_needed)
 		return SM_OK;
-	sm_watch_add(loader->watch, loader->sources->resolv);
-	if (sm_file_read(loader->sources->resolv, &text, &size) == SM_MEMORY)
+	sm_watch_add(loading->watch, loading->sources->resolv);
+	if (sm_file_read(loading->sources->resolv, &text, &size) == SM_MEMORY)
 		return SM_MEMORY;
 	sm_resolvconf_parse(text ? text : "", &host);
-	for (uint32_t i = 0; i <= conf->rules.n_rules; i++) {
-		struct sm_rule *rule = i < conf->rules.n_rules ? &conf->rules.rules[i] : &conf->rules.elsewhere;
+	for (uint32_t i = 0; i <= rules->n_rules; i++) {
+		struct sm_rule *rule = i < rules->n_rules ? &rules->rules[i] : &rules->elsewhere;
 
-		if (rule->n_servers > 0)
+		if (!takes_hosts_servers(rule))
 			continue;
 		memcpy(rule->servers, host.servers, sizeof(host.servers));
 		rule->n_servers = host.n_servers;
@@ -522,67 +228,66 @@ static enum sm_status add_servers(struct loader *loader, struct sm_conf *conf)
 }
 
 /* gai.conf is glibc's: what it cannot use of it is not our error to report. */
-static enum sm_status add_policies(struct loader *loader, struct sm_conf *conf)
+static enum sm_status add_policies(struct loading *loading)
 {
 	SM_SCOPE_FREE char *text = NULL;
 	enum sm_status status;
 	size_t size;
 
-	sm_watch_add(loader->watch, loader->sources->gai);
-	if (sm_file_read(loader->sources->gai, &text, &size) == SM_MEMORY)
+	sm_watch_add(loading->watch, loading->sources->gai);
+	if (sm_file_read(loading->sources->gai, &text, &size) == SM_MEMORY)
 		return SM_MEMORY;
-	status = sm_policies_parse(text ? text : "", &conf->rules.policies);
+	status = sm_policies_parse(text ? text : "", &loading->conf->rules.policies);
 	return status == SM_FULL ? SM_OK : status;
 }
 
-static enum sm_status build(struct loader *loader, struct sm_conf **ret)
-{
-	struct sm_conf *conf = calloc(1, sizeof(*conf));
-	enum sm_status status = SM_MEMORY;
+/* ---- all of it */
 
-	if (!conf)
-		return SM_MEMORY;
-	conf->rules.rules = calloc(loader->n_sections + 1, sizeof(struct sm_rule));
-	if (conf->rules.rules)
-		status = build_rules(loader, conf);
-	conf->fingerprint = fingerprint_of(loader);
-	if (status == SM_OK)
-		status = add_servers(loader, conf);
-	if (status == SM_OK)
-		status = add_policies(loader, conf);
-	if (status != SM_OK) {
-		sm_conf_free(conf);
-		return status;
-	}
-	*ret = conf;
-	return SM_OK;
-}
-
-enum sm_status sm_conf_load(const struct sm_conf_sources *sources, struct sm_watch *watch, struct sm_conf **ret,
-                            struct sm_conf_error *error)
+static enum sm_status load(struct loading *loading)
 {
-	struct loader *loader = calloc(1, sizeof(*loader));
+	struct sm_conf *conf = loading->conf;
 	enum sm_status status;
 
-	watch->n = 0;
-	if (!loader)
+	/* the old ones may have to be kept besides */
+	conf->pieces = calloc(1 + SM_DROPINS_MAX + (loading->old ? loading->old->n_pieces : 0), sizeof(struct sm_piece));
+	if (!conf->pieces)
 		return SM_MEMORY;
-	loader->sources = sources;
-	loader->watch = watch;
-	loader->error = error;
-	sm_keys_defaults(&loader->scratch_rule, &loader->scratch_host);
-	status = read_all(loader);
+	status = read_all(loading);
 	if (status == SM_OK)
-		status = build(loader, ret);
-	clear(loader);
-	free(loader);
+		status = sm_conf_build(conf, loading->sources->is_private, loading->complaints);
+	if (status == SM_OK)
+		status = add_servers(loading);
+	if (status == SM_OK)
+		status = add_policies(loading);
 	return status;
+}
+
+enum sm_status sm_conf_load(const struct sm_conf_sources *sources, const struct sm_conf *old, struct sm_watch *watch,
+                            struct sm_complaints *complaints, struct sm_conf **ret)
+{
+	struct loading loading = {.sources = sources, .old = old, .watch = watch, .complaints = complaints};
+	enum sm_status status;
+
+	sm_watch_begin(watch);
+	loading.conf = calloc(1, sizeof(*loading.conf));
+	if (!loading.conf)
+		return SM_MEMORY;
+	status = load(&loading);
+	if (status != SM_OK) {
+		sm_conf_free(loading.conf);
+		return status;
+	}
+	*ret = loading.conf;
+	return SM_OK;
 }
 
 void sm_conf_free(struct sm_conf *conf)
 {
 	if (!conf)
 		return;
+	for (uint32_t i = 0; i < conf->n_pieces; i++)
+		sm_piece_clear(&conf->pieces[i]);
+	free(conf->pieces);
 	free(conf->rules.rules);
 	free(conf);
 }

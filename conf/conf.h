@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The configuration: files in, one immutable value out, or one error and nothing. srvmesh.conf(5).
+/* The configuration: files in, one immutable value out. srvmesh.conf(5).
  *
  * A key of [resolver] may stand in [domain NAME] and [service NAME], and the most specific wins. Drop-ins come after the
- * file and override it. Without any [domain] or [service] the built-in [domain mesh] stands. */
+ * file and override it. Without a [domain] or [service] no name is ours.
+ *
+ * What fails here fails towards "try again", never towards another's DNS: a file with an error is left out as a whole, and
+ * the others hold. A section that only such files have is ours all the same, and has no server to ask; neither has one that
+ * may have got its servers from there. */
 #pragma once
 
 #include "base/status.h"
+#include "conf/complaints.h"
 #include "conf/keys.h"
+#include "conf/piece.h"
 #include "conf/watch.h"
 #include "mesh/rule.h"
 
@@ -14,8 +20,6 @@
 #define SM_CONF_DROPINS "/etc/srvmesh.conf.d"
 #define SM_CONF_RESOLV "/etc/resolv.conf"
 #define SM_CONF_GAI "/etc/gai.conf"
-
-#define SM_SECTIONS_MAX 1024
 
 struct sm_conf_sources {
 	const char *file;
@@ -29,19 +33,21 @@ struct sm_conf_sources {
 struct sm_conf {
 	struct sm_rules rules;
 	uint64_t fingerprint; /* of what the files say that shapes answers; not of resolv.conf */
+	/* A file was left out: the fingerprint is not that of what is meant, and nothing is to be thrown away for it. */
+	bool is_incomplete;
+	bool has_unread; /* a file is there that cannot be read: which names it makes ours is not known */
 	struct sm_host_conf host;
-};
-
-/* FILE:LINE: KEY: what is wrong; what was expected. */
-struct sm_conf_error {
-	char text[768];
+	uint32_t n_pieces; /* what each file said, in their order */
+	struct sm_piece *pieces;
 };
 
 /* The sources of this process: `named` (SRVMESH_CONF) replaces file and drop-ins; NULL for the usual ones. */
 struct sm_conf_sources sm_conf_sources(const char *named);
 
-/* SM_OK: *ret is the caller's, to be released by sm_conf_free. SM_INVALID: `error` says why. SM_MEMORY. In every case
- * `watch` holds the files that decided. */
-enum sm_status sm_conf_load(const struct sm_conf_sources *sources, struct sm_watch *watch, struct sm_conf **ret,
-                            struct sm_conf_error *error) SM_MUST_CHECK;
+/* `old` is what was in force before, or NULL: of a file that has an error now it still gives what it had. `complaints` hears
+ * all that is wrong. *ret is the caller's, to be released by sm_conf_free.
+ * SM_MEMORY: this process or this moment lacks something (memory, a free descriptor, a file half written): another time
+ * may be better. In every case `watch` holds the files that decided. */
+enum sm_status sm_conf_load(const struct sm_conf_sources *sources, const struct sm_conf *old, struct sm_watch *watch,
+                            struct sm_complaints *complaints, struct sm_conf **ret) SM_MUST_CHECK;
 void sm_conf_free(struct sm_conf *conf);

@@ -13,22 +13,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What an error says of the file; what does not speak of the file speaks of us. */
+/* What an error says of the file; what does not speak of the file speaks of this process, or this moment. */
 static enum sm_status status_of(int error)
 {
 	switch (error) {
 	case ENOENT:
-	case ENOTDIR:
 		return SM_MISS;
-	case EACCES:
-	case EPERM:
-	case ELOOP:
-	case ENAMETOOLONG:
-	case EISDIR:
-	case ENXIO:
-		return SM_REFUSED;
+	case EINTR:
+	case EAGAIN:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+		return SM_MEMORY;
 	}
-	return SM_MEMORY;
+	return SM_REFUSED;
 }
 
 static enum sm_status open_regular(const char *path, int *ret, size_t *ret_size)
@@ -38,7 +36,9 @@ static enum sm_status open_regular(const char *path, int *ret, size_t *ret_size)
 
 	if (fd < 0)
 		return status_of(errno);
-	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+	if (fstat(fd, &status) != 0)
+		return status_of(errno);
+	if (!S_ISREG(status.st_mode))
 		return SM_REFUSED;
 	if (status.st_size > SM_FILE_MAX)
 		return SM_FULL;
@@ -89,23 +89,35 @@ static bool is_dropin(const char *name)
 	return name[0] != '.' && length > 5 && length <= NAME_MAX && strcmp(name + length - 5, ".conf") == 0;
 }
 
+/* Puts a name where it belongs by its bytes. Of more than there is room for the first ones stay. */
+static void insert(struct sm_dropins *dropins, const char *name)
+{
+	size_t at = dropins->n;
+
+	while (at > 0 && strcmp(dropins->names[at - 1], name) > 0)
+		at--;
+	if (at == SM_DROPINS_MAX)
+		return;
+	if (dropins->n < SM_DROPINS_MAX)
+		dropins->n++;
+	memmove(dropins->names[at + 1], dropins->names[at], (dropins->n - at - 1) * sizeof(dropins->names[0]));
+	memcpy(dropins->names[at], name, strlen(name) + 1);
+}
+
 static enum sm_status list(DIR *directory, struct sm_dropins *ret)
 {
 	struct dirent *entry;
+	size_t n = 0;
 
 	while (errno = 0, (entry = readdir(directory))) {
 		if (!is_dropin(entry->d_name))
 			continue;
-		if (ret->n == SM_DROPINS_MAX)
-			return SM_FULL;
-		memcpy(ret->names[ret->n++], entry->d_name, strlen(entry->d_name) + 1);
+		insert(ret, entry->d_name);
+		n++;
 	}
-	return errno ? SM_MEMORY : SM_OK;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-	return strcmp(a, b);
+	if (errno)
+		return status_of(errno);
+	return n > SM_DROPINS_MAX ? SM_FULL : SM_OK;
 }
 
 enum sm_status sm_file_dropins(const char *path, struct sm_dropins *ret)
@@ -118,6 +130,5 @@ enum sm_status sm_file_dropins(const char *path, struct sm_dropins *ret)
 		return status_of(errno) == SM_MISS ? SM_OK : status_of(errno);
 	status = list(directory, ret);
 	closedir(directory);
-	qsort(ret->names, ret->n, sizeof(ret->names[0]), by_bytes);
 	return status;
 }

@@ -10,9 +10,9 @@
 #define SM_FILE_MAX (1U << 20)
 #define SM_DROPINS_MAX 64
 
-/* The whole file, owned by the caller (free). SM_MISS: there is none. SM_FULL: above SM_FILE_MAX. SM_REFUSED: not readable, or
- * not a regular file. SM_MEMORY: it is this process or this moment that lacks something (memory, a free descriptor, an I/O
- * error, a file being written): another time may be better. */
+/* The whole file, owned by the caller (free). SM_MISS: there is none. SM_FULL: above SM_FILE_MAX. SM_REFUSED: it is there and cannot be
+ * read, or is not a regular file. SM_MEMORY: it is this process or this moment that lacks something (memory, a free
+ * descriptor, a file being written): another time may be better. */
 enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size) SM_MUST_CHECK;
 
 struct sm_dropins {
@@ -20,6 +20,6 @@ struct sm_dropins {
 	char names[SM_DROPINS_MAX][NAME_MAX + 1];
 };
 
-/* The names of `*.conf` in a directory, in byte order; none when there is no directory. SM_FULL: more than
- * SM_DROPINS_MAX. SM_REFUSED: not readable. SM_MEMORY: as above. */
+/* The names of `*.conf` in a directory, in byte order; none when there is no directory. SM_FULL: there are more than
+ * SM_DROPINS_MAX, and *ret has the first ones. SM_REFUSED: not readable. SM_MEMORY: as above. */
 enum sm_status sm_file_dropins(const char *directory, struct sm_dropins *ret) SM_MUST_CHECK;

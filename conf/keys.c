@@ -5,13 +5,15 @@
 
 #include "conf/value.h"
 
+#include <arpa/inet.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ANYWHERE (SM_SECTION_RESOLVER | SM_SECTION_DOMAIN | SM_SECTION_SERVICE)
 #define NAMED (SM_SECTION_DOMAIN | SM_SECTION_SERVICE)
 
-enum kind { DURATION, SIZE, COUNT, RATIO, PERCENT, CHOICE, SERVERS, TEMPLATES, LABEL, PATH, TEXT };
+enum kind { DURATION, SIZE, COUNT, RATIO, PERCENT, CHOICE, SWITCH, SERVERS, TEMPLATES, LABEL, PATH, TEXT };
 
 struct sm_key {
 	const char *name;
@@ -44,10 +46,12 @@ static const char *const all_none[] = {"all", "none", NULL};
 static const char *const target_owner[] = {"target", "owner", NULL};
 static const char *const off_tcp[] = {"off", "tcp", NULL};
 static const char *const no_yes[] = {"no", "yes", NULL};
+static const char *const yes_no[] = {"yes", "no", NULL};
 static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const formats[] = {"logfmt", "json", NULL};
 
 static const struct sm_key keys[] = {
+	{"enabled", "yes", "yes or no", SWITCH, ANYWHERE, .choices = yes_no, RULE(is_disabled), .is_manner = true},
 	{"servers", "", "IP addresses with optional ports, such as 127.0.0.1:8600 or [::1]:53, at most 8", SERVERS,
 	 ANYWHERE, RULE(servers), .may_be_empty = true},
 	{"timeout", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(timeout_ms), .is_manner = true},
@@ -168,6 +172,32 @@ const char *sm_key_expected(const struct sm_key *key)
 	return key->expected;
 }
 
+const char *sm_key_remedy(const struct sm_key *key, const char *value, char text[SM_REMEDY_MAX])
+{
+	char word[64], address[INET6_ADDRSTRLEN];
+	struct sm_server server;
+
+	text[0] = '\0';
+	while (key->kind == SERVERS && sm_value_word(&value, word, sizeof(word)) == SM_OK) {
+		if (!sm_value_is_ambiguous(word, &server))
+			continue;
+		inet_ntop(AF_INET6, server.address.bytes, address, sizeof(address));
+		snprintf(text, SM_REMEDY_MAX, "; write [%s]:%u for a port, or [%s]", address, server.port, word);
+		break;
+	}
+	return text;
+}
+
+bool sm_key_is_switch(const struct sm_key *key)
+{
+	return key->kind == SWITCH;
+}
+
+bool sm_key_is_servers(const struct sm_key *key)
+{
+	return key->kind == SERVERS;
+}
+
 bool sm_key_shapes_answers(const struct sm_key *key)
 {
 	return (key->sections & NAMED) && !key->is_manner;
@@ -212,6 +242,7 @@ static enum sm_status number_of(const struct sm_key *key, const char *value, uin
 	case PERCENT:
 		return sm_value_percent(value, ret);
 	case CHOICE:
+	case SWITCH:
 		return choice_of(key, value, ret);
 	case SERVERS:
 	case TEMPLATES:
@@ -229,7 +260,7 @@ static enum sm_status bounded_number(const struct sm_key *key, const char *value
 
 	if (value[0] != '\0' && number_of(key, value, &number) != SM_OK)
 		return SM_INVALID;
-	if (value[0] != '\0' && key->kind != CHOICE && (number < key->low || number > key->high))
+	if (value[0] != '\0' && !key->choices && (number < key->low || number > key->high))
 		return SM_INVALID;
 	*ret = number;
 	return SM_OK;
@@ -244,6 +275,16 @@ static enum sm_status apply_number(const struct sm_key *key, const char *value, 
 		return SM_INVALID;
 	kept = (uint32_t)number;
 	memcpy((char *)base + key->offset, &kept, sizeof(kept));
+	return SM_OK;
+}
+
+static enum sm_status apply_switch(const struct sm_key *key, const char *value, struct sm_rule *rule)
+{
+	uint64_t is_off;
+
+	if (choice_of(key, value, &is_off) != SM_OK)
+		return SM_INVALID;
+	rule->is_disabled |= is_off;
 	return SM_OK;
 }
 
@@ -342,6 +383,8 @@ enum sm_status sm_key_apply(const struct sm_key *key, const char *value, struct 
 	case PERCENT:
 	case CHOICE:
 		return apply_number(key, value, key->sections & ANYWHERE ? (void *)rule : (void *)host);
+	case SWITCH:
+		return apply_switch(key, value, rule);
 	case TEXT:
 		break;
 	}

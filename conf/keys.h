@@ -45,6 +45,13 @@ const char *sm_key_name(const struct sm_key *key);
 const char *sm_key_default(const struct sm_key *key);
 /* What the key takes, to go behind "expected". */
 const char *sm_key_expected(const struct sm_key *key);
+/* What may have been meant by a value that is not valid, to go behind what is expected; "": nothing comes to mind. */
+#define SM_REMEDY_MAX 96
+const char *sm_key_remedy(const struct sm_key *key, const char *value, char text[SM_REMEDY_MAX]);
+/* Does the key switch names off? Its "no" holds wherever it stands, and whatever comes later. */
+bool sm_key_is_switch(const struct sm_key *key);
+/* Does the key say where questions go? */
+bool sm_key_is_servers(const struct sm_key *key);
 /* Is an answer that was kept before the key was changed another one now? */
 bool sm_key_shapes_answers(const struct sm_key *key);
 bool sm_key_belongs(const struct sm_key *key, enum sm_section_kind section);

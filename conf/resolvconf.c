@@ -10,7 +10,7 @@ static void take_line(const char *line, size_t length, struct sm_rule *rule)
 {
 	char copy[128], word[64];
 	const char *at = copy;
-	struct sm_server server;
+	struct sm_server server = {.port = 53};
 
 	if (rule->n_servers == SM_SERVERS_MAX)
 		return;
@@ -21,7 +21,7 @@ static void take_line(const char *line, size_t length, struct sm_rule *rule)
 	copy[strcspn(copy, "#;\r")] = '\0';
 	if (sm_value_word(&at, word, sizeof(word)) != SM_OK || strcmp(word, "nameserver") != 0)
 		return;
-	if (sm_value_word(&at, word, sizeof(word)) != SM_OK || sm_value_server(word, &server) != SM_OK)
+	if (sm_value_word(&at, word, sizeof(word)) != SM_OK || sm_value_address(word, &server.address) != SM_OK)
 		return;
 	rule->servers[rule->n_servers++] = server;
 }

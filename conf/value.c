@@ -112,6 +112,11 @@ static enum sm_status address_of(const char *text, size_t length, struct sm_addr
 	return ret->family ? SM_OK : SM_INVALID;
 }
 
+enum sm_status sm_value_address(const char *text, struct sm_address *ret)
+{
+	return address_of(text, strlen(text), ret);
+}
+
 static enum sm_status port_of(const char *text, uint16_t *ret)
 {
 	uint64_t port;
@@ -122,10 +127,23 @@ static enum sm_status port_of(const char *text, uint16_t *ret)
 	return SM_OK;
 }
 
+/* 2001:db8::53 is none of these, for 2001:db8: is no address. */
+bool sm_value_is_ambiguous(const char *text, struct sm_server *ret)
+{
+	const char *colon = strrchr(text, ':');
+	struct sm_server server;
+
+	if (!colon || address_of(text, (size_t)(colon - text), &server.address) != SM_OK || server.address.family != SM_IPV6 ||
+	    port_of(colon + 1, &server.port) != SM_OK)
+		return false;
+	*ret = server;
+	return true;
+}
+
 enum sm_status sm_value_server(const char *text, struct sm_server *ret)
 {
 	const char *colon = strrchr(text, ':'), *close = strchr(text, ']');
-	struct sm_server server = {.port = 53};
+	struct sm_server server = {.port = 53}, ambiguous;
 	enum sm_status status;
 
 	if (text[0] == '[') {
@@ -142,9 +160,10 @@ enum sm_status sm_value_server(const char *text, struct sm_server *ret)
 	}
 	if (status == SM_OK && colon)
 		status = port_of(colon + 1, &server.port);
-	if (status == SM_OK)
-		*ret = server;
-	return status;
+	if (status != SM_OK || (text[0] != '[' && sm_value_is_ambiguous(text, &ambiguous)))
+		return SM_INVALID;
+	*ret = server;
+	return SM_OK;
 }
 
 enum sm_status sm_value_template(const char *text)

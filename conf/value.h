@@ -16,8 +16,12 @@ enum sm_status sm_value_count(const char *text, uint64_t *ret) SM_MUST_CHECK;
 enum sm_status sm_value_ratio(const char *text, uint64_t *ret_permille) SM_MUST_CHECK;
 /* `25%`. */
 enum sm_status sm_value_percent(const char *text, uint64_t *ret) SM_MUST_CHECK;
+/* `127.0.0.1`, `::1`: without brackets or a port. */
+enum sm_status sm_value_address(const char *text, struct sm_address *ret) SM_MUST_CHECK;
 /* `127.0.0.1`, `127.0.0.1:8600`, `::1`, `[::1]`, `[::1]:53`; port 53 if none is given. */
 enum sm_status sm_value_server(const char *text, struct sm_server *ret) SM_MUST_CHECK;
+/* `::1:8600`: an IPv6 address, or another one and a port (*ret)? sm_value_server refuses it, for it would be asked in vain. */
+bool sm_value_is_ambiguous(const char *text, struct sm_server *ret);
 /* A template of an SRV owner: placeholders known, and a valid name once they are filled in. */
 enum sm_status sm_value_template(const char *text) SM_MUST_CHECK;
 

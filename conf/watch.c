@@ -2,16 +2,35 @@
 /* Watching files by their stat data. */
 #include "conf/watch.h"
 
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-static struct stat stat_of(const char *path)
+#define FRESH_NS (200 * SM_NS_PER_MS)
+#define UNSETTLED_MAX_NS (2 * SM_NS_PER_S)
+
+/* All zero: it is not there. false: that cannot be told. */
+static bool stat_of(const char *path, struct stat *ret)
 {
-	struct stat found;
+	if (stat(path, ret) == 0)
+		return true;
+	memset(ret, 0, sizeof(*ret));
+	return errno == ENOENT;
+}
 
-	if (stat(path, &found) != 0)
-		memset(&found, 0, sizeof(found));
-	return found;
+void sm_watch_begin(struct sm_watch *watch)
+{
+	struct stat root;
+
+	(void)stat_of("/", &root);
+	watch->root_device = root.st_dev;
+	watch->root_inode = root.st_ino;
+	watch->unsettled_ns = 0;
+	watch->n = 0;
 }
 
 void sm_watch_add(struct sm_watch *watch, const char *path)
@@ -21,13 +40,9 @@ void sm_watch_add(struct sm_watch *watch, const char *path)
 
 	if (watch->n == SM_WATCH_FILES_MAX || length >= SM_WATCH_PATH_MAX)
 		return;
-	if (watch->n == 0) {
-		now = stat_of("/");
-		watch->root_device = now.st_dev;
-		watch->root_inode = now.st_ino;
-	}
-	now = stat_of(path);
+	(void)stat_of(path, &now);
 	memcpy(watch->files[watch->n].path, path, length + 1);
+	watch->files[watch->n].is_unread = false;
 	watch->files[watch->n].device = now.st_dev;
 	watch->files[watch->n].inode = now.st_ino;
 	watch->files[watch->n].size = now.st_size;
@@ -36,25 +51,72 @@ void sm_watch_add(struct sm_watch *watch, const char *path)
 	watch->n++;
 }
 
+void sm_watch_try_again(struct sm_watch *watch)
+{
+	if (watch->n > 0)
+		watch->files[watch->n - 1].is_unread = true;
+}
+
 static bool same_time(struct timespec a, struct timespec b)
 {
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-bool sm_watch_has_changed(const struct sm_watch *watch)
+static bool is_same(const struct sm_watch *watch, size_t i, const struct stat *now)
 {
-	struct stat root = stat_of("/");
+	return now->st_dev == watch->files[i].device && now->st_ino == watch->files[i].inode &&
+	       now->st_size == watch->files[i].size && same_time(now->st_mtim, watch->files[i].modified) &&
+	       same_time(now->st_ctim, watch->files[i].changed);
+}
 
-	if (root.st_dev != watch->root_device || root.st_ino != watch->root_inode)
-		return false;
+static bool can_be_opened(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static bool is_fresh(const struct stat *now, int64_t wall_ns)
+{
+	int64_t modified_ns = now->st_mtim.tv_sec * SM_NS_PER_S + now->st_mtim.tv_nsec;
+
+	return modified_ns <= wall_ns && wall_ns - modified_ns < FRESH_NS;
+}
+
+static enum sm_watch_state state_of(const struct sm_watch *watch, size_t i, int64_t wall_ns)
+{
+	struct stat now;
+
+	if (!stat_of(watch->files[i].path, &now))
+		return SM_WATCH_SAME;
+	if (is_same(watch, i, &now))
+		return watch->files[i].is_unread && can_be_opened(watch->files[i].path) ? SM_WATCH_CHANGED : SM_WATCH_SAME;
+	if (now.st_ino == 0 || (now.st_size == 0 && watch->files[i].size > 0))
+		return SM_WATCH_FADING;
+	return is_fresh(&now, wall_ns) ? SM_WATCH_FRESH : SM_WATCH_CHANGED;
+}
+
+enum sm_watch_state sm_watch_look(struct sm_watch *watch, int64_t now_ns)
+{
+	enum sm_watch_state state = SM_WATCH_SAME;
+	int64_t wall_ns = sm_clock_wall_ns();
+	struct stat root;
+
+	if (!stat_of("/", &root) || root.st_dev != watch->root_device || root.st_ino != watch->root_inode)
+		return SM_WATCH_SAME;
 	for (size_t i = 0; i < watch->n; i++) {
-		struct stat now = stat_of(watch->files[i].path);
+		enum sm_watch_state one = state_of(watch, i, wall_ns);
 
-		if (now.st_dev != watch->files[i].device || now.st_ino != watch->files[i].inode)
-			return true;
-		if (now.st_size != watch->files[i].size || !same_time(now.st_mtim, watch->files[i].modified) ||
-		    !same_time(now.st_ctim, watch->files[i].changed))
-			return true;
+		if (one > state)
+			state = one; /* the more doubtful one */
 	}
-	return false;
+	if (state != SM_WATCH_FRESH && state != SM_WATCH_FADING) {
+		watch->unsettled_ns = 0;
+		return state;
+	}
+	if (watch->unsettled_ns == 0)
+		watch->unsettled_ns = now_ns;
+	return now_ns - watch->unsettled_ns < UNSETTLED_MAX_NS ? state : SM_WATCH_CHANGED;
 }

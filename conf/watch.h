@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Has a file changed since it was read? One stat a file, no descriptor, no thread. */
+/* Has a file changed since it was read, and is what it holds now meant to stay? One stat a file, no descriptor, no thread.
+ *
+ * Many tools rewrite a file in place, or remove it for a moment. So a file that vanished or became empty is given two seconds to
+ * come back, and one that was written just now may not be whole yet. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -15,8 +19,10 @@ struct sm_watch {
 	/* "/" as it was: after a chroot the same paths are other files, and the configuration stays what it was */
 	dev_t root_device;
 	ino_t root_inode;
+	int64_t unsettled_ns; /* since when there is a change that may not be the last; 0: there is none */
 	struct {
 		char path[SM_WATCH_PATH_MAX];
+		bool is_unread; /* there, and not to be read */
 		dev_t device; /* all zero: the file was not there */
 		ino_t inode;
 		off_t size;
@@ -24,7 +30,18 @@ struct sm_watch {
 	} files[SM_WATCH_FILES_MAX];
 };
 
+enum sm_watch_state {
+	SM_WATCH_SAME,
+	SM_WATCH_CHANGED,
+	SM_WATCH_FRESH,  /* changed within the last 200 ms: look again */
+	SM_WATCH_FADING, /* gone or empty for less than 2 s: look again */
+};
+
+void sm_watch_begin(struct sm_watch *watch);
 /* Notes the file as it is now, there or not. Call it before reading: a change in between is then seen next time. More
  * files than SM_WATCH_FILES_MAX, or longer paths, are not watched. */
 void sm_watch_add(struct sm_watch *watch, const char *path);
-bool sm_watch_has_changed(const struct sm_watch *watch);
+/* The file that was added last could not be read: once it can be opened, it has changed. */
+void sm_watch_try_again(struct sm_watch *watch);
+/* A file that cannot be looked at (but for ENOENT) has not changed. `now_ns`: sm_clock_now_ns. */
+enum sm_watch_state sm_watch_look(struct sm_watch *watch, int64_t now_ns);

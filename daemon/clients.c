@@ -216,6 +216,13 @@ static void wait_for_job(struct client *client)
 		wait_ms(client, ms);
 }
 
+static const struct sm_rule *rule_of(const struct sm_daemon *daemon, const struct sm_name *name)
+{
+	const struct sm_rule *rule = sm_rules_match(&daemon->settings->conf->rules, name->text, name->length);
+
+	return rule && !rule->is_disabled ? rule : NULL;
+}
+
 static void look_up(struct client *client)
 {
 	struct sm_daemon *daemon = client->daemon;
@@ -225,10 +232,10 @@ static void look_up(struct client *client)
 	size_t size;
 
 	daemon->counters.requests++;
-	client->rule = sm_rules_match(&daemon->settings->conf->rules, name->text, name->length);
-	if (!client->rule) {
+	client->rule = rule_of(daemon, name);
+	if (!client->rule || client->rule->is_torn) {
 		sm_reload_if_changed(daemon); /* the program may know newer files */
-		client->rule = sm_rules_match(&daemon->settings->conf->rules, name->text, name->length);
+		client->rule = rule_of(daemon, name);
 	}
 	client->settings = sm_settings_hold(daemon->settings); /* whose the rule is */
 	if (!client->rule) {
@@ -340,7 +347,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 /* A hint renews what is near its end, and nothing else: it cannot make us ask more than the lifetimes allow. */
 static void take_hint(struct sm_daemon *daemon, const struct sm_request *hint)
 {
-	const struct sm_rule *rule = sm_rules_match(&daemon->settings->conf->rules, hint->name.text, hint->name.length);
+	const struct sm_rule *rule = rule_of(daemon, &hint->name);
 	uint64_t jobs = daemon->counters.jobs;
 	enum sm_freshness freshness;
 	const void *record;

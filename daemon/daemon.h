@@ -56,5 +56,6 @@ struct sm_daemon {
 	uv_timer_t pause; /* of accepting, while descriptors are short */
 	uv_prepare_t flush;
 	uv_timer_t looking; /* for changed files */
+	uv_timer_t watchdog;
 	uv_signal_t hangup, terminate, interrupt;
 };

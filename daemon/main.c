@@ -19,20 +19,24 @@
 #include <sys/stat.h>
 
 #define LOOK_MS 1000
+#define OWN_KIB (64 * 1024) /* without map and jobs, generously */
 
 enum exit_code { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 static const char usage_text[] = "usage: srvmeshd [--config FILE] [--foreground]\n"
+                            "       srvmeshd [--config FILE] --memory\n"
                             "       srvmeshd --help | --version\n"
                             "\n"
                             "  --config FILE   instead of " SM_CONF_FILE " and its drop-ins\n"
                             "  --foreground    stay, as a service manager wants it; otherwise the command returns\n"
-                            "                  when the daemon is ready\n";
+                            "                  when the daemon is ready\n"
+                            "  --memory        print what it may take by its configuration, as systemd writes it\n";
 
 struct options {
 	const char *config;
-	char absolute[PATH_MAX]; /* the background is in another directory */
+	char absolute[PATH_MAX];
 	bool is_foreground;
+	bool wants_memory; /* prints it, and nothing else */
 	int ready; /* the pipe to who waits for us in the background; -1: nobody */
 };
 
@@ -44,12 +48,31 @@ static void on_looking(uv_timer_t *timer)
 	sm_reload_if_changed(timer->data);
 }
 
+/* A manager that hears nothing in time takes us for hung. */
+static void on_watchdog(uv_timer_t *timer)
+{
+	(void)timer;
+	sm_listener_notify(secure_getenv("NOTIFY_SOCKET"), "WATCHDOG=1");
+}
+
+/* sd_watchdog_enabled(3). Three signs of life in the time that is given. */
+static void start_watchdog(struct sm_daemon *daemon)
+{
+	const char *pid = secure_getenv("WATCHDOG_PID"), *usec = secure_getenv("WATCHDOG_USEC");
+	uint64_t ms = usec && (!pid || strtol(pid, NULL, 10) == getpid()) ? strtoull(usec, NULL, 10) / 1000 / 3 : 0;
+
+	uv_timer_init(&daemon->loop, &daemon->watchdog);
+	if (ms > 0)
+		uv_timer_start(&daemon->watchdog, on_watchdog, 0, ms);
+}
+
 static void close_all(struct sm_daemon *daemon)
 {
 	sm_surroundings_stop(daemon);
 	sm_jobs_stop(daemon);
 	uv_close((uv_handle_t *)&daemon->flush, NULL);
 	uv_close((uv_handle_t *)&daemon->looking, NULL);
+	uv_close((uv_handle_t *)&daemon->watchdog, NULL);
 	uv_close((uv_handle_t *)&daemon->hangup, NULL);
 	uv_close((uv_handle_t *)&daemon->terminate, NULL);
 	uv_close((uv_handle_t *)&daemon->interrupt, NULL);
@@ -103,6 +126,7 @@ static void start_handles(struct sm_daemon *daemon)
 	daemon->hangup.data = daemon->terminate.data = daemon->interrupt.data = daemon->flush.data = daemon;
 	daemon->looking.data = daemon;
 	uv_timer_start(&daemon->looking, on_looking, LOOK_MS, LOOK_MS);
+	start_watchdog(daemon);
 	uv_signal_start(&daemon->hangup, on_hangup, SIGHUP);
 	uv_signal_start(&daemon->terminate, on_terminate, SIGTERM);
 	uv_signal_start(&daemon->interrupt, on_terminate, SIGINT);
@@ -135,8 +159,9 @@ static const char *why_not_owner(enum sm_status status)
 static bool open_owner(struct sm_daemon *daemon)
 {
 	const struct sm_host_conf *host = &daemon->settings->conf->host;
-	enum sm_status status = sm_owner_open(host->directory, host->size_kib * 1024ULL, host->quota_percent,
-	                                      daemon->settings->conf->fingerprint, &daemon->owner);
+	uint64_t fingerprint = daemon->settings->conf->is_incomplete ? SM_OWNER_ANY : daemon->settings->conf->fingerprint;
+	enum sm_status status = sm_owner_open(host->directory, host->size_kib * 1024ULL, host->quota_percent, fingerprint,
+	                                      &daemon->owner);
 	struct stat directory;
 
 	if (status != SM_OK)
@@ -175,15 +200,14 @@ static void raise_descriptor_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Errors of the files are in the log, and what they leave holds. Only a file that was named, and is not there, is none. */
 static bool load(struct sm_daemon *daemon, const char *config)
 {
-	struct sm_conf_error error;
-	enum sm_status status;
-
+	if (config && access(config, F_OK) != 0)
+		return fail("no configuration", config, "there is no such file");
 	daemon->sources = sm_conf_sources(config);
-	status = sm_settings_load(&daemon->sources, &daemon->watch, &daemon->settings, &error);
-	if (status != SM_OK)
-		return fail("no configuration", daemon->sources.file, status == SM_INVALID ? error.text : "out of memory");
+	if (sm_settings_load(&daemon->sources, NULL, &daemon->watch, &daemon->settings) != SM_OK)
+		return fail("no configuration", daemon->sources.file, "out of memory or descriptors");
 	sm_reload_apply(daemon);
 	return true;
 }
@@ -235,6 +259,23 @@ static bool run(const struct options *options)
 
 /* ---- the command */
 
+/* The map, and what jobs of the largest number take, some 400 KiB each; beyond MemoryHigh= the kernel slows it down. */
+static enum exit_code print_memory(const char *config)
+{
+	const struct sm_conf_sources sources = sm_conf_sources(config);
+	struct sm_complaints nobody = {.hear = NULL};
+	struct sm_watch watch;
+	struct sm_conf *conf;
+	unsigned long long kib;
+
+	if (sm_conf_load(&sources, NULL, &watch, &nobody, &conf) != SM_OK)
+		return EXIT_FAILED;
+	kib = OWN_KIB + conf->host.size_kib;
+	printf("MemoryHigh=%lluK\nMemoryMax=%lluK\n", kib + conf->host.max_jobs * 384ULL, kib + conf->host.max_jobs * 512ULL);
+	sm_conf_free(conf);
+	return EXIT_GOOD;
+}
+
 /* Goes into the background; the command that was typed ends when the daemon is ready, or with its failure. */
 static enum exit_code detach(struct options *options)
 {
@@ -259,11 +300,23 @@ static enum exit_code detach(struct options *options)
 	return chdir("/") == 0 ? EXIT_GOOD : EXIT_FAILED;
 }
 
+/* The background is in another directory. The path stays what it is, link by link: where a link is moved, as a ConfigMap's is, the
+ * file that it leads to then is the one that was meant. */
+static const char *make_absolute(const char *path, char ret[PATH_MAX])
+{
+	char here[PATH_MAX];
+
+	if (path[0] == '/' || !getcwd(here, sizeof(here)) || snprintf(ret, PATH_MAX, "%s/%s", here, path) >= PATH_MAX)
+		return path;
+	return ret;
+}
+
 static int parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option known[] = {
 		{"config", required_argument, NULL, 'c'}, {"foreground", no_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
+		{"memory", no_argument, NULL, 'm'},       {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
 	int option;
@@ -271,10 +324,13 @@ static int parse(int argc, char **argv, struct options *ret)
 	while ((option = getopt_long(argc, argv, "c:fhV", known, NULL)) != -1) {
 		switch (option) {
 		case 'c':
-			ret->config = realpath(optarg, ret->absolute) ? ret->absolute : optarg;
+			ret->config = make_absolute(optarg, ret->absolute);
 			break;
 		case 'f':
 			ret->is_foreground = true;
+			break;
+		case 'm':
+			ret->wants_memory = true;
 			break;
 		case 'h':
 			fputs(usage_text, stdout);
@@ -309,6 +365,8 @@ int main(int argc, char **argv)
 		fputs(usage_text, stderr);
 		return EXIT_USAGE;
 	}
+	if (options.wants_memory)
+		return print_memory(options.config);
 	occupy_standard_descriptors();
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/reload.h"
 
+#include "base/clock.h"
 #include "daemon/log.h"
 
 #include <string.h>
@@ -45,6 +46,11 @@ void sm_reload_apply(struct sm_daemon *daemon)
 	daemon->limits.max[SM_LIMITED_JOBS] = host->max_jobs;
 	daemon->limits.quota_percent = host->quota_percent;
 	fit_descriptors(daemon);
+	if (daemon->settings->conf->rules.n_rules == 0)
+		sm_log(SM_LOG_WARNING, "no name is ours: no [domain NAME] or [service NAME] is configured", "config",
+		       daemon->sources.file, NULL);
+	else if (daemon->settings->conf->rules.elsewhere.is_disabled)
+		sm_log(SM_LOG_WARNING, "no name is ours: enabled = no", NULL);
 }
 
 static void warn_of_restart(const struct sm_host_conf *old, const struct sm_host_conf *new)
@@ -54,28 +60,42 @@ static void warn_of_restart(const struct sm_host_conf *old, const struct sm_host
 		sm_log(SM_LOG_WARNING, "directory, socket, size and the cache's quota change with the next start", NULL);
 }
 
-void sm_reload(struct sm_daemon *daemon)
+/* Without names the daemon waits for some; a file with an error costs no answer that is kept. */
+static void follow(struct sm_daemon *daemon)
+{
+	const struct sm_conf *conf = daemon->settings->conf;
+
+	sm_reload_apply(daemon);
+	if (!conf->is_incomplete && sm_owner_follow(daemon->owner, conf->fingerprint) != SM_OK)
+		sm_log(SM_LOG_WARNING, "the host map could not be begun anew", NULL);
+	sm_log(SM_LOG_INFO, "reloaded", "config", daemon->sources.file, NULL);
+}
+
+static void load_again(struct sm_daemon *daemon)
 {
 	struct sm_settings *settings;
-	struct sm_conf_error error;
-	enum sm_status status = sm_settings_load(&daemon->sources, &daemon->watch, &settings, &error);
+	enum sm_status status = sm_settings_load(&daemon->sources, daemon->settings, &daemon->watch, &settings);
 
 	if (status != SM_OK) {
-		sm_log(SM_LOG_ERROR, "the configuration stays as it was", "error",
-		       status == SM_INVALID ? error.text : "out of memory", NULL);
+		sm_log(SM_LOG_ERROR, "the configuration stays as it was", "error", "out of memory or descriptors", NULL);
 		return;
 	}
 	warn_of_restart(&daemon->settings->conf->host, &settings->conf->host);
 	sm_settings_release(daemon->settings);
 	daemon->settings = settings;
-	sm_reload_apply(daemon);
-	if (sm_owner_follow(daemon->owner, settings->conf->fingerprint) != SM_OK)
-		sm_log(SM_LOG_WARNING, "the host map could not be begun anew", NULL);
-	sm_log(SM_LOG_INFO, "reloaded", "config", daemon->sources.file, NULL);
+	follow(daemon);
+}
+
+void sm_reload(struct sm_daemon *daemon)
+{
+	if (sm_watch_look(&daemon->watch, sm_clock_now_ns()) == SM_WATCH_FADING)
+		sm_log(SM_LOG_WARNING, "a file of the configuration is gone or empty: it has two seconds to come back", NULL);
+	else
+		load_again(daemon);
 }
 
 void sm_reload_if_changed(struct sm_daemon *daemon)
 {
-	if (sm_watch_has_changed(&daemon->watch))
-		sm_reload(daemon);
+	if (sm_watch_look(&daemon->watch, sm_clock_now_ns()) == SM_WATCH_CHANGED)
+		load_again(daemon);
 }

@@ -1,20 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/settings.h"
 
+#include "daemon/log.h"
+
 #include <stdlib.h>
 
-enum sm_status sm_settings_load(const struct sm_conf_sources *sources, struct sm_watch *watch, struct sm_settings **ret,
-                                struct sm_conf_error *error)
+static void log_complaint(void *context, enum sm_complaint kind, const char *text)
+{
+	(void)context;
+	if (kind == SM_COMPLAINT_ERROR)
+		sm_log(SM_LOG_ERROR, "error in the configuration", "error", text, NULL);
+	else
+		sm_log(SM_LOG_WARNING, "the configuration may not do what was meant", "warning", text, NULL);
+}
+
+enum sm_status sm_settings_load(const struct sm_conf_sources *sources, const struct sm_settings *old, struct sm_watch *watch,
+                                struct sm_settings **ret)
 {
 	struct sm_settings *settings = calloc(1, sizeof(*settings));
+	struct sm_complaints complaints = {.hear = log_complaint};
 	enum sm_status status;
 
 	if (!settings)
 		return SM_MEMORY;
 	settings->n_users = 1;
-	status = sm_conf_load(sources, watch, &settings->conf, error);
+	status = sm_conf_load(sources, old ? old->conf : NULL, watch, &complaints, &settings->conf);
 	if (status == SM_OK) {
-		settings->is_down = calloc(settings->conf->rules.n_rules, sizeof(bool));
+		settings->is_down = calloc(settings->conf->rules.n_rules + 1, sizeof(bool));
 		if (!settings->is_down)
 			status = SM_MEMORY;
 	}

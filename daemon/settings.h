@@ -10,9 +10,9 @@ struct sm_settings {
 	bool *is_down; /* by rule: no server of it said a word when it was last asked */
 };
 
-/* As sm_conf_load; *ret has one user. */
-enum sm_status sm_settings_load(const struct sm_conf_sources *sources, struct sm_watch *watch, struct sm_settings **ret,
-                                struct sm_conf_error *error) SM_MUST_CHECK;
+/* As sm_conf_load, with what is in force as `old`; every complaint goes into the log. *ret has one user. */
+enum sm_status sm_settings_load(const struct sm_conf_sources *sources, const struct sm_settings *old, struct sm_watch *watch,
+                                struct sm_settings **ret) SM_MUST_CHECK;
 struct sm_settings *sm_settings_hold(struct sm_settings *settings);
 /* NULL is accepted. */
 void sm_settings_release(struct sm_settings *settings);

@@ -39,6 +39,8 @@ struct sm_rule {
 	struct sm_name name;   /* the suffix, or the exact name */
 	struct sm_name domain; /* what {domain} stands for */
 	bool is_exact;         /* a [service] section */
+	bool is_disabled;      /* not ours after all */
+	bool is_torn;          /* what said its servers cannot be read: it has none, and nobody is asked */
 
 	uint32_t n_templates;
 	char templates[SM_TEMPLATES_MAX][SM_NAME_MAX + 1];

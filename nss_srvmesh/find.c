@@ -312,7 +312,7 @@ static enum sm_verdict find_by_asking(struct wish *wish)
 		return verdict;
 	if (wish->generation->conf->host.is_embedded)
 		return find_by_dns(wish);
-	return wish->has_daemon ? SM_VERDICT_TRY_AGAIN : SM_VERDICT_NOT_OURS;
+	return SM_VERDICT_TRY_AGAIN;
 }
 
 static enum sm_status find_anything_kept(struct wish *wish, enum sm_verdict *ret)
@@ -355,19 +355,45 @@ static enum sm_verdict find_ours(struct wish *wish, const char *name, size_t len
 	return verdict;
 }
 
-static enum sm_verdict find(struct wish *wish, const char *name, const char *proto)
+/* A file of the configuration cannot be read, so that a name may be ours without our knowing. What is in the host map is: who wrote
+ * it could read the file once. */
+static enum sm_verdict find_unknown(struct wish *wish, const char *name, size_t length)
+{
+	enum sm_verdict verdict = SM_VERDICT_NOT_OURS;
+
+	wish->rule = &wish->generation->conf->rules.elsewhere;
+	wish->old = NULL;
+	wish->pin = NULL;
+	if (sm_name_parse(name, length, &wish->name) != SM_OK)
+		return SM_VERDICT_NOT_OURS;
+	if (find_kept(wish, get_from_map, &verdict) != SM_OK && find_old(wish, &verdict) != SM_OK)
+		verdict = SM_VERDICT_NOT_OURS;
+	free(wish->old);
+	return verdict;
+}
+
+static enum sm_verdict find_in(struct wish *wish, const struct sm_conf *conf, const char *name, const char *proto)
 {
 	size_t length = strlen(name);
+
+	if (conf->rules.elsewhere.is_disabled)
+		return SM_VERDICT_NOT_OURS;
+	wish->rule = sm_rules_match(&conf->rules, name, length);
+	if (!wish->rule)
+		return conf->has_unread ? find_unknown(wish, name, length) : SM_VERDICT_NOT_OURS;
+	return wish->rule->is_disabled ? SM_VERDICT_NOT_OURS : find_ours(wish, name, length, proto);
+}
+
+static enum sm_verdict find(struct wish *wish, const char *name, const char *proto)
+{
 	enum sm_verdict verdict = SM_VERDICT_NOT_OURS;
 
 	wish->now_ns = sm_clock_now_ns();
 	wish->generation = sm_process_enter(wish->now_ns);
 	if (!wish->generation)
-		return SM_VERDICT_NOT_OURS;
+		return SM_VERDICT_TRY_AGAIN; /* no memory or descriptor to read the configuration: which names are ours is not known */
 	if (wish->generation->conf)
-		wish->rule = sm_rules_match(&wish->generation->conf->rules, name, length);
-	if (wish->rule)
-		verdict = find_ours(wish, name, length, proto);
+		verdict = find_in(wish, wish->generation->conf, name, proto);
 	sm_process_leave();
 	return verdict;
 }
@@ -389,7 +415,6 @@ enum sm_verdict sm_find(const char *name, uint8_t families, struct sm_found *ret
 	struct wish wish;
 
 	/* field by field: an initializer would clear the whole name first, for foreign lookups too */
-	wish.rule = NULL;
 	wish.families = families;
 	wish.found = ret;
 	wish.service = NULL;
@@ -400,7 +425,6 @@ enum sm_verdict sm_find_service(const char *name, const char *proto, struct sm_f
 {
 	struct wish wish;
 
-	wish.rule = NULL;
 	wish.families = SM_IPV4_AND_IPV6;
 	wish.found = NULL;
 	wish.service = ret;

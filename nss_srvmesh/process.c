@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define LOOK_AGAIN_NS SM_NS_PER_S
+#define LOOK_SOON_NS (200 * SM_NS_PER_MS)
 #define HINTS 64
 #define HINT_AGAIN_NS (10 * SM_NS_PER_S)
 #define HINT_OTHER_NS (SM_NS_PER_S / 10) /* two records that share a place do not take turns */
@@ -78,8 +79,8 @@ static struct sm_view *make_view(const struct sm_generation *generation)
 	const struct sm_host_conf *host = &generation->conf->host;
 	struct sm_view *view;
 
-	if (host->directory[0] == '\0')
-		return NULL;
+	if (host->directory[0] == '\0' || generation->conf->rules.elsewhere.is_disabled)
+		return NULL; /* switched off, a fault of the reader is switched off, too */
 	view = calloc(1, sizeof(*view));
 	if (view && sm_reader_map(host->directory, generation->is_private, host->size_kib * (size_t)1024,
 	                          &view->mapped) == SM_OK)
@@ -105,35 +106,45 @@ static struct sm_conf_sources sources(void)
 	return sources;
 }
 
-/* The files as they are now. With SM_INVALID the generation has no names: the plugin behaves as unconfigured. */
-static enum sm_status load(struct sm_generation **ret)
+/* SRVMESH=off: this process is to live without us. */
+static bool is_off(void)
+{
+	const char *word = secure_getenv("SRVMESH");
+
+	return word && strcmp(word, "off") == 0;
+}
+
+/* The files as they are now; of one that cannot be used, what `old` had of it. */
+static enum sm_status load(const struct sm_conf *old, struct sm_generation **ret)
 {
 	struct sm_generation *generation = calloc(1, sizeof(*generation));
 	struct sm_conf_sources from = sources();
-	struct sm_conf_error ignored;
-	enum sm_status status;
+	struct sm_complaints nobody = {.hear = NULL};
+	enum sm_status status = SM_OK;
 
 	if (!generation)
 		return SM_MEMORY;
-	status = sm_conf_load(&from, &generation->watch, &generation->conf, &ignored);
-	if (status == SM_MEMORY) {
+	sm_watch_begin(&generation->watch);
+	if (!is_off())
+		status = sm_conf_load(&from, old, &generation->watch, &nobody, &generation->conf);
+	if (status != SM_OK) {
 		free(generation);
 		return status;
 	}
 	generation->is_private = from.is_private;
-	if (status == SM_OK) {
+	if (generation->conf) {
 		sm_memory_init(&generation->memory, generation->conf->host.memory_entries);
 		atomic_init(&generation->view, make_view(generation));
 	}
 	*ret = generation;
-	return status;
+	return SM_OK;
 }
 
 static struct sm_generation *load_first(void)
 {
 	struct sm_generation *generation, *other = NULL;
 
-	if (load(&generation) == SM_MEMORY)
+	if (load(NULL, &generation) != SM_OK)
 		return NULL;
 	if (atomic_compare_exchange_strong(&process.current, &other, generation))
 		return generation;
@@ -205,23 +216,18 @@ static void free_retired(const struct wiped_state *state)
 	}
 }
 
-/* A bad file changes nothing for a process that has a good configuration; it is looked at again when it changes. */
-static void reload(struct sm_generation *old)
+/* false: what the files hold now may not stay so, and it is worth another look soon. */
+static bool reload(struct sm_generation *old, int64_t now_ns)
 {
 	struct sm_generation *fresh;
-	enum sm_status status;
+	enum sm_watch_state state;
 
-	if (process.n_retired >= RETIRED_MAX || !sm_watch_has_changed(&old->watch))
-		return;
-	status = load(&fresh);
-	if (status == SM_MEMORY)
-		return;
-	if (status == SM_OK) {
+	if (process.n_retired >= RETIRED_MAX)
+		return true;
+	state = sm_watch_look(&old->watch, now_ns);
+	if (state == SM_WATCH_CHANGED && load(old->conf, &fresh) == SM_OK)
 		replace(old, fresh);
-		return;
-	}
-	memcpy(&old->watch, &fresh->watch, sizeof(old->watch));
-	free_generation(fresh);
+	return state != SM_WATCH_FRESH && state != SM_WATCH_FADING;
 }
 
 static void look_again(struct wiped_state *state, int64_t now_ns)
@@ -230,8 +236,11 @@ static void look_again(struct wiped_state *state, int64_t now_ns)
 
 	if (now_ns - looked_ns < LOOK_AGAIN_NS || atomic_exchange(&state->reloading, 1) != 0)
 		return;
-	atomic_store_explicit(&process.looked_ns, now_ns, memory_order_relaxed);
-	reload(atomic_load(&process.current));
+	if (!reload(atomic_load(&process.current), now_ns))
+		looked_ns = now_ns - LOOK_AGAIN_NS + LOOK_SOON_NS;
+	else
+		looked_ns = now_ns;
+	atomic_store_explicit(&process.looked_ns, looked_ns, memory_order_relaxed);
 	look_at_map(atomic_load(&process.current));
 	free_retired(state);
 	atomic_store(&state->reloading, 0);

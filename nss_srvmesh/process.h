@@ -15,7 +15,7 @@ struct sm_view {
 
 /* One configuration in force, with its own cache: new settings never meet old answers. */
 struct sm_generation {
-	struct sm_conf *conf;
+	struct sm_conf *conf; /* NULL: this process is to live without us */
 	bool is_private; /* a configuration of the user's own */
 	struct sm_memory memory;
 	_Atomic(struct sm_view *) view; /* NULL: there is no host map */

@@ -40,7 +40,7 @@ import dns.rrset
 
 
 class Server:
-    def __init__(self, address="127.0.0.1"):
+    def __init__(self, address="127.0.0.1", port=0):
         self.address = address
         self.records = []
         self.behaviours = []
@@ -51,7 +51,7 @@ class Server:
             self.udp = socket.socket(family, socket.SOCK_DGRAM)
             self.tcp = socket.socket(family)
             self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.udp.bind((address, 0))
+            self.udp.bind((address, port))
             self.port = self.udp.getsockname()[1]
             try:
                 self.tcp.bind((address, self.port))

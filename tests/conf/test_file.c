@@ -84,13 +84,16 @@ static void too_many_dropins_are_an_error(void **state)
 	struct sm_dropins dropins;
 
 	(void)state;
-	for (int i = 0; i <= SM_DROPINS_MAX; i++) {
+	for (int i = SM_DROPINS_MAX + 4; i >= 0; i--) {
 		char name[16];
 
-		snprintf(name, sizeof(name), "%d.conf", i);
+		snprintf(name, sizeof(name), "%03d.conf", i);
 		write_file(name, "");
 	}
 	assert_int_equal(sm_file_dropins(directory, &dropins), SM_FULL);
+	assert_int_equal(dropins.n, SM_DROPINS_MAX); /* and the first of them are told */
+	assert_string_equal(dropins.names[0], "000.conf");
+	assert_string_equal(dropins.names[SM_DROPINS_MAX - 1], "063.conf");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)

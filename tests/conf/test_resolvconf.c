@@ -9,9 +9,11 @@ static void nameservers_are_taken_in_order(void **state)
 
 	(void)state;
 	sm_resolvconf_parse("# nameserver 9.9.9.9\nsearch x\n nameserver\t127.0.0.2 # here\r\nnameserver ::1\n"
-	                    "nameserver fe80::1%eth0\nnameserver nonsense\nnameserver",
+	                    "nameserver fe80::1%eth0\nnameserver nonsense\nnameserver 127.0.0.1:53\nnameserver "
+	                    "fd00::1:53\nnameserver",
 	                    &rule);
-	assert_int_equal(rule.n_servers, 2);
+	assert_int_equal(rule.n_servers, 3); /* there are no ports here: the last one is an address */
+	assert_int_equal(rule.servers[2].address.bytes[15], 0x53);
 	assert_int_equal(rule.servers[0].address.bytes[3], 2);
 	assert_int_equal(rule.servers[0].port, 53);
 	assert_int_equal(rule.servers[1].address.family, SM_IPV6);

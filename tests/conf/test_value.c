@@ -77,7 +77,8 @@ static void servers_are_addresses_with_or_without_ports(void **state)
 {
 	static const char *const wrong[] = {"",           "localhost",  "127.0.0.1:",    "127.0.0.1:0", "127.0.0.1:65536",
 	                                    "[::1",       "[::1]x",     "[127.0.0.1]:5", "::1]:5",      "127.0.0.1:5:6",
-	                                    "fe80::1%lo", "1.2.3",      "[]",            "[::1]:",      ":53"};
+	                                    "fe80::1%lo", "1.2.3",      "[]",            "[::1]:",      ":53", "::1:8600", "fd00::1:53",
+	};
 	struct sm_server server;
 
 	(void)state;
@@ -86,6 +87,10 @@ static void servers_are_addresses_with_or_without_ports(void **state)
 	assert_server("::1", SM_IPV6, 1, 53);
 	assert_server("[::2]", SM_IPV6, 2, 53);
 	assert_server("[::3]:5353", SM_IPV6, 3, 5353);
+	assert_server("[::1:8600]", SM_IPV6, 0, 53);
+	assert_server("2001:db8::53", SM_IPV6, 0x53, 53);
+	assert_server("2001:db8:0:0:0:0:0:53", SM_IPV6, 0x53, 53);
+	assert_server("fd00::1:fe", SM_IPV6, 0xfe, 53);
 	for (size_t i = 0; i < COUNT(wrong); i++)
 		assert_int_equal(sm_value_server(wrong[i], &server), SM_INVALID);
 }

@@ -3,7 +3,9 @@
 
 #include "tests/directory.h"
 
+#include <fcntl.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static struct sm_watch watch;
@@ -12,46 +14,129 @@ static void an_untouched_file_has_not_changed(void **state)
 {
 	(void)state;
 	write_file("a", "x");
-	watch.n = 0;
+	sm_watch_begin(&watch);
 	sm_watch_add(&watch, path_of("a"));
 	sm_watch_add(&watch, path_of("missing"));
-	assert_false(sm_watch_has_changed(&watch));
+	assert_int_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
 }
 
 static void writing_replacing_removing_and_appearing_are_changes(void **state)
 {
 	(void)state;
 	write_file("a", "x");
-	watch.n = 0;
+	sm_watch_begin(&watch);
 	sm_watch_add(&watch, path_of("a"));
 	write_file("a", "longer");
-	assert_true(sm_watch_has_changed(&watch));
+	assert_int_not_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
 
-	watch.n = 0;
+	sm_watch_begin(&watch);
 	sm_watch_add(&watch, path_of("a"));
 	write_file("b", "longer");
 	assert_int_equal(rename(path_of("b"), path_of("a")), 0);
-	assert_true(sm_watch_has_changed(&watch));
+	assert_int_not_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
 
-	watch.n = 0;
+	sm_watch_begin(&watch);
 	sm_watch_add(&watch, path_of("a"));
 	assert_int_equal(unlink(path_of("a")), 0);
-	assert_true(sm_watch_has_changed(&watch));
+	assert_int_not_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
 
-	watch.n = 0;
+	sm_watch_begin(&watch);
 	sm_watch_add(&watch, path_of("a"));
 	write_file("a", "x");
-	assert_true(sm_watch_has_changed(&watch));
+	assert_int_not_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
+}
+
+/* As if it had been written that long ago. */
+static void age(const char *name, long ms)
+{
+	struct timespec times[2];
+
+	clock_gettime(CLOCK_REALTIME, &times[0]);
+	times[0].tv_sec -= ms / 1000;
+	times[0].tv_nsec -= ms % 1000 * 1000000;
+	if (times[0].tv_nsec < 0) {
+		times[0].tv_nsec += 1000000000;
+		times[0].tv_sec--;
+	}
+	times[1] = times[0];
+	assert_int_equal(utimensat(AT_FDCWD, path_of(name), times, 0), 0);
+}
+
+#define S 1000000000LL
+
+static void what_was_written_just_now_may_not_be_whole(void **state)
+{
+	(void)state;
+	write_file("a", "x");
+	sm_watch_begin(&watch);
+	sm_watch_add(&watch, path_of("a"));
+	write_file("a", "half of");
+	age("a", 0);
+	assert_int_equal(sm_watch_look(&watch, 10 * S), SM_WATCH_FRESH);
+	age("a", 1000);
+	assert_int_equal(sm_watch_look(&watch, 10 * S + 1), SM_WATCH_CHANGED);
+	age("a", 0);
+	assert_int_equal(sm_watch_look(&watch, 20 * S), SM_WATCH_FRESH);
+	assert_int_equal(sm_watch_look(&watch, 22 * S), SM_WATCH_CHANGED); /* one that is written to all the time */
+	age("a", -3600 * 1000L);
+	assert_int_equal(sm_watch_look(&watch, 30 * S), SM_WATCH_CHANGED); /* a clock that was set back */
+}
+
+static void what_vanishes_or_is_emptied_has_two_seconds_to_come_back(void **state)
+{
+	(void)state;
+	for (int is_empty = 0; is_empty <= 1; is_empty++) {
+		write_file("a", "x");
+		age("a", 5000);
+		sm_watch_begin(&watch);
+		sm_watch_add(&watch, path_of("a"));
+		if (is_empty)
+			write_file("a", "");
+		else
+			unlink(path_of("a"));
+		assert_int_equal(sm_watch_look(&watch, 10 * S), SM_WATCH_FADING);
+		assert_int_equal(sm_watch_look(&watch, 12 * S - 1), SM_WATCH_FADING);
+		write_file("a", "back");
+		age("a", 1000);
+		assert_int_equal(sm_watch_look(&watch, 12 * S), SM_WATCH_CHANGED);
+		unlink(path_of("a"));
+		assert_int_equal(sm_watch_look(&watch, 13 * S), SM_WATCH_FADING); /* from anew */
+		assert_int_equal(sm_watch_look(&watch, 15 * S), SM_WATCH_CHANGED);
+	}
+}
+
+static void a_file_that_was_not_to_be_read_is_tried_again(void **state)
+{
+	(void)state;
+	write_file("a", "x");
+	sm_watch_begin(&watch);
+	sm_watch_add(&watch, path_of("a"));
+	assert_int_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
+	sm_watch_try_again(&watch);
+	assert_int_equal(sm_watch_look(&watch, 1), SM_WATCH_CHANGED);
+}
+
+static void a_link_is_followed_to_where_it_leads_now(void **state)
+{
+	(void)state;
+	write_file("one", "x");
+	write_file("two", "x");
+	assert_int_equal(symlink("one", path_of("a")), 0);
+	sm_watch_begin(&watch);
+	sm_watch_add(&watch, path_of("a"));
+	assert_int_equal(symlink("two", path_of("b")), 0);
+	assert_int_equal(rename(path_of("b"), path_of("a")), 0);
+	assert_int_not_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
 }
 
 static void a_new_dropin_changes_its_directory(void **state)
 {
 	(void)state;
-	watch.n = 0;
+	sm_watch_begin(&watch);
 	sm_watch_add(&watch, directory);
 	usleep(20000); /* the granularity of a file system's clock */
 	write_file("new.conf", "");
-	assert_true(sm_watch_has_changed(&watch));
+	assert_int_not_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
 }
 
 static void behind_a_chroot_nothing_has_changed(void **state)
@@ -61,14 +146,14 @@ static void behind_a_chroot_nothing_has_changed(void **state)
 
 	(void)state;
 	write_file("a", "x");
-	watch.n = 0;
+	sm_watch_begin(&watch);
 	sm_watch_add(&watch, path_of("a"));
 	child = fork();
 	if (child == 0) {
 		/* without root, a namespace in which one may */
 		if (chroot(directory) != 0 && (unshare(CLONE_NEWUSER) != 0 || chroot(directory) != 0))
 			_exit(2);
-		_exit(sm_watch_has_changed(&watch));
+		_exit(sm_watch_look(&watch, 1) != SM_WATCH_SAME);
 	}
 	waitpid(child, &status, 0);
 	assert_int_equal(status, 0);
@@ -77,7 +162,7 @@ static void behind_a_chroot_nothing_has_changed(void **state)
 static void more_files_than_the_bound_are_let_go(void **state)
 {
 	(void)state;
-	watch.n = 0;
+	sm_watch_begin(&watch);
 	for (int i = 0; i < SM_WATCH_FILES_MAX + 5; i++)
 		sm_watch_add(&watch, directory);
 	assert_int_equal(watch.n, SM_WATCH_FILES_MAX);
@@ -87,6 +172,10 @@ static void more_files_than_the_bound_are_let_go(void **state)
 static const struct CMUnitTest tests[] = {
 	TEST(an_untouched_file_has_not_changed),
 	TEST(writing_replacing_removing_and_appearing_are_changes),
+	TEST(what_was_written_just_now_may_not_be_whole),
+	TEST(what_vanishes_or_is_emptied_has_two_seconds_to_come_back),
+	TEST(a_file_that_was_not_to_be_read_is_tried_again),
+	TEST(a_link_is_followed_to_where_it_leads_now),
 	TEST(a_new_dropin_changes_its_directory),
 	TEST(behind_a_chroot_nothing_has_changed),
 	TEST(more_files_than_the_bound_are_let_go),

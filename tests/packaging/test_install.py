@@ -257,7 +257,10 @@ def service(tap, machine):
     tap.check("systemctl reload reads the configuration, and an error is named in the journal",
               "/etc/srvmesh.conf:2: timeout" in log, log)
     machine.run("systemctl", "restart", "srvmeshd.service")
-    gives_up(tap, machine, "a start with that configuration fails")
+    tap.check("... which starts all the same", is_active(machine))
+    machine.write("/etc/srvmesh.conf", CONFIG + "[cache]\ndirectory = /nowhere/at/all\n")
+    machine.run("systemctl", "restart", "srvmeshd.service")
+    gives_up(tap, machine, "a start without a directory for the host map fails")
     machine.write("/etc/srvmesh.conf", CONFIG)
     tap.check("... and is tried again until it is mended", eventually(lambda: is_active(machine), 40),
               machine.run("systemctl", "status", "srvmeshd.service", "srvmeshd.socket", "srvmeshd-again.timer"))
@@ -265,6 +268,14 @@ def service(tap, machine):
     machine.run("systemctl", "kill", "--signal=KILL", "srvmeshd.service")
     tap.check("killed: names resolve from the map", machine.do("getent", "ahosts", "api.mesh")[0] == 0)
     tap.check("... and it comes back", eventually(lambda: is_active(machine) and main_pid(machine) != killed))
+
+    killed = main_pid(machine)
+    machine.run("systemctl", "kill", "--signal=STOP", "srvmeshd.service")
+    tap.check("stopped for good, it is replaced by the watchdog", eventually(lambda: is_active(machine) and
+                                                                            main_pid(machine) not in ("0", killed), 40))
+    shown = machine.run("systemctl", "show", "srvmeshd.service", "-p", "MemoryHigh,MemoryMax").split()
+    tap.equal("its memory is bounded by its size, not by the host's", sorted(shown),
+              [f"MemoryHigh={(64 + 64 + 4096 * 3 // 8) << 20}", f"MemoryMax={(64 + 64 + 4096 // 2) << 20}"])
 
     machine.run("mv", "/usr/sbin/srvmeshd", "/usr/sbin/srvmeshd.away")
     machine.run("systemctl", "kill", "--signal=KILL", "srvmeshd.service")
@@ -522,14 +533,14 @@ def init_script(tap, machine, lab):
                          "TRACES=" + " ".join(TRACES), "sh", "-fc", WITHOUT_SYSTEMD)
     seen = dict(re.findall(r"^\[(\w+)\](.*?)(?=^\[|\Z)", output, re.M | re.S))
     for part, sentence, words in (
-            ("faulty", "a configuration that is wrong: the packages install, and say what it is",
-             r"/etc/srvmesh.conf.d/test.conf:2: timeot: no such key.*dpkg=0 running=0\n.*timeot: no such key.*start=1\n"),
+            ("faulty", "a configuration with an error: the packages install, the daemon runs, and the error is said",
+             r"/etc/srvmesh.conf.d/test.conf:2: timeot: no such key.*dpkg=0 running=1\n.*timeot: no such key.*start=0\n"),
             ("installed", "the daemon runs", r"dpkg=0\n.*srvmeshd is running.*status=0\nuser=srvmesh\n"),
             ("installed", "names resolve through it", r"127\.0\.0\.11 .*\njobs=1\n"),
             ("controlled", "it reloads", r"reload=0\nreloaded=1\n"),
             ("controlled", "start leaves alone what runs", r"start=0 same=yes\n"),
             ("controlled", "restart gives another daemon with the same cache", r"restart=0 same=\njobs=0\nrestored=1\n"),
-            ("controlled", "restart stops nothing for a bad configuration", r"restart=1 same=yes\n"),
+            ("controlled", "restart stops nothing for a configuration with an error", r"restart=1 same=yes\n"),
             ("controlled", "stop stops, twice, and status says so",
              r"stop=0 running=0\n.*srvmeshd is not running.*status=3\n.*stop=0\n"),
             ("controlled", "two starts at once give one daemon", r"two=0\none=0\n.*srvmeshd is running.*status=0 running=1\n"),

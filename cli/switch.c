@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/switch.h"
+
+#include "conf/conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TEXT_MAX 1024
+#define PATH_SIZE 512
+
+static bool fail(const char *path, const char *why)
+{
+	fprintf(stderr, "srvmesh: %s: %s\n", path, why);
+	return false;
+}
+
+static const char *subject(const char *domain)
+{
+	return domain ? domain : "all names";
+}
+
+/* The configuration of the host, whatever is wrong with it; NULL: no memory. */
+static struct sm_conf *load(void)
+{
+	const struct sm_conf_sources sources = sm_conf_sources(NULL);
+	struct sm_complaints nobody = {.hear = NULL};
+	struct sm_watch watch;
+	struct sm_conf *conf;
+
+	return sm_conf_load(&sources, NULL, &watch, &nobody, &conf) == SM_OK ? conf : NULL;
+}
+
+/* The name as sections have it, and the drop-in that is ours for it. */
+static bool name_dropin(const char *domain, struct sm_name *ret_name, char path[PATH_SIZE])
+{
+	ret_name->length = 0;
+	ret_name->text[0] = '\0';
+	if (secure_getenv("SRVMESH_CONF"))
+		return fail(secure_getenv("SRVMESH_CONF"), "SRVMESH_CONF stands for all files: write enabled = no there");
+	if (domain && sm_name_parse(domain, strlen(domain), ret_name) != SM_OK)
+		return fail(domain, "no domain name; expected the name of a [domain NAME] or [service NAME]");
+	snprintf(path, PATH_SIZE, domain ? "%s/disabled-%s.conf" : "%s/disabled.conf", SM_CONF_DROPINS, ret_name->text);
+	return true;
+}
+
+static bool has_section(const struct sm_conf *conf, enum sm_section_kind kind, const struct sm_name *name)
+{
+	for (uint32_t i = 0; i < conf->n_pieces; i++)
+		for (uint32_t k = 0; k < conf->pieces[i].n_sections; k++)
+			if (conf->pieces[i].sections[k].kind == kind &&
+			    strcmp(conf->pieces[i].sections[k].name.text, name->text) == 0)
+				return true;
+	return false;
+}
+
+static void add_section(char text[TEXT_MAX], const char *kind, const char *name)
+{
+	size_t used = strlen(text);
+
+	snprintf(text + used, TEXT_MAX - used, "[%s%s%s]\nenabled = no\n", kind, name[0] ? " " : "", name);
+}
+
+/* What the drop-in says; false: there is no such section to be switched off. */
+static bool write_text(const struct sm_conf *conf, const struct sm_name *name, char text[TEXT_MAX])
+{
+	bool is_domain = has_section(conf, SM_SECTION_DOMAIN, name), is_service = has_section(conf, SM_SECTION_SERVICE, name);
+
+	snprintf(text, TEXT_MAX, "# Written by srvmesh disable; srvmesh enable removes it.\n");
+	if (name->length == 0)
+		add_section(text, "resolver", "");
+	if (name->length > 0 && is_domain)
+		add_section(text, "domain", name->text);
+	if (name->length > 0 && is_service)
+		add_section(text, "service", name->text);
+	return name->length == 0 || is_domain || is_service;
+}
+
+/* Whole or not at all. */
+static bool put_file(const char *path, const char *text)
+{
+	char fresh[PATH_SIZE + 8];
+	size_t size = strlen(text);
+	int fd;
+
+	if (mkdir(SM_CONF_DROPINS, 0755) != 0 && errno != EEXIST)
+		return false;
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return false;
+	if (fchmod(fd, 0644) == 0 && write(fd, text, size) == (ssize_t)size && fsync(fd) == 0 && rename(fresh, path) == 0)
+		return close(fd) == 0;
+	close(fd);
+	unlink(fresh);
+	return false;
+}
+
+bool sm_switch_off(const char *domain)
+{
+	char path[PATH_SIZE], text[TEXT_MAX];
+	struct sm_conf *conf;
+	struct sm_name name;
+	bool is_known;
+
+	if (!name_dropin(domain, &name, path))
+		return false;
+	conf = load();
+	if (!conf)
+		return fail(path, strerror(ENOMEM));
+	is_known = write_text(conf, &name, text);
+	sm_conf_free(conf);
+	if (!is_known)
+		return fail(name.text, "no [domain] or [service] of this name is configured; srvmesh check-config lists them");
+	if (!put_file(path, text))
+		return fail(path, strerror(errno));
+	printf("%s: disabled by %s; running programs follow within two seconds\n", subject(domain), path);
+	return true;
+}
+
+static bool is_off(const struct sm_piece *piece, const struct sm_setting *setting, const struct sm_name *name)
+{
+	const struct sm_section *section = &piece->sections[setting->section];
+
+	return sm_key_is_switch(setting->key) && strcmp(setting->value, "no") == 0 &&
+	       (section->kind == SM_SECTION_RESOLVER || (name->length > 0 && sm_name_under(name->text, name->length, &section->name)));
+}
+
+/* Other files may say no as well. */
+static bool name_others(const struct sm_conf *conf, const struct sm_name *name)
+{
+	bool is_on = true;
+
+	for (uint32_t i = 0; i < conf->n_pieces; i++) {
+		const struct sm_piece *piece = &conf->pieces[i];
+
+		for (uint32_t k = 0; k < piece->n_settings; k++) {
+			if (!is_off(piece, &piece->settings[k], name))
+				continue;
+			fprintf(stderr, "srvmesh: still disabled by %s:%u: enabled = no\n", piece->path, piece->settings[k].line);
+			is_on = false;
+		}
+	}
+	return is_on;
+}
+
+bool sm_switch_on(const char *domain)
+{
+	struct sm_conf *conf;
+	char path[PATH_SIZE];
+	struct sm_name name;
+	bool is_on;
+
+	if (!name_dropin(domain, &name, path))
+		return false;
+	if (unlink(path) != 0 && errno != ENOENT)
+		return fail(path, strerror(errno));
+	conf = load();
+	if (!conf)
+		return fail(path, strerror(ENOMEM));
+	is_on = name_others(conf, &name);
+	sm_conf_free(conf);
+	if (is_on)
+		printf("%s: enabled; running programs follow within two seconds\n", subject(domain));
+	return is_on;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Merging and building. */
+#include "conf/build.h"
+
+#include "base/scope.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+/* A section, whichever files it stands in. */
+struct merged {
+	enum sm_section_kind kind;
+	struct sm_name name;
+	const char *path; /* where it stands first, */
+	uint32_t line;
+	bool is_said;        /* by a file that counts */
+	bool is_torn;        /* by a file that was left out */
+	bool has_servers;    /* a key of its own says where questions go, be it the host's servers */
+};
+
+struct merging {
+	struct sm_conf *conf;
+	struct sm_complaints *complaints;
+	uint32_t n;
+	struct merged *sections;
+	bool is_resolver_torn; /* what [resolver] says is not all known, */
+	bool has_resolver_servers; /* but its servers are */
+};
+
+static struct merged *find_section(const struct merging *merging, const struct sm_section *section)
+{
+	for (uint32_t i = 0; i < merging->n; i++)
+		if (merging->sections[i].kind == section->kind &&
+		    strcmp(merging->sections[i].name.text, section->name.text) == 0)
+			return &merging->sections[i];
+	return NULL;
+}
+
+static void merge_piece(struct merging *merging, const struct sm_piece *piece)
+{
+	for (uint32_t i = 0; i < piece->n_sections; i++) {
+		const struct sm_section *section = &piece->sections[i];
+		struct merged *merged = find_section(merging, section);
+
+		if (!merged && merging->n == SM_SECTIONS_MAX) {
+			sm_complain(merging->complaints, SM_COMPLAINT_ERROR, piece->path, section->line,
+			            "more than %d sections in all files together; this one is left out", SM_SECTIONS_MAX);
+			continue;
+		}
+		if (!merged) {
+			merged = &merging->sections[merging->n++];
+			*merged = (struct merged){.kind = section->kind, .name = section->name, .path = piece->path,
+			                          .line = section->line};
+		}
+		merged->is_said |= !piece->is_left_out;
+		merged->is_torn |= piece->is_left_out;
+		for (uint32_t k = 0; k < piece->n_settings; k++)
+			merged->has_servers |= !piece->is_left_out && piece->settings[k].section == i &&
+			                       sm_key_is_servers(piece->settings[k].key);
+	}
+}
+
+static bool counts(const struct sm_piece *piece, const struct sm_setting *setting)
+{
+	return !piece->is_left_out || sm_key_is_switch(setting->key);
+}
+
+/* The settings of one section on top of what is there. They were checked when they were read. */
+static void apply(const struct merging *merging, const struct merged *merged, struct sm_rule *rule, struct sm_host_conf *host)
+{
+	for (uint32_t i = 0; i < merging->conf->n_pieces; i++) {
+		const struct sm_piece *piece = &merging->conf->pieces[i];
+
+		for (uint32_t k = 0; k < piece->n_settings; k++) {
+			const struct sm_setting *setting = &piece->settings[k];
+			const struct sm_section *section = &piece->sections[setting->section];
+			enum sm_status status = SM_OK;
+
+			if (counts(piece, setting) && section->kind == merged->kind &&
+			    strcmp(section->name.text, merged->name.text) == 0)
+				status = sm_key_apply(setting->key, setting->value, rule, host);
+			(void)status;
+		}
+	}
+}
+
+/* Two files can be right each, and not together: the larger of the two bounds holds then. */
+static void check_rule(struct merging *merging, struct sm_rule *rule, const struct merged *merged)
+{
+	if (rule->min_ttl_ms <= rule->max_ttl_ms)
+		return;
+	sm_complain(merging->complaints, SM_COMPLAINT_ERROR, merged->path, merged->line,
+	            "min_ttl: %ums is above max_ttl, %ums; expected min_ttl at most max_ttl in this section",
+	            rule->min_ttl_ms, rule->max_ttl_ms);
+	rule->max_ttl_ms = rule->min_ttl_ms;
+}
+
+static void apply_general(struct merging *merging)
+{
+	struct sm_rule *rule = &merging->conf->rules.elsewhere;
+	static const enum sm_section_kind kinds[] = {SM_SECTION_RESOLVER, SM_SECTION_CACHE, SM_SECTION_DAEMON};
+
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		for (uint32_t i = 0; i < merging->n; i++) {
+			struct merged *merged = &merging->sections[i];
+
+			if (merged->kind != kinds[k])
+				continue;
+			apply(merging, merged, rule, &merging->conf->host);
+			if (kinds[k] != SM_SECTION_RESOLVER)
+				continue;
+			merging->is_resolver_torn |= merged->is_torn;
+			merging->has_resolver_servers = merged->has_servers;
+			check_rule(merging, rule, merged);
+		}
+	}
+}
+
+static void tear(struct sm_rule *rule, bool is_torn)
+{
+	rule->is_torn = is_torn;
+	if (is_torn)
+		rule->n_servers = 0;
+}
+
+static struct sm_rule *add_rule(struct sm_conf *conf, const struct sm_rule *base, const struct sm_name *name)
+{
+	struct sm_rule *rule = &conf->rules.rules[conf->rules.n_rules++];
+
+	*rule = *base;
+	rule->name = *name;
+	return rule;
+}
+
+/* Are the servers that a section inherits, or those of the host, not the ones that are meant? Where its own key names them, or
+ * nothing above it is missing, they are. */
+static bool has_lost_servers(const struct merging *merging, const struct merged *section, const struct merged *above)
+{
+	if (!section->is_said)
+		return true;
+	if (section->has_servers)
+		return false;
+	if (section->is_torn)
+		return true;
+	if (above)
+		return has_lost_servers(merging, above, NULL);
+	return merging->is_resolver_torn && !merging->has_resolver_servers;
+}
+
+static void build_domains(struct merging *merging)
+{
+	struct sm_conf *conf = merging->conf;
+
+	for (uint32_t i = 0; i < merging->n; i++) {
+		const struct merged *section = &merging->sections[i];
+		struct sm_rule *rule;
+
+		if (section->kind != SM_SECTION_DOMAIN)
+			continue;
+		rule = add_rule(conf, &conf->rules.elsewhere, &section->name);
+		rule->domain = section->name;
+		rule->is_exact = false;
+		apply(merging, section, rule, &conf->host);
+		tear(rule, has_lost_servers(merging, section, NULL));
+		check_rule(merging, rule, section);
+	}
+}
+
+/* A service outside every domain is its own: {domain} is what stands right of its first label. */
+static struct sm_name domain_of(const struct sm_name *name)
+{
+	const char *dot = strchr(name->text, '.');
+	struct sm_name domain = *name;
+
+	if (dot && sm_name_parse(dot + 1, strlen(dot + 1), &domain) != SM_OK)
+		return *name;
+	return domain;
+}
+
+static const struct merged *section_of(const struct merging *merging, const struct sm_rule *domain)
+{
+	const struct sm_section wanted = {.kind = SM_SECTION_DOMAIN, .name = domain->name};
+
+	return find_section(merging, &wanted);
+}
+
+static void build_services(struct merging *merging)
+{
+	struct sm_conf *conf = merging->conf;
+	const struct sm_rules domains = {.n_rules = conf->rules.n_rules, .rules = conf->rules.rules};
+
+	for (uint32_t i = 0; i < merging->n; i++) {
+		const struct merged *section = &merging->sections[i];
+		const struct sm_rule *domain;
+		struct sm_rule *rule;
+
+		if (section->kind != SM_SECTION_SERVICE)
+			continue;
+		domain = sm_rules_match(&domains, section->name.text, section->name.length);
+		rule = add_rule(conf, domain ? domain : &conf->rules.elsewhere, &section->name);
+		rule->is_exact = true;
+		if (!domain)
+			rule->domain = domain_of(&section->name);
+		apply(merging, section, rule, &conf->host);
+		tear(rule, has_lost_servers(merging, section, domain ? section_of(merging, domain) : NULL));
+		check_rule(merging, rule, section);
+	}
+}
+
+/* ---- the fingerprint */
+
+static uint64_t add_text(uint64_t fingerprint, const char *text)
+{
+	return XXH3_64bits_withSeed(text, strlen(text) + 1, fingerprint);
+}
+
+static uint64_t add_name(uint64_t fingerprint, enum sm_section_kind kind, const struct sm_name *name)
+{
+	fingerprint = XXH3_64bits_withSeed(&kind, sizeof(kind), fingerprint);
+	return add_text(fingerprint, name->text);
+}
+
+static uint64_t fingerprint_of(const struct merging *merging)
+{
+	uint64_t fingerprint = 0;
+
+	for (uint32_t i = 0; i < merging->conf->n_pieces; i++) {
+		const struct sm_piece *piece = &merging->conf->pieces[i];
+
+		for (uint32_t k = 0; k < piece->n_settings; k++) {
+			const struct sm_setting *setting = &piece->settings[k];
+			const struct sm_section *section = &piece->sections[setting->section];
+
+			if (piece->is_left_out || !sm_key_shapes_answers(setting->key))
+				continue;
+			fingerprint = add_name(fingerprint, section->kind, &section->name);
+			fingerprint = add_text(add_text(fingerprint, sm_key_name(setting->key)), setting->value);
+		}
+	}
+	for (uint32_t i = 0; i < merging->n; i++)
+		if (merging->sections[i].name.length > 0) /* one without keys makes names ours too */
+			fingerprint = add_name(fingerprint, merging->sections[i].kind, &merging->sections[i].name);
+	return fingerprint;
+}
+
+/* ---- all of it */
+
+static void build(struct merging *merging, bool is_private)
+{
+	struct sm_conf *conf = merging->conf;
+
+	for (uint32_t i = 0; i < conf->n_pieces; i++)
+		merge_piece(merging, &conf->pieces[i]);
+	/* the file, which the drop-ins follow, is where [resolver] is looked for */
+	merging->is_resolver_torn = conf->n_pieces > 0 && conf->pieces[0].is_unread;
+	sm_keys_defaults(&conf->rules.elsewhere, &conf->host);
+	if (is_private)
+		conf->host.directory[0] = conf->host.socket[0] = '\0';
+	apply_general(merging);
+	tear(&conf->rules.elsewhere, merging->is_resolver_torn && !merging->has_resolver_servers);
+	build_domains(merging);
+	sm_rules_sort(&conf->rules);
+	build_services(merging);
+	sm_rules_sort(&conf->rules);
+	conf->fingerprint = fingerprint_of(merging);
+}
+
+enum sm_status sm_conf_build(struct sm_conf *conf, bool is_private, struct sm_complaints *complaints)
+{
+	SM_SCOPE_FREE struct merged *sections = calloc(SM_SECTIONS_MAX, sizeof(*sections));
+	struct merging merging = {.conf = conf, .complaints = complaints, .sections = sections};
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < conf->n_pieces; i++)
+		n += conf->pieces[i].n_sections;
+	conf->rules.rules = calloc(n + 1, sizeof(struct sm_rule));
+	if (!sections || !conf->rules.rules)
+		return SM_MEMORY;
+	build(&merging, is_private);
+	return SM_OK;
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Pieces → rules: sections of one name are one, and the general goes before the specific. Pure. */
+#pragma once
+
+#include "conf/conf.h"
+
+/* Sets rules, host and fingerprint of `conf` from its pieces; `is_private` as in struct sm_conf_sources. SM_MEMORY. */
+enum sm_status sm_conf_build(struct sm_conf *conf, bool is_private, struct sm_complaints *complaints) SM_MUST_CHECK;
