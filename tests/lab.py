@@ -2,6 +2,7 @@
 """The lab: fresh directories, free ports, real DNS servers, and the probe; TAP for what was seen.
 
 Everything listens on loopback. Every process that is started here is ended here, by its pid."""
+import functools
 import os
 import shutil
 import signal
@@ -36,6 +37,12 @@ class Tap:
             for detail in details:
                 for line in str(detail).splitlines() or [""]:
                     print(f"# {line}")
+        sys.stdout.flush()
+
+    def skip(self, sentence, reason):
+        """For what this user, or this machine, cannot do; as root nothing may be skipped (./dev check looks)."""
+        self.count += 1
+        print(f"ok {self.count} - {sentence} # SKIP {reason}")
         sys.stdout.flush()
 
     def equal(self, sentence, got, expected):
@@ -80,14 +87,39 @@ def need(program):
     return path
 
 
+NO_NAMESPACES = "it needs root, or user namespaces, which this user may not make here"
+
+
+def has_user_namespaces():
+    return subprocess.run([need("unshare"), "--map-root-user", "--net", "--mount", "true"], stderr=subprocess.DEVNULL,
+                          check=False).returncode == 0
+
+
 def in_namespaces():
-    """Runs the program again, as root, in a network of its own, where port 53 is free, and with mounts and processes that end
-    with it."""
+    """Runs the program again, as root or as the root of a user namespace, in a network of its own, where port 53 is free, and with
+    mounts and processes that end with it. Where this user may make no namespaces the program is skipped as a whole."""
     if os.environ.get("SRVMESH_NAMESPACES") != "inside":
-        environment = dict(os.environ, SRVMESH_NAMESPACES="inside")
-        os.execvpe(need("unshare"), ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-                                     sys.executable, "-B", *sys.argv], environment)
+        unshare = [need("unshare"), *([] if os.geteuid() == 0 else ["--map-root-user"]), "--net", "--mount", "--pid", "--fork",
+                   "--kill-child", "--mount-proc"]
+        if subprocess.run([*unshare, "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+            print("1..0 # SKIP " + NO_NAMESPACES)
+            sys.exit(0)
+        os.execve(unshare[0], [*unshare, sys.executable, "-B", *sys.argv], dict(os.environ, SRVMESH_NAMESPACES="inside"))
     subprocess.run([need("ip"), "link", "set", "lo", "up"], check=True)
+
+
+NOBODY = 65534
+NO_OTHERS = "it needs another user, and only root can be one"
+
+
+def as_user(user=NOBODY):
+    return [need("setpriv"), f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+
+
+@functools.lru_cache(maxsize=None)
+def can_be_others():
+    """Not in a user namespace with one user."""
+    return subprocess.run([*as_user(), "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 class Lab:
@@ -142,6 +174,26 @@ class Lab:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
                               env=self.environment(**more), check=False)
         return done.returncode, done.stdout.strip(), done.stderr.strip()
+
+    def public(self):
+        """A copy of the programs that every user can reach, wherever the tree lies."""
+        place = os.path.join(self.path, "public")
+        if not os.path.exists(place):
+            os.makedirs(os.path.join(place, "tests"))
+            for name in ("libnss_srvmesh.so.2", "tests/probe", "tests/guest"):
+                shutil.copy(os.path.join(PROGRAMS, name), os.path.join(place, name))
+            shutil.copy(os.path.join(BUILDDIR, "srvmeshd"), place)
+        return place
+
+    def as_nobody(self, *command, **more):
+        """A program as another user: of ours, its copy."""
+        place = self.public()
+        command = [word.replace(PROGRAMS, place) for word in command]
+        return self.run(*as_user(), *command, LD_LIBRARY_PATH=place, **more)
+
+    @staticmethod
+    def can_be_a_host():
+        return os.geteuid() == 0 or has_user_namespaces()
 
     def host(self, *command, hosts="files srvmesh [NOTFOUND=return TRYAGAIN=return]", **more):
         """Runs an unchanged program on a host whose nsswitch.conf has `hosts`: in a mount namespace of its own."""
@@ -260,7 +312,8 @@ class Daemon:
     def start(self, wait=True, **options):
         # the leak sanitizer looks by ptrace, which srvmeshd's seccomp filter forbids
         options.setdefault("env", dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"))
-        self.process = self.lab.start(os.path.join(BUILDDIR, "srvmeshd"), "--foreground", "--config",
+        place = self.lab.public() if "user" in options else BUILDDIR
+        self.process = self.lab.start(os.path.join(place, "srvmeshd"), "--foreground", "--config",
                                       os.path.join(self.lab.path, "srvmesh.conf"), **options)
         if wait and not self.is_ready():
             print(f"Bail out! srvmeshd is not ready: {self.log()}")

@@ -56,7 +56,10 @@ getent*)
 	bound=yes
 	;;
 esac
-export LD_LIBRARY_PATH="$build" SRVMESH_CONF="$work/srvmesh.conf" PYTHONDONTWRITEBYTECODE=1
+# other users run it too, wherever the tree lies
+mkdir "$work/lib"
+cp "$build/libnss_srvmesh.so.2" "$work/lib"
+export LD_LIBRARY_PATH="$work/lib" SRVMESH_CONF="$work/srvmesh.conf" PYTHONDONTWRITEBYTECODE=1
 
 zone() {
 	serial=$((${serial:-0} + 1))
@@ -85,7 +88,23 @@ configure() {
 	mv "$work/srvmesh.conf.new" "$work/srvmesh.conf"
 }
 
-run() { printf '\033[36m$ %s\033[0m\n' "$*"; "$@" || say "(exit code $?)"; }
+# A step that did not do what it says ends the demo.
+die() {
+	printf '\n./dev demo: %s\n' "$*" >&2
+	[ ! -s "$work/srvmeshd.log" ] || sed 's/^/srvmeshd: /' "$work/srvmeshd.log" >&2
+	exit 1
+}
+# run CODE PATTERN COMMAND...: shows what it prints, which has to have the pattern (an extended regular expression)
+run() {
+	code=$1 pattern=$2 got=0
+	shift 2
+	printf '\033[36m$ %s\033[0m\n' "$*"
+	"$@" >"$work/output" 2>&1 || got=$?
+	cat "$work/output"
+	[ "$got" = 0 ] || say "(exit code $got)"
+	[ "$got" = "$code" ] || die "$1 ended with $got, expected $code"
+	{ tr '\n' ' ' <"$work/output"; echo; } | grep -qE "$pattern" || die "expected to see $pattern"
+}
 lookup() { getent $getent_words ahosts "$1"; }
 
 bold "srvmesh: service names for every program of a host"
@@ -143,12 +162,12 @@ if [ -z "$getent_words" ]; then
 fi
 
 bold "2. Unchanged programs resolve api.mesh to the addresses of its SRV targets"
-run getent $getent_words ahosts api.mesh
+run 0 '127\.0\.0\.1[123] ' getent $getent_words ahosts api.mesh
 if [ -z "$getent_words" ]; then
-	run curl -s --max-time 5 http://api.mesh:8080/
-	run python3 -c "import socket; print(sorted({a[4][0] for a in socket.getaddrinfo('api.mesh', 8080)}))"
+	run 0 'hello from 127\.0\.0\.1[123]:8080' curl -s --max-time 5 http://api.mesh:8080/
+	run 0 '127\.0\.0\.11.*127\.0\.0\.12.*127\.0\.0\.13' python3 -c "import socket; print(sorted({a[4][0] for a in socket.getaddrinfo('api.mesh', 8080)}))"
 	if command -v node >/dev/null; then
-		run node -e "require('dns').lookup('api.mesh', {all: true}, (e, a) => console.log(e || a.map(x => x.address).sort()))"
+		run 0 '127\.0\.0\.11.*127\.0\.0\.12.*127\.0\.0\.13' node -e "require('dns').lookup('api.mesh', {all: true}, (e, a) => console.log(e || a.map(x => x.address).sort()))"
 	fi
 else
 	say "(curl, python3 and node need the hosts line, and so namespaces)"
@@ -159,7 +178,8 @@ i=0
 while [ $i -lt 300 ]; do
 	lookup api.mesh | head -n 1
 	i=$((i + 1))
-done | awk '
+done >"$work/firsts"
+awk '
 	{ count[$1]++ }
 	END {
 		split("127.0.0.11 127.0.0.12 127.0.0.13", address); split("60 30 10", weight)
@@ -168,27 +188,31 @@ done | awk '
 			bar = ""
 			for (n = 0; n < count[address[i]] / 5; n++) bar = bar "#"
 			printf "   %-12s %5d%%  %3d = %4.1f%%  %s\n", address[i], weight[i], count[address[i]], count[address[i]] / 3, bar
+			missing += count[address[i]] < 300 * weight[i] / 100 / 4
 		}
-	}'
+		exit NR != 300 || missing
+	}' "$work/firsts" || die "300 lookups, and not by weight"
 
 bold "4. One target is taken out of the zone; the next lookups go without it"
 zone "$record_b$newline$record_c"
 knotc -b -s "$work/knot.sock" zone-reload mesh >/dev/null
 say "   the zone now:"
 printf '%s\n' "$record_b" "$record_c" | sed 's/^/   /'
-run getent $getent_words ahosts api.mesh
+attempt=0
+while lookup api.mesh | grep -q '127\.0\.0\.11 ' && [ $attempt -lt 20 ]; do sleep 0.1; attempt=$((attempt + 1)); done
+run 0 '^(127\.0\.0\.1[23] +[A-Z]+[^1]*)+$' getent $getent_words ahosts api.mesh
 bold "5. Ports come from SRV too, where a program asks for a service by name"
-run getent $(printf %s "$getent_words" | sed s/hosts/services/) services api.mesh/tcp
+run 0 'api\.mesh +8080/tcp' getent $(printf %s "$getent_words" | sed s/hosts/services/) services api.mesh/tcp
 if [ -z "$getent_words" ]; then
-	run python3 -c "import socket; print(socket.getservbyname('api.mesh', 'tcp'))"
+	run 0 '^8080 ' python3 -c "import socket; print(socket.getservbyname('api.mesh', 'tcp'))"
 	say "   socat is given no port but the name:"
 	printf 'GET / HTTP/1.0\r\n\r\n' >"$work/request"
-	run socat -t 2 "STDIN!!STDOUT" TCP:api.mesh:api.mesh <"$work/request" | sed -n '/^.\[36m/p; /^hello/p'
+	run 0 'hello from' sh -c 'socat -t 2 "STDIN!!STDOUT" TCP:api.mesh:api.mesh <"$0" | sed -n "/^hello/p"' "$work/request"
 fi
 say "   (a URL with a port in it, http://api.mesh:8080/, uses that port and no other)"
 bold "6. What does not exist is told at once; other names are left to the other modules"
-run getent $getent_words hosts nothing.mesh
-[ -n "$getent_words" ] || run getent hosts localhost
+run 2 '^$' getent $getent_words hosts nothing.mesh
+[ -n "$getent_words" ] || run 0 'localhost' getent hosts localhost
 bold "7. Until now every process asked DNS by itself. From here on srvmeshd does, once for all of them"
 # "_brief" is there for section 8
 ttl=600
@@ -213,25 +237,30 @@ hundred_processes() {
 	while [ $i -lt 100 ]; do
 		$other_user getent $getent_words ahosts api.mesh | head -n 1
 		i=$((i + 1))
-	done | awk '{ n++ } END { print "   " n " of 100 processes found it" }'
+	done | awk '$1 ~ /^127\.0\.0\.1/ { n++ } END { print "   " n + 0 " of 100 processes found it"; exit n != 100 }' ||
+		die "not every process found it"
 }
+# counted LEAST MOST COMMAND...
 counted() {
-	before=$(questions)
+	before=$(questions) least=$1 most=$2
+	shift 2
 	"$@"
-	say "   questions that the DNS server saw: $(($(questions) - before))"
+	asked=$(($(questions) - before))
+	say "   questions that the DNS server saw: $asked"
+	[ "$asked" -ge "$least" ] && [ "$asked" -le "$most" ] || die "expected $least to $most questions"
 }
 say "   the first process:"
-counted run getent $getent_words ahosts api.mesh
+counted 1 9 run 0 '127\.0\.0\.1[23] ' getent $getent_words ahosts api.mesh
 say "   a hundred processes after it${other_user:+, of another user}:"
-counted hundred_processes
-lookup brief.mesh >/dev/null
+counted 0 0 hundred_processes
+lookup brief.mesh >/dev/null || die "brief.mesh is not found"
 ls -l "$run" | sed 1d
 bold "8. The DNS server dies; answers go on, and past their TTL (brief.mesh has one second)"
 kill "$knot" && wait "$knot" 2>/dev/null || :
 sleep 2
-run getent $getent_words ahosts brief.mesh
+run 0 '127\.0\.0\.12 ' getent $getent_words ahosts brief.mesh
 bold "9. srvmeshd is killed; what is in the map goes on"
 kill -9 "$daemon" && wait "$daemon" 2>/dev/null || :
-run getent $getent_words ahosts api.mesh
-run getent $getent_words ahosts brief.mesh
+run 0 '127\.0\.0\.1[23] ' getent $getent_words ahosts api.mesh
+run 0 '127\.0\.0\.12 ' getent $getent_words ahosts brief.mesh
 bold "That was srvmesh. Everything started for it has been ended."

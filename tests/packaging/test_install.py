@@ -593,8 +593,8 @@ def depends():
 
 def main():
     if os.geteuid() != 0:
-        print("Bail out! root is needed, to make and boot a machine")
-        sys.exit(99)
+        print("1..0 # SKIP it needs root, to make and boot a machine")
+        sys.exit(0)
     lab_root = os.environ.get("SRVMESH_ROOT")
     if not lab_root:
         with Lab() as lab:
