@@ -95,9 +95,10 @@ def has_user_namespaces():
                           check=False).returncode == 0
 
 
-def in_namespaces():
+def in_namespaces(is_wired=False):
     """Runs the program again, as root or as the root of a user namespace, in a network of its own, where port 53 is free, and with
-    mounts and processes that end with it. Where this user may make no namespaces the program is skipped as a whole."""
+    mounts and processes that end with it. Where this user may make no namespaces the program is skipped as a whole.
+    `is_wired`: the network has addresses of both families besides loopback, which AI_ADDRCONFIG asks for (glibc 2.41)."""
     if os.environ.get("SRVMESH_NAMESPACES") != "inside":
         unshare = [need("unshare"), *([] if os.geteuid() == 0 else ["--map-root-user"]), "--net", "--mount", "--pid", "--fork",
                    "--kill-child", "--mount-proc"]
@@ -105,7 +106,12 @@ def in_namespaces():
             print("1..0 # SKIP " + NO_NAMESPACES)
             sys.exit(0)
         os.execve(unshare[0], [*unshare, sys.executable, "-B", *sys.argv], dict(os.environ, SRVMESH_NAMESPACES="inside"))
-    subprocess.run([need("ip"), "link", "set", "lo", "up"], check=True)
+    words = ["link set lo up"]
+    if is_wired:
+        words += ["link add host0 type veth peer name peer0", "address add 10.1.0.1/24 dev host0",
+                  "-6 address add fd00:1::1/64 dev host0 nodad", "link set host0 up", "link set peer0 up"]
+    for line in words:
+        subprocess.run([need("ip"), *line.split()], check=True)
 
 
 NOBODY = 65534

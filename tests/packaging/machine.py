@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A Debian machine in a directory: a fresh root made by mmdebstrap, and the real systemd as its process 1, in namespaces
 of its own. It shares the network of who boots it."""
+import functools
 import os
 import shutil
 import subprocess
@@ -40,14 +41,38 @@ def suite():
     return words["VERSION_CODENAME"].strip('"')
 
 
-def make_root(path, depends):
-    """A fresh root of this host's own Debian; `depends` are packages that it has besides."""
-    done = subprocess.run([need("mmdebstrap"), "--quiet", "--variant=apt", "--include=" + ",".join(INCLUDE + depends),
-                           suite(), path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False)
+@functools.lru_cache(maxsize=None)
+def archive():
+    """Where this machine's own apt has its release from."""
+    done = subprocess.run(["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"],
+                          stdout=subprocess.PIPE, text=True, check=False)
+    for line in done.stdout.splitlines():
+        release, component, uri = line.split()
+        if (release, component) == (suite(), "main"):
+            return uri
+    print(f"Bail out! apt has no source of {suite()} main")
+    sys.exit(99)
+
+
+def cache(name):
+    """A place that is kept between runs; its folder is there."""
+    folder = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "srvmesh")
+    os.makedirs(folder, exist_ok=True)
+    return os.path.join(folder, name)
+
+
+def make_root(path, packages, release=None, may_lack=False):
+    """A fresh root of a Debian, by default of this host's own, with these packages. With `may_lack` it is False where the archive
+    has no such release."""
+    done = subprocess.run([need("mmdebstrap"), "--quiet", "--variant=apt", "--include=" + ",".join(packages),
+                           release or suite(), path, archive()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0 and may_lack and "does not have a Release file" in done.stdout:
+        return False
     if done.returncode != 0:
         print("Bail out! mmdebstrap: " + done.stdout.replace("\n", " "))
         sys.exit(99)
+    return True
 
 
 def cgroup2():

@@ -18,7 +18,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
 from lab import Knot, Lab, Tap, in_namespaces  # noqa: E402
-from machine import Machine, make_root  # noqa: E402
+from machine import INCLUDE, Machine, make_root  # noqa: E402
 from test_nsswitch import FORMS, OURS  # noqa: E402
 from test_packages import one, run  # noqa: E402
 
@@ -599,7 +599,7 @@ def main():
     if not lab_root:
         with Lab() as lab:
             root = os.path.join(lab.path, "root")
-            make_root(root, depends())
+            make_root(root, INCLUDE + depends())
             environment = dict(os.environ, SRVMESH_ROOT=root)
             done = subprocess.run([sys.executable, "-B", *sys.argv], env=environment, check=False)
         sys.exit(done.returncode)

@@ -6,7 +6,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lab import BUILDDIR, NO_NAMESPACES, Knot, Lab, Tap, follows, need  # noqa: E402
+from lab import BUILDDIR, NO_NAMESPACES, Knot, Lab, Tap, follows, in_namespaces, need  # noqa: E402
 
 ZONE = """
 _api._tcp SRV 10 60 8080 a
@@ -228,6 +228,8 @@ def changes(tap, lab, knot):
 
 
 def main():
+    if Lab.can_be_a_host():
+        in_namespaces(is_wired=True)
     tap = Tap()
     with Lab() as lab:
         knot = Knot(lab, ZONE)
