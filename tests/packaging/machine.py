@@ -2,10 +2,12 @@
 """A Debian machine in a directory: a fresh root made by mmdebstrap, and the real systemd as its process 1, in namespaces
 of its own. It shares the network of who boots it."""
 import functools
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -73,6 +75,64 @@ def make_root(path, packages, release=None, may_lack=False):
         print("Bail out! mmdebstrap: " + done.stdout.replace("\n", " "))
         sys.exit(99)
     return True
+
+
+def cached_root(name, packages, release, may_lack=False):
+    """A root with these packages, made where it is not there yet or was made of others. It is kept between runs: nothing may be
+    written in it. None: the archive lacks the release."""
+    mark = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
+    root = cache(f"{name}-{mark}")
+    if os.path.exists(root):
+        return root
+    folder = os.path.dirname(root)
+    for other in os.listdir(folder):
+        if other.startswith(f"{name}-"):
+            shutil.rmtree(os.path.join(folder, other))
+    fresh = tempfile.mkdtemp(prefix=f"{name}-", dir=folder)
+    os.chmod(fresh, 0o755)
+    if not make_root(fresh, packages, release, may_lack):
+        shutil.rmtree(fresh)
+        return None
+    os.rename(fresh, root)
+    return root
+
+
+def open_root(lab, root):
+    """A view of a root that can be written: what is written lies in memory. Inside a mount namespace of our own."""
+    view, layer = os.path.join(lab.path, "root"), os.path.join(lab.path, "layer")
+    os.mkdir(view)
+    os.mkdir(layer)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", layer], check=True)
+    os.mkdir(os.path.join(layer, "upper"))
+    os.mkdir(os.path.join(layer, "work"))
+    subprocess.run(["mount", "-t", "overlay", "-o", f"lowerdir={root},upperdir={layer}/upper,workdir={layer}/work", "overlay", view],
+                   check=True)
+    for kind, place in (("proc", "proc"), ("sysfs", "sys"), ("tmpfs", "tmp"), ("tmpfs", "run")):
+        subprocess.run(["mount", "-t", kind, kind, os.path.join(view, place)], check=True)
+    subprocess.run(["mount", "--rbind", "/dev", os.path.join(view, "dev")], check=True)
+    os.chmod(os.path.join(view, "tmp"), 0o1777)
+    os.chmod(os.path.join(view, "run"), 0o755)
+    return view
+
+
+def umount(lab, view):
+    subprocess.run(["umount", "--recursive", "--lazy", view], check=False)
+    subprocess.run(["umount", "--lazy", os.path.join(lab.path, "layer")], check=False)
+
+
+ENVIRONMENT = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1"]
+
+
+def run(view, script, timeout=600):
+    """A shell script in the view; (exit code, its output)."""
+    done = subprocess.run(["chroot", view, *ENVIRONMENT, "sh", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace", check=False, timeout=timeout)
+    return done.returncode, done.stdout
+
+
+def start(lab, view, script):
+    """The same in the background; it ends with the lab."""
+    return lab.start("chroot", view, *ENVIRONMENT, "sh", "-c", script)
 
 
 def cgroup2():

@@ -23,9 +23,9 @@ from test_nsswitch import FORMS, OURS  # noqa: E402
 from test_packages import one, run  # noqa: E402
 
 ZONE = """
-_api._tcp SRV 0 0 8080 a
-_other._tcp SRV 0 0 8080 a
-a A 127.0.0.11
+_api._tcp 3600 SRV 0 0 8080 a
+_other._tcp 3600 SRV 0 0 8080 a
+a 3600 A 127.0.0.11
 """
 FOREIGN = "host A 127.0.0.12\n"
 CONFIG = "[resolver]\ntimeout = 400ms\n\n[domain mesh]\n"

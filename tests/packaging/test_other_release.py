@@ -2,24 +2,21 @@
 """The other release of Debian: on 12 it is 13, on 13 it is 12. The release tarball is built there, units and scenarios run, and the
 demo; the packages of 12 are installed on 13. Its root is made by mmdebstrap and kept in ~/.cache/srvmesh; what happens in it
 is written elsewhere, and gone in the end."""
-import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
 from lab import SRCDIR, Knot, Lab, Tap, in_namespaces  # noqa: E402
-from machine import archive, cache, make_root, suite  # noqa: E402
+from machine import archive, cached_root, open_root, run, suite, umount  # noqa: E402
 from test_packages import one, version  # noqa: E402
 
 OTHER = {"bookworm": "trixie", "trixie": "bookworm"}
 PURPOSES = ("build", "demo", "other")
 ZONE = "_api._tcp SRV 0 0 8080 a\na A 127.0.0.11\n"
-ENVIRONMENT = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1"]
 
 
 def packages():
@@ -27,50 +24,6 @@ def packages():
     with open(os.path.join(SRCDIR, "packaging", "debian-packages"), encoding="utf-8") as file:
         lines = dict(line.split(": ", 1) for line in file if not line.startswith("#"))
     return sorted({word.split(":")[0] for purpose in PURPOSES for word in lines[purpose].split()})
-
-
-def cached_root(other):
-    """The root, made where it is not there yet or holds other packages; None: the archive has no such suite."""
-    mark = hashlib.sha256(" ".join(packages()).encode()).hexdigest()[:8]
-    root = cache(f"{other}-{mark}")
-    if os.path.exists(root):
-        return root
-    folder = os.path.dirname(root)
-    for name in os.listdir(folder):
-        if name.startswith(f"{other}-"):
-            shutil.rmtree(os.path.join(folder, name))
-    fresh = tempfile.mkdtemp(prefix=f"{other}-", dir=folder)
-    os.chmod(fresh, 0o755)
-    if not make_root(fresh, packages(), other, may_lack=True):
-        shutil.rmtree(fresh)
-        return None
-    os.rename(fresh, root)
-    return root
-
-
-def open_root(lab, root):
-    """A view of it that can be written: what is written lies in memory."""
-    view = os.path.join(lab.path, "root")
-    layer = os.path.join(lab.path, "layer")
-    os.mkdir(view)
-    os.mkdir(layer)
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", layer], check=True)
-    os.mkdir(os.path.join(layer, "upper"))
-    os.mkdir(os.path.join(layer, "work"))
-    subprocess.run(["mount", "-t", "overlay", "-o", f"lowerdir={root},upperdir={layer}/upper,workdir={layer}/work", "overlay", view],
-                   check=True)
-    for kind, place in (("proc", "proc"), ("sysfs", "sys"), ("tmpfs", "tmp"), ("tmpfs", "run")):
-        subprocess.run(["mount", "-t", kind, kind, os.path.join(view, place)], check=True)
-    subprocess.run(["mount", "--rbind", "/dev", os.path.join(view, "dev")], check=True)
-    os.chmod(os.path.join(view, "tmp"), 0o1777)
-    os.chmod(os.path.join(view, "run"), 0o755)
-    return view
-
-
-def run(view, script, timeout=600):
-    done = subprocess.run(["chroot", view, *ENVIRONMENT, "sh", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, check=False, timeout=timeout)
-    return done.returncode, done.stdout
 
 
 def built_there(tap, other, view):
@@ -109,7 +62,7 @@ def main():
         print("1..0 # SKIP it needs root, to make a machine")
         sys.exit(0)
     other = OTHER.get(suite())
-    root = cached_root(other) if other else None
+    root = cached_root(other, packages(), other, may_lack=True) if other else None
     if not root:
         print(f"1..0 # SKIP not possible here: {archive()} has no {other or 'release that goes with ' + suite()}")
         sys.exit(0)
@@ -124,8 +77,7 @@ def main():
         finally:
             for process in lab.processes:
                 lab.stop(process)
-            subprocess.run(["umount", "--recursive", "--lazy", view], check=False)
-            subprocess.run(["umount", "--lazy", os.path.join(lab.path, "layer")], check=False)
+            umount(lab, view)
     tap.finish()
 
 
