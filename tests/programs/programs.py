@@ -32,7 +32,7 @@ APACHE = ["ServerRoot /usr/lib/apache2", "ServerName localhost", "PidFile /tmp/a
           "LoadModule authz_core_module modules/mod_authz_core.so", "LoadModule proxy_module modules/mod_proxy.so",
           "LoadModule proxy_http_module modules/mod_proxy_http.so", "User www-data", "Group www-data",
           "Listen 127.0.0.1:18082", "ProxyPass / http://N:8080/"]
-SQUID = ["http_port 127.0.0.1:13128", "http_access allow all", "pid_filename none", "cache_log /dev/stderr", "access_log none",
+SQUID = ["http_port 127.0.0.1:13128", "http_access allow all", "pid_filename none", "cache_log /tmp/squid.log", "access_log none",
          "cache deny all", "shutdown_lifetime 0 seconds", "pinger_enable off", "visible_hostname x"]
 PGBOUNCER = ["[databases]", "postgres = host=N port=5432 user=postgres", "[pgbouncer]", "listen_addr = 127.0.0.1",
              "listen_port = 16432", "auth_type = any", "unix_socket_dir =", "query_wait_timeout = 6"]
@@ -108,7 +108,7 @@ PROGRAMS = [
     Program("nginx, resolver", "nginx-light", with_file("/tmp/nginx.conf", NGINX.format(
         top="resolver 127.0.0.1;", inner="set $u N; proxy_pass http://$u:8080;"), "nginx -c /tmp/nginx.conf"), "hello", port=18080,
             has_own_resolver=True),
-    Program("squid", "squid", with_file("/tmp/squid.conf", SQUID, "squid -N -f /tmp/squid.conf"), "hello", port=13128,
+    Program("squid", "squid", with_file("/tmp/squid.conf", SQUID, "squid --foreground -f /tmp/squid.conf"), "hello", port=13128,
             client="curl -sS -m 15 -x 127.0.0.1:13128 http://N:8080/", has_own_resolver=True),
     Program("pgbouncer", "pgbouncer postgresql", with_file("/tmp/pgbouncer.ini", PGBOUNCER, "pgbouncer -u postgres /tmp/pgbouncer.ini"),
             port=16432, client="PGCONNECT_TIMEOUT=8 psql -h 127.0.0.1 -p 16432 -U postgres -Atc 'select inet_server_addr()'",
@@ -177,10 +177,13 @@ postconf -e maillog_file=/var/log/mail.log "relayhost=[$1]:2525" "smtp_host_look
 	smtp_tls_security_level=none inet_protocols=ipv4
 echo 'chroot_extra_files="/etc/srvmesh.conf"' >/etc/default/postfix
 : >/var/log/mail.log
+mkdir -p /var/spool/postfix/run/srvmesh
+[ ! -d /run/srvmesh ] || mount --bind /run/srvmesh /var/spool/postfix/run/srvmesh
 /usr/lib/postfix/configure-instance.sh - && postfix start >/dev/null 2>&1
 printf 'Subject: x\\n\\nhi\\n' | sendmail -f a@example.com b@example.net
 for i in $(seq 100); do sed -n 's/.*\\(to=<b@.*\\)/\\1/p' /var/log/mail.log | grep . && break; sleep 0.1; done
 postfix stop >/dev/null 2>&1
+[ ! -d /run/srvmesh ] || umount /var/spool/postfix/run/srvmesh
 postsuper -d ALL >/dev/null 2>&1
 grep -q status=sent /var/log/mail.log
 """,
