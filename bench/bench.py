@@ -13,7 +13,8 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "tests"))
+sys.path[:0] = [os.path.join(os.path.dirname(HERE), "tests"), HERE]
+import chart  # noqa: E402
 from lab import BUILDDIR, Daemon, Knot, Lab, in_namespaces, need  # noqa: E402
 
 LOOKUPS = os.path.join(BUILDDIR, "bench", "lookups")
@@ -119,6 +120,17 @@ def fill(bench):
     print(f"# the map: {os.stat(bench.lab.path + '/run/cache.v1.mdb').st_size >> 20} MiB, {ENTRIES} entries", flush=True)
 
 
+def draw(bench):
+    """The chart of the README, in the tree."""
+    rows = [("a plugin that answers a constant", "constant 1", False), ("srvmesh, from the host map", "hit 1", True),
+            ("srvmesh, from the process's memory", "embedded 1", True), ("nss_dns, unbound's cache on this host", "dns through unbound", False),
+            ("nss_dns, A and AAAA of one name", "dns at the server", False), ("srvmesh alone, SRV and 3 targets", "embedded miss", True),
+            ("srvmesh by srvmeshd, SRV and 3 targets", "miss", True)]
+    with open(os.path.join(os.path.dirname(HERE), "docs", "lookup-cost.svg"), "w", encoding="utf-8") as file:
+        file.write(chart.bars("What one getaddrinfo call costs", f"./dev bench: medians of {bench.rounds} rounds on one machine; servers on loopback. "
+                              "The three below ask DNS.", [(what, bench.median(name), is_ours) for what, name, is_ours in rows]))
+
+
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 11
     in_namespaces()
@@ -205,6 +217,7 @@ def main():
         bench.show("nss_dns through unbound / hit", "dns through unbound", "hit 1 again", ">= 25  ")
         bench.show("miss, 3 targets / nss_dns at the same server", "miss", "dns at the server", "<= 2.5 ")
         bench.show("embedded miss / nss_dns at the same server", "embedded miss", "dns at the server", "")
+        draw(bench)
         daemon.stop()
         for name in ("run", "small"):
             subprocess.run(["umount", os.path.join(lab.path, name)], check=True)

@@ -63,8 +63,8 @@ static int check_config(const char *named)
 	for (uint32_t i = 0; i < conf->rules.n_rules; i++)
 		print_rule(&conf->rules.rules[i]);
 	if (conf->n_pieces == 0 && !named)
-		fprintf(stderr, "srvmesh: there is no configuration, neither %s nor a file in %s: no name is ours\n", sources.file,
-		        sources.dropins);
+		fprintf(stderr, "srvmesh: there is no configuration, neither %s nor a file in %s: no name is ours\n",
+		        sources.file, sources.dropins);
 	else if (conf->rules.n_rules == 0)
 		fprintf(stderr, "srvmesh: %s: no name is ours; expected a [domain NAME] or [service NAME]\n", sources.file);
 	is_good = complaints.n_errors == 0 && conf->rules.n_rules > 0;

@@ -127,8 +127,10 @@ static bool is_off(const struct sm_piece *piece, const struct sm_setting *settin
 {
 	const struct sm_section *section = &piece->sections[setting->section];
 
-	return sm_key_is_switch(setting->key) && strcmp(setting->value, "no") == 0 &&
-	       (section->kind == SM_SECTION_RESOLVER || (name->length > 0 && sm_name_under(name->text, name->length, &section->name)));
+	if (!sm_key_is_switch(setting->key) || strcmp(setting->value, "no") != 0)
+		return false;
+	return section->kind == SM_SECTION_RESOLVER ||
+	       (name->length > 0 && sm_name_under(name->text, name->length, &section->name));
 }
 
 /* Other files may say no as well. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* srvmesh disable and enable: a drop-in that says `enabled = no`, and its removal. Every process follows within a second or so. */
+/* srvmesh disable and enable: a drop-in that says `enabled = no`, and its removal. Every process follows within a second
+ * or so. */
 #pragma once
 
 #include <stdbool.h>

@@ -300,8 +300,8 @@ static enum exit_code detach(struct options *options)
 	return chdir("/") == 0 ? EXIT_GOOD : EXIT_FAILED;
 }
 
-/* The background is in another directory. The path stays what it is, link by link: where a link is moved, as a ConfigMap's is, the
- * file that it leads to then is the one that was meant. */
+/* The background is in another directory. The path stays what it is, link by link: where a link is moved, as a ConfigMap's
+ * is, the file that it leads to then is the one that was meant. */
 static const char *make_absolute(const char *path, char ret[PATH_MAX])
 {
 	char here[PATH_MAX];

@@ -71,7 +71,8 @@ enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answ
 	sm_write_u64le(&writer, 0);
 	sm_write_u8(&writer, RECORD_VERSION);
 	sm_write_u8(&writer, (uint8_t)answer->kind);
-	sm_write_u8(&writer, (uint8_t)(answer->uncertain_families | answer->unawaited_families << 2 | answer->unasked_families << 4));
+	sm_write_u8(&writer, (uint8_t)(answer->uncertain_families | answer->unawaited_families << 2 |
+	                               answer->unasked_families << 4));
 	sm_write_u8(&writer, name->length);
 	encode_times(&writer, times);
 	sm_write_u32le(&writer, answer->ttl_s);

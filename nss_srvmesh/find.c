@@ -355,8 +355,8 @@ static enum sm_verdict find_ours(struct wish *wish, const char *name, size_t len
 	return verdict;
 }
 
-/* A file of the configuration cannot be read, so that a name may be ours without our knowing. What is in the host map is: who wrote
- * it could read the file once. */
+/* A file of the configuration cannot be read, so that a name may be ours without our knowing. What is in the host map is
+ * ours: srvmeshd could read the file once. */
 static enum sm_verdict find_unknown(struct wish *wish, const char *name, size_t length)
 {
 	enum sm_verdict verdict = SM_VERDICT_NOT_OURS;
@@ -391,7 +391,7 @@ static enum sm_verdict find(struct wish *wish, const char *name, const char *pro
 	wish->now_ns = sm_clock_now_ns();
 	wish->generation = sm_process_enter(wish->now_ns);
 	if (!wish->generation)
-		return SM_VERDICT_TRY_AGAIN; /* no memory or descriptor to read the configuration: which names are ours is not known */
+		return SM_VERDICT_TRY_AGAIN; /* no memory or descriptor: which names are ours is not known */
 	if (wish->generation->conf)
 		verdict = find_in(wish, wish->generation->conf, name, proto);
 	sm_process_leave();

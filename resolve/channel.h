@@ -17,8 +17,8 @@
 struct sm_channel;
 
 /* SM_OK: a message, borrowed for the call. SM_REFUSED: the server cannot be reached. SM_SILENT: it broke off this question's
- * TCP connection. SM_INVALID, SM_MEMORY: the question could not even be written. Called once for each question: from sm_channel_ask, sm_channel_process, or at the
- * latest (SM_REFUSED) sm_channel_close. */
+ * TCP connection. SM_INVALID, SM_MEMORY: the question could not even be written. Called once for each question: from
+ * sm_channel_ask, sm_channel_process, or at the latest (SM_REFUSED) sm_channel_close. */
 typedef void sm_channel_hear(void *context, enum sm_status status, const uint8_t *message, size_t size);
 
 /* SM_MEMORY. Opens no socket yet. */

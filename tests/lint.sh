@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# ./dev lint: what other people's tools find in the sources.
+cd "$srcdir" || exit 99
+
+rooms="base mesh conf cache resolve ipc nss_srvmesh daemon cli"
+sources=$(for room in $rooms; do ls "$room"/*.c; done)
+flags='-std=gnu11 -D_GNU_SOURCE -DPACKAGE_VERSION="0" -I.'
+scripts="dev .ci/run packaging/nsswitch packaging/changelog packaging/srvmeshd.init packaging/systemd/srvmeshd-memory.in
+	packaging/debian/libnss-srvmesh.postinst packaging/debian/srvmeshd.postrm tests/demo/demo.sh tests/lint.sh $(ls tests/check-*.sh)"
+texts="README.md CONTRIBUTING.md SECURITY.md NEWS docs/*.md $(for room in $rooms bench man packaging tests; do
+	find "$room" -type f ! -name '*.pyc' ! -name '*.scenario'; done)"
+
+# report NUMBER SENTENCE COMPLAINTS
+report() {
+	if [ -z "$3" ]; then echo "ok $1 - $2"; else echo "not ok $1 - $2"; printf '%s\n' "$3" | head -60 | sed 's/^/# /'; fi
+}
+
+echo 1..6
+# leaks: it does not follow a pointer into somebody else's struct; the sanitizers look for them
+report 1 "gcc -fanalyzer finds nothing" "$(printf '%s\n' $sources | xargs -P 2 -I{} gcc -fanalyzer -Wno-analyzer-malloc-leak \
+	-Wno-analyzer-fd-leak -O1 $flags -c {} -o /dev/null 2>&1)"
+report 2 "clang-tidy finds nothing" "$(printf '%s\n' $sources | xargs -P 2 -I{} clang-tidy --quiet {} -- $flags 2>/dev/null)"
+# words are meant to be split; -nt, -ef are in every sh of ours; srcdir and builddir are set by make
+report 3 "shellcheck finds nothing" "$(shellcheck -S warning -e SC2046,SC2086,SC2089,SC2090,SC2154,SC3013,SC1007 $scripts 2>&1)"
+report 4 "codespell finds nothing" "$(codespell -L statics,nd,te,timeot,timout,nam $texts 2>&1)"
+report 5 "mandoc finds nothing" "$(mandoc -T lint -W style man/*.[158] 2>&1 | grep -vE 'referenced manual not found|outdated mandoc.db')"
+report 6 "lines are as .editorconfig says" "$(awk -v tab=8 '
+	FNR == 1 { limit = FILENAME !~ /\.(c|h|py)$/ ? 0 : FILENAME ~ /^tests|\.py$/ ? 160 : 130 }
+	/[ \t]+$/ { print FILENAME ":" FNR ": blanks at the end" }
+	limit {
+		text = $0
+		width = 0
+		for (i = 1; i <= length(text); i++)
+			width += substr(text, i, 1) == "\t" ? tab - width % tab : 1
+		if (width > limit)
+			print FILENAME ":" FNR ": " width " columns"
+	}' $(for room in $rooms bench tests; do find "$room" -name '*.[ch]' -o -name '*.py' -o -name '*.sh'; done))"
