@@ -2,7 +2,7 @@
 """Bars of times, on a logarithmic scale, as SVG: readable on light and dark pages, and without colour."""
 import math
 
-LEFT, WIDTH, ROW, TOP = 300, 400, 30, 64
+LEFT, WIDTH, ROW, TOP = 330, 370, 30, 64
 
 
 def words(ns):
