@@ -125,7 +125,7 @@ def draw(bench):
     rows = [("a plugin that answers a constant", "constant 1", False), ("srvmesh, from the host map", "hit 1", True),
             ("srvmesh, from the memory of a process", "embedded 1", True), ("nss_dns, unbound's cache on this host", "dns through unbound", False),
             ("nss_dns, A and AAAA of one name", "dns at the server", False), ("srvmesh alone, SRV and 3 targets", "embedded miss", True),
-            ("srvmesh and srvmeshd, SRV and 3 targets", "miss", True)]
+            ("through srvmeshd, SRV and 3 targets", "miss", True)]
     with open(os.path.join(os.path.dirname(HERE), "docs", "lookup-cost.svg"), "w", encoding="utf-8") as file:
         file.write(chart.bars("What one getaddrinfo call costs", f"./dev bench: medians of {bench.rounds} rounds; servers on loopback; "
                               "logarithmic. The lower three ask a DNS server.", [(what, bench.median(name), is_ours) for what, name, is_ours in rows]))
