@@ -16,7 +16,7 @@ report() {
 	if [ -z "$3" ]; then echo "ok $1 - $2"; else echo "not ok $1 - $2"; printf '%s\n' "$3" | head -60 | sed 's/^/# /'; fi
 }
 
-echo 1..6
+echo 1..7
 # leaks: it does not follow a pointer into somebody else's struct; the sanitizers look for them
 report 1 "gcc -fanalyzer finds nothing" "$(printf '%s\n' $sources | xargs -P 2 -I{} gcc -fanalyzer -Wno-analyzer-malloc-leak \
 	-Wno-analyzer-fd-leak -O1 $flags -c {} -o /dev/null 2>&1)"
@@ -36,3 +36,5 @@ report 6 "lines are as .editorconfig says" "$(awk -v tab=8 '
 		if (width > limit)
 			print FILENAME ":" FNR ": " width " columns"
 	}' $(for room in $rooms bench tests; do find "$room" -name '*.[ch]' -o -name '*.py' -o -name '*.sh'; done))"
+report 7 "clang-format leaves the code as it is" "$(for room in $rooms bench tests; do find "$room" -name '*.[ch]'; done |
+	xargs clang-format --dry-run -Werror 2>&1)"
