@@ -46,7 +46,9 @@ void sm_reload_apply(struct sm_daemon *daemon)
 	daemon->limits.max[SM_LIMITED_JOBS] = host->max_jobs;
 	daemon->limits.quota_percent = host->quota_percent;
 	fit_descriptors(daemon);
-	if (daemon->settings->conf->rules.n_rules == 0)
+	if (daemon->settings->conf->n_pieces == 0)
+		sm_log(SM_LOG_INFO, "no name is ours: there is no configuration yet", "config", daemon->sources.file, NULL);
+	else if (daemon->settings->conf->rules.n_rules == 0)
 		sm_log(SM_LOG_WARNING, "no name is ours: no [domain NAME] or [service NAME] is configured", "config",
 		       daemon->sources.file, NULL);
 	else if (daemon->settings->conf->rules.elsewhere.is_disabled)
