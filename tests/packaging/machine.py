@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lab import need  # noqa: E402
 
 # what the packages depend on is there before them, for the machine has no way to fetch anything
-INCLUDE = ["curl", "libnss-mdns", "libnss-myhostname", "libnss-mymachines", "libnss-resolve", "systemd", "systemd-sysv"]
+INCLUDE = ["curl", "libnss-mdns", "libnss-myhostname", "libnss-mymachines", "libnss-resolve", "passwd", "systemd", "systemd-sysv"]
 BOOT = """
 set -e
 mount --make-rprivate /

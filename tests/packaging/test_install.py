@@ -115,7 +115,7 @@ def repack(lab, deb, kind, line, instead, moved=None):
 
 
 # What a package manager, and a machine that runs, change for any package.
-NOT_OURS = re.compile(r"/(proc|sys|dev|run|tmp|opt)/|/var/(lib/(dpkg|apt|systemd/(catalog|random-seed|timers|linger))|cache|log)/"
+NOT_OURS = re.compile(r"/(proc|sys|dev|run|tmp|opt)/|/var/(lib/(dpkg|apt|rpm|systemd/(catalog|random-seed|timers|linger))|cache|log)/"
                       r"|/(root/\.rpmdb|usr/share/licenses)/|/etc/(ld.so.cache|machine-id|mtab|(passwd|shadow|group|gshadow)-|\.pwd\.lock|\.updated)$"
                       r"|/var/\.updated$")
 

@@ -74,9 +74,11 @@ def release(tap, lab):
 
 
 def deb(tap, lab):
-    done = run("lintian", "--allow-root", "-I", "--profile", "debian", "--fail-on", "error,warning,info", one("*.changes"),
+    done = run("lintian", "--allow-root", "-I", "--profile", "debian", "--fail-on", "error", one("*.changes"),
                env=dict(os.environ, TMPDIR=lab.path))  # it leaves files there
-    tap.check("lintian finds nothing", done.returncode == 0 and done.stdout == "", done.stdout)
+    # lintian of Debian 12 does not know this field of its own dpkg
+    said = [line for line in done.stdout.splitlines() if not line.endswith("unknown-field Static-Built-Using")]
+    tap.check("lintian finds nothing", done.returncode == 0 and not said, done.stdout)
     done = run("blhc", "--all", "--debian", os.path.join(PACKAGES, "deb.log"))
     tap.check("blhc: every compiler call has all hardening flags", done.returncode == 0, done.stdout)
     root = os.path.join(lab.path, "deb")
@@ -87,7 +89,10 @@ def deb(tap, lab):
     # Debian's compiler flags have no -fcf-protection
     for program in (plugin, os.path.join(root, "usr/sbin/srvmeshd"), os.path.join(root, "usr/bin/srvmesh")):
         done = run("hardening-check", "--nocfprotection", program)
-        tap.check(f"hardening-check: {os.path.basename(program)}", done.returncode == 0, done.stdout)
+        # branch protection is of arm64
+        weak = [line for line in done.stdout.splitlines() if re.search(r": no\b", line) and "(ignored)" not in line
+                and "Branch Protection" not in line]
+        tap.check(f"hardening-check: {os.path.basename(program)}", "Immediate binding: yes" in done.stdout and not weak, done.stdout)
     exported = [line.split()[-1] for line in run("nm", "-D", "--defined-only", plugin).stdout.splitlines()]
     tap.equal("the packaged module exports its entry points alone", exported, EXPORTED)
     tap.equal("... which are those of the symbols file", re.findall(r"^ (\S+)@", read(os.path.join(

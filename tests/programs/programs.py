@@ -69,7 +69,7 @@ PROGRAMS = [
     Program("node, fetch", "nodejs", f"{NODE} \"fetch('http://N:8080/').then(r=>r.text()).then(console.log,"
             "e=>{console.log(e.message,e.cause&&e.cause.code);process.exitCode=1})\"", "hello"),
     Program("perl, IO::Socket::INET", "perl", "perl -MIO::Socket::INET -e '$s=IO::Socket::INET->new(PeerAddr=>\"N:8080\",Timeout=>5) "
-            "or die \"$@\\n\"; print $s->peerhost,\"\\n\"'"),
+            "or die \"$@\\n\"; print $s->peerhost,\"\\n\"'", is_short=True),
     Program("perl, IO::Socket::IP", "perl", "perl -MIO::Socket::IP -e '$s=IO::Socket::IP->new(PeerAddr=>\"N:8080\",Timeout=>5) "
             "or die \"$@\\n\"; print $s->peerhost,\"\\n\"'", is_short=True),
     Program("ruby", "ruby", "ruby -rsocket -e 'puts TCPSocket.new(\"N\",8080).peeraddr(false)[3]'"),
@@ -85,7 +85,7 @@ PROGRAMS = [
             "mariadb -h N -u root --connect-timeout=2 -Nse 'select @@bind_address'"),
     Program("redis-cli", "redis-tools redis-server", "redis-cli -h N config get bind", is_short=True),
     Program("nc", "netcat-openbsd", "nc -vz -w 3 N 8080", "(127.0.0.11) 8080", is_short=True),
-    Program("socat", "socat", f"{HTTP} | socat -t 2 - TCP:N:8080", "hello", is_short=True),
+    Program("socat", "socat", f"{HTTP} | socat -t 2 - TCP:N:8080", "hello"),
     Program("ping", "iputils-ping", "ping -n -c 1 -W 1 N", "from 127.0.0.11", is_short=True, takes_names_only=True),
     Program("erlang", "erlang-base", "erl -noshell -eval 'case gen_tcp:connect(\"N\",8080,[],5000) of {ok,S}->{ok,{A,_}}=inet:peername(S),"
             "io:format(\"~s~n\",[inet:ntoa(A)]),halt(0);E->io:format(\"~p~n\",[E]),halt(1) end.'"),
