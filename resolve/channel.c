@@ -8,6 +8,7 @@
 #include "base/scope.h"
 #include "resolve/inbox.h"
 
+#define CARES_NO_DEPRECATED /* what 1.34 calls deprecated is all that 1.18 has */
 #include <ares.h>
 #include <arpa/nameser.h>
 #include <errno.h>

@@ -105,7 +105,11 @@ def in_namespaces(is_wired=False):
         if subprocess.run([*unshare, "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
             print("1..0 # SKIP " + NO_NAMESPACES)
             sys.exit(0)
-        os.execve(unshare[0], [*unshare, sys.executable, "-B", *sys.argv], dict(os.environ, SRVMESH_NAMESPACES="inside"))
+        environment = dict(os.environ, SRVMESH_NAMESPACES="inside", SRVMESH_USER_NAMESPACE="" if os.geteuid() == 0 else "yes")
+        os.execve(unshare[0], [*unshare, sys.executable, "-B", *sys.argv], environment)
+    if os.environ.get("SRVMESH_USER_NAMESPACE"):
+        # what is the outer root's is nobody's in here, and no place for a host map
+        subprocess.run([need("mount"), "-t", "tmpfs", "-o", "mode=1777", "tmpfs", tempfile.gettempdir()], check=True)
     words = ["link set lo up"]
     if is_wired:
         words += ["link add host0 type veth peer name peer0", "address add 10.1.0.1/24 dev host0",
