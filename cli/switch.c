@@ -88,7 +88,9 @@ static bool put_file(const char *path, const char *text)
 	size_t size = strlen(text);
 	int fd;
 
-	if (mkdir(SM_CONF_DROPINS, 0755) != 0 && errno != EEXIST)
+	if (mkdir(SM_CONF_DROPINS, 0755) == 0)
+		(void)!chmod(SM_CONF_DROPINS, 0755); /* whatever the umask */
+	else if (errno != EEXIST)
 		return false;
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -99,6 +101,25 @@ static bool put_file(const char *path, const char *text)
 	close(fd);
 	unlink(fresh);
 	return false;
+}
+
+static bool is_disabled(const struct sm_conf *conf, const struct sm_name *name)
+{
+	bool is_off = conf->rules.elsewhere.is_disabled;
+
+	for (uint32_t i = 0; name->length > 0 && i < conf->rules.n_rules; i++)
+		is_off |= conf->rules.rules[i].is_disabled && strcmp(conf->rules.rules[i].name.text, name->text) == 0;
+	return is_off;
+}
+
+/* A drop-in beyond those that are read would say nothing. */
+static bool has_effect(const struct sm_name *name)
+{
+	struct sm_conf *conf = load();
+	bool is_good = conf && is_disabled(conf, name);
+
+	sm_conf_free(conf);
+	return is_good;
 }
 
 bool sm_switch_off(const char *domain)
@@ -119,6 +140,8 @@ bool sm_switch_off(const char *domain)
 		return fail(name.text, "no [domain] or [service] of this name is configured; srvmesh check-config lists them");
 	if (!put_file(path, text))
 		return fail(path, strerror(errno));
+	if (!has_effect(&name))
+		return fail(path, "written, and not read: srvmesh check-config says why");
 	printf("%s: disabled by %s; running programs follow within two seconds\n", subject(domain), path);
 	return true;
 }
@@ -136,19 +159,18 @@ static bool is_off(const struct sm_piece *piece, const struct sm_setting *settin
 /* Other files may say no as well. */
 static bool name_others(const struct sm_conf *conf, const struct sm_name *name)
 {
-	bool is_on = true;
-
+	if (!is_disabled(conf, name))
+		return true;
 	for (uint32_t i = 0; i < conf->n_pieces; i++) {
 		const struct sm_piece *piece = &conf->pieces[i];
 
 		for (uint32_t k = 0; k < piece->n_settings; k++) {
-			if (!is_off(piece, &piece->settings[k], name))
-				continue;
-			fprintf(stderr, "srvmesh: still disabled by %s:%u: enabled = no\n", piece->path, piece->settings[k].line);
-			is_on = false;
+			if (is_off(piece, &piece->settings[k], name))
+				fprintf(stderr, "srvmesh: still disabled by %s:%u: enabled = no\n", piece->path,
+				        piece->settings[k].line);
 		}
 	}
-	return is_on;
+	return false;
 }
 
 bool sm_switch_on(const char *domain)

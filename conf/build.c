@@ -26,8 +26,9 @@ struct merging {
 	struct sm_complaints *complaints;
 	uint32_t n;
 	struct merged *sections;
-	bool is_resolver_torn; /* what [resolver] says is not all known, */
+	bool is_resolver_torn;     /* what [resolver] says is not all known, */
 	bool has_resolver_servers; /* but its servers are */
+	bool has_unknown;          /* any section may say more than is known */
 };
 
 static struct merged *find_section(const struct merging *merging, const struct sm_section *section)
@@ -48,6 +49,7 @@ static void merge_piece(struct merging *merging, const struct sm_piece *piece)
 		if (!merged && merging->n == SM_SECTIONS_MAX) {
 			sm_complain(merging->complaints, SM_COMPLAINT_ERROR, piece->path, section->line,
 			            "more than %d sections in all files together; this one is left out", SM_SECTIONS_MAX);
+			merging->conf->is_incomplete = merging->has_unknown = true;
 			continue;
 		}
 		if (!merged) {
@@ -56,7 +58,7 @@ static void merge_piece(struct merging *merging, const struct sm_piece *piece)
 			                          .line = section->line};
 		}
 		merged->is_said |= !piece->is_left_out;
-		merged->is_torn |= piece->is_left_out;
+		merged->is_torn |= piece->is_left_out && !piece->is_shadow;
 		for (uint32_t k = 0; k < piece->n_settings; k++)
 			merged->has_servers |= !piece->is_left_out && piece->settings[k].section == i &&
 			                       sm_key_is_servers(piece->settings[k].key);
@@ -143,7 +145,7 @@ static bool has_lost_servers(const struct merging *merging, const struct merged 
 		return true;
 	if (section->has_servers)
 		return false;
-	if (section->is_torn)
+	if (section->is_torn || merging->has_unknown)
 		return true;
 	if (above)
 		return has_lost_servers(merging, above, NULL);
@@ -241,7 +243,7 @@ static uint64_t fingerprint_of(const struct merging *merging)
 		}
 	}
 	for (uint32_t i = 0; i < merging->n; i++)
-		if (merging->sections[i].name.length > 0) /* one without keys makes names ours too */
+		if (merging->sections[i].is_said && merging->sections[i].name.length > 0) /* one without keys makes names ours too */
 			fingerprint = add_name(fingerprint, merging->sections[i].kind, &merging->sections[i].name);
 	return fingerprint;
 }
@@ -252,10 +254,12 @@ static void build(struct merging *merging, bool is_private)
 {
 	struct sm_conf *conf = merging->conf;
 
-	for (uint32_t i = 0; i < conf->n_pieces; i++)
+	merging->has_unknown = conf->has_unknown;
+	for (uint32_t i = 0; i < conf->n_pieces; i++) {
 		merge_piece(merging, &conf->pieces[i]);
-	/* the file, which the drop-ins follow, is where [resolver] is looked for */
-	merging->is_resolver_torn = conf->n_pieces > 0 && conf->pieces[0].is_unread;
+		merging->has_unknown |= conf->pieces[i].has_unknown && !conf->pieces[i].is_shadow;
+	}
+	merging->is_resolver_torn = merging->has_unknown;
 	sm_keys_defaults(&conf->rules.elsewhere, &conf->host);
 	if (is_private)
 		conf->host.directory[0] = conf->host.socket[0] = '\0';

@@ -39,26 +39,23 @@ static const struct sm_piece *old_piece(const struct loading *loading, const cha
 	const struct sm_conf *old = loading->old;
 
 	for (uint32_t i = 0; old && i < old->n_pieces; i++)
-		if (strcmp(old->pieces[i].path, path) == 0)
-			return old->pieces[i].is_left_out ? NULL : &old->pieces[i];
+		if (!old->pieces[i].is_left_out && strcmp(old->pieces[i].path, path) == 0)
+			return &old->pieces[i];
 	return NULL;
 }
 
-/* A file that has to be left out says what it said before, if anything. */
+/* A file that has to be left out says what it said before, if anything: that becomes a piece too. */
 static enum sm_status keep_old(struct loading *loading, struct sm_piece *piece)
 {
 	const struct sm_piece *old = old_piece(loading, piece->path);
-	struct sm_piece copy;
 
-	if (!old)
+	if (!old) {
+		loading->conf->is_incomplete = true;
+		loading->conf->has_unread |= piece->is_unread;
 		return SM_OK;
-	if (sm_piece_copy(old, &copy) != SM_OK) {
-		sm_piece_clear(&copy);
-		return SM_MEMORY;
 	}
-	sm_piece_clear(piece);
-	*piece = copy;
-	return SM_OK;
+	piece->is_shadow = true;
+	return sm_piece_copy(old, &loading->conf->pieces[loading->conf->n_pieces++]);
 }
 
 /* Programs of every user read the configuration, and one who cannot read a file does not know which names are ours. */
@@ -83,9 +80,11 @@ static enum sm_status read_text(struct loading *loading, struct sm_piece *piece)
 		check_mode(loading, piece->path, S_IROTH);
 		return sm_piece_read(piece, text, size, loading->complaints);
 	}
-	if (status != SM_FULL && status != SM_REFUSED)
+	if (status == SM_MISS || status == SM_MEMORY)
 		return status;
-	piece->is_left_out = piece->is_unread = true;
+	if (status == SM_REFUSED)
+		sm_watch_try_again(loading->watch);
+	piece->is_left_out = piece->is_unread = piece->has_unknown = true;
 	if (status == SM_FULL)
 		sm_complain(loading->complaints, SM_COMPLAINT_ERROR, piece->path, 0, "larger than %u bytes", SM_FILE_MAX);
 	else
@@ -105,18 +104,12 @@ static enum sm_status read_file(struct loading *loading, const char *path)
 	if (!piece->path)
 		return SM_MEMORY;
 	status = read_text(loading, piece);
-	if (piece->is_unread)
-		sm_watch_try_again(loading->watch);
-	if (status == SM_OK && piece->is_left_out)
-		status = keep_old(loading, piece);
 	if (status != SM_OK) {
 		sm_piece_clear(piece);
 		return status;
 	}
-	loading->conf->is_incomplete |= piece->is_left_out;
-	loading->conf->has_unread |= piece->is_unread;
 	loading->conf->n_pieces++;
-	return SM_OK;
+	return piece->is_left_out ? keep_old(loading, piece) : SM_OK;
 }
 
 static bool is_dropin_of(const char *directory, const char *path)
@@ -132,6 +125,7 @@ static enum sm_status keep_old_dropins(struct loading *loading)
 	const struct sm_conf *old = loading->old;
 
 	loading->conf->is_incomplete = true;
+	loading->conf->has_unknown = !old;
 	for (uint32_t i = 0; old && i < old->n_pieces; i++) {
 		struct sm_piece *piece = &loading->conf->pieces[loading->conf->n_pieces];
 
@@ -157,13 +151,14 @@ static enum sm_status read_dropins(struct loading *loading)
 	if (status == SM_REFUSED) {
 		sm_complain(loading->complaints, SM_COMPLAINT_ERROR, directory, 0,
 		            "cannot be listed; expected a directory with permission to read");
+		sm_watch_try_again(loading->watch);
 		loading->conf->has_unread = true;
 		return keep_old_dropins(loading);
 	}
 	if (status == SM_FULL) {
 		sm_complain(loading->complaints, SM_COMPLAINT_ERROR, directory, 0,
 		            "more than %d drop-ins; the first %d of them count, in name order", SM_DROPINS_MAX, SM_DROPINS_MAX);
-		loading->conf->is_incomplete = true;
+		loading->conf->is_incomplete = loading->conf->has_unknown = true;
 	} else if (status != SM_OK) {
 		return status;
 	}
@@ -206,6 +201,7 @@ static enum sm_status add_servers(struct loading *loading)
 	SM_SCOPE_FREE char *text = NULL;
 	bool is_needed = takes_hosts_servers(&rules->elsewhere);
 	struct sm_rule host = {.n_servers = 0};
+	enum sm_status status;
 	size_t size;
 
 	for (uint32_t i = 0; i < rules->n_rules; i++)
@@ -213,8 +209,11 @@ static enum sm_status add_servers(struct loading *loading)
 	if (!is_needed)
 		return SM_OK;
 	sm_watch_add(loading->watch, loading->sources->resolv);
-	if (sm_file_read(loading->sources->resolv, &text, &size) == SM_MEMORY)
-		return SM_MEMORY;
+	status = sm_file_read(loading->sources->resolv, &text, &size);
+	if (status == SM_MEMORY)
+		return status;
+	if (status == SM_REFUSED)
+		sm_watch_try_again(loading->watch);
 	sm_resolvconf_parse(text ? text : "", &host);
 	for (uint32_t i = 0; i <= rules->n_rules; i++) {
 		struct sm_rule *rule = i < rules->n_rules ? &rules->rules[i] : &rules->elsewhere;
@@ -249,7 +248,7 @@ static enum sm_status load(struct loading *loading)
 	enum sm_status status;
 
 	/* the old ones may have to be kept besides */
-	conf->pieces = calloc(1 + SM_DROPINS_MAX + (loading->old ? loading->old->n_pieces : 0), sizeof(struct sm_piece));
+	conf->pieces = calloc(2 * (1 + SM_DROPINS_MAX) + (loading->old ? loading->old->n_pieces : 0), sizeof(struct sm_piece));
 	if (!conf->pieces)
 		return SM_MEMORY;
 	status = read_all(loading);

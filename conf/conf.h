@@ -6,7 +6,7 @@
  *
  * What fails here fails towards "try again", never towards another's DNS: a file with an error is left out as a whole, and
  * the others hold. A section that only such files have is ours all the same, and has no server to ask; neither has one that
- * may have got its servers from there. */
+ * may have got its servers from there: where a file, or a header in it, cannot be read, that is any without servers. */
 #pragma once
 
 #include "base/status.h"
@@ -35,7 +35,8 @@ struct sm_conf {
 	uint64_t fingerprint; /* of what the files say that shapes answers; not of resolv.conf */
 	/* A file was left out: the fingerprint is not that of what is meant, and nothing is to be thrown away for it. */
 	bool is_incomplete;
-	bool has_unread; /* a file is there that cannot be read: which names it makes ours is not known */
+	bool has_unread;  /* a file is there that cannot be read: which names it makes ours is not known */
+	bool has_unknown; /* the same, or a file was not looked at: which servers it names is not known */
 	struct sm_host_conf host;
 	uint32_t n_pieces; /* what each file said, in their order */
 	struct sm_piece *pieces;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* What an error says of the file; what does not speak of the file speaks of this process, or this moment. */
@@ -29,6 +30,12 @@ static enum sm_status status_of(int error)
 	return SM_REFUSED;
 }
 
+/* A link to /dev/null in place of a file means: as if it were empty. */
+static bool is_null_device(const struct stat *status)
+{
+	return S_ISCHR(status->st_mode) && status->st_rdev == makedev(1, 3);
+}
+
 static enum sm_status open_regular(const char *path, int *ret, size_t *ret_size)
 {
 	SM_SCOPE_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -38,8 +45,8 @@ static enum sm_status open_regular(const char *path, int *ret, size_t *ret_size)
 		return status_of(errno);
 	if (fstat(fd, &status) != 0)
 		return status_of(errno);
-	if (!S_ISREG(status.st_mode))
-		return SM_REFUSED;
+	if (!S_ISREG(status.st_mode) && !is_null_device(&status))
+		return SM_INVALID;
 	if (status.st_size > SM_FILE_MAX)
 		return SM_FULL;
 	*ret_size = (size_t)status.st_size;

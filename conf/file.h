@@ -11,7 +11,8 @@
 #define SM_DROPINS_MAX 64
 
 /* The whole file, owned by the caller (free). SM_MISS: there is none. SM_FULL: above SM_FILE_MAX. SM_REFUSED: it is there
- * and cannot be read, or is not a regular file. SM_MEMORY: it is this process or this moment that lacks something (memory, a free
+ * and cannot be read. SM_INVALID: it is not a regular file, nor
+ * /dev/null, which is an empty one. SM_MEMORY: it is this process or this moment that lacks something (memory, a free
  * descriptor, a file being written): another time may be better. */
 enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size) SM_MUST_CHECK;
 

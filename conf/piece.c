@@ -33,6 +33,13 @@ struct reading {
 			sm_complain((reading)->complaints, SM_COMPLAINT_ERROR, (reading)->piece->path, line, __VA_ARGS__); \
 	} while (0)
 
+/* The same of a header: whose section it is, is not known. */
+#define COMPLAIN_UNKNOWN(reading, line, ...)                    \
+	do {                                                    \
+		(reading)->piece->has_unknown = true;           \
+		COMPLAIN(reading, line, __VA_ARGS__);           \
+	} while (0)
+
 static bool has_room_for_error(struct reading *reading)
 {
 	reading->piece->is_left_out = true;
@@ -77,7 +84,7 @@ static enum sm_status add_section(struct reading *reading, enum sm_section_kind 
 		}
 	}
 	if (piece->n_sections == SM_SECTIONS_MAX) {
-		COMPLAIN(reading, line, "more than %d sections", SM_SECTIONS_MAX);
+		COMPLAIN_UNKNOWN(reading, line, "more than %d sections", SM_SECTIONS_MAX);
 		return SM_OK;
 	}
 	if (grow((void **)&piece->sections, piece->n_sections, sizeof(struct sm_section)) != SM_OK)
@@ -106,7 +113,7 @@ static enum sm_status read_section(struct reading *reading, const struct sm_ini_
 		if (!same_text(line, known[i].word))
 			continue;
 		if (known[i].is_named && sm_name_parse(line->second, line->second_length, &name) != SM_OK)
-			COMPLAIN(reading, line->line,
+			COMPLAIN_UNKNOWN(reading, line->line,
 			         "[%s]: \"%.*s\" is not a domain name; expected letters, digits, hyphens, "
 			         "underscores and dots, such as [%s mesh]",
 			         known[i].word, SHOWN(line->second_length), line->second, known[i].word);
@@ -117,7 +124,7 @@ static enum sm_status read_section(struct reading *reading, const struct sm_ini_
 			return add_section(reading, known[i].kind, &name, line->line);
 		return SM_OK;
 	}
-	COMPLAIN(reading, line->line,
+	COMPLAIN_UNKNOWN(reading, line->line,
 	         "[%.*s]: no such section; expected [resolver], [cache], [daemon], [domain NAME] or [service NAME]",
 	         SHOWN(line->first_length), line->first);
 	return SM_OK;
@@ -232,15 +239,17 @@ static enum sm_status read_line(struct reading *reading, const struct sm_ini_lin
 		return read_section(reading, line);
 	case SM_INI_KEY:
 		if (reading->section == NO_SECTION)
-			COMPLAIN(reading, line->line,
+			COMPLAIN_UNKNOWN(reading, line->line,
 			         "%.*s: a key before any section; expected [resolver] or another section above it",
 			         SHOWN(line->first_length), line->first);
 		return reading->section < PASSED_OVER ? read_setting(reading, line) : SM_OK;
 	case SM_INI_OTHER:
 		COMPLAIN(reading, line->line, "\"%.*s\": expected a [section] or key = value", SHOWN(line->first_length),
 		         line->first);
-		if (line->first[0] == '[')
+		if (line->first[0] == '[') {
 			reading->section = PASSED_OVER;
+			reading->piece->has_unknown = true;
+		}
 		break;
 	case SM_INI_END:
 		break;
@@ -268,7 +277,8 @@ enum sm_status sm_piece_read(struct sm_piece *piece, const char *text, size_t si
 
 enum sm_status sm_piece_copy(const struct sm_piece *piece, struct sm_piece *ret)
 {
-	*ret = (struct sm_piece){.is_left_out = piece->is_left_out, .is_unread = piece->is_unread};
+	*ret = (struct sm_piece){.is_left_out = piece->is_left_out, .is_unread = piece->is_unread,
+	                         .has_unknown = piece->has_unknown, .is_shadow = piece->is_shadow};
 	ret->path = strdup(piece->path);
 	ret->sections = malloc(piece->n_sections * sizeof(struct sm_section) + 1);
 	ret->settings = malloc(piece->n_settings * sizeof(struct sm_setting) + 1);

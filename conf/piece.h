@@ -29,7 +29,10 @@ struct sm_piece {
 	/* It has an error, and is left out: of its sections only the names count, and of its settings the one that switches
 	 * names off (sm_key_is_switch). */
 	bool is_left_out;
-	bool is_unread; /* it is there and cannot be read: what it says is not known */
+	bool is_unread;   /* it is there and cannot be read: what it says is not known */
+	bool has_unknown; /* it may have sections that are not below, for a header could not be read */
+	/* What the file said before its error counts, and is a piece of its own: of this one only what is new. */
+	bool is_shadow;
 	uint32_t n_sections, n_settings;
 	struct sm_section *sections;
 	struct sm_setting *settings;

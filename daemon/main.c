@@ -259,7 +259,7 @@ static bool run(const struct options *options)
 
 /* ---- the command */
 
-/* The map, and what jobs of the largest number take, some 400 KiB each; beyond MemoryHigh= the kernel slows it down. */
+/* Two maps, and what jobs of the largest number take, some 400 KiB each; beyond MemoryHigh= the kernel slows it down. */
 static enum exit_code print_memory(const char *config)
 {
 	const struct sm_conf_sources sources = sm_conf_sources(config);
@@ -270,7 +270,7 @@ static enum exit_code print_memory(const char *config)
 
 	if (sm_conf_load(&sources, NULL, &watch, &nobody, &conf) != SM_OK)
 		return EXIT_FAILED;
-	kib = OWN_KIB + conf->host.size_kib;
+	kib = OWN_KIB + 2ULL * conf->host.size_kib; /* an old one, too, as long as programs map it */
 	printf("MemoryHigh=%lluK\nMemoryMax=%lluK\n", kib + conf->host.max_jobs * 384ULL, kib + conf->host.max_jobs * 512ULL);
 	sm_conf_free(conf);
 	return EXIT_GOOD;

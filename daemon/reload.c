@@ -75,13 +75,15 @@ static void follow(struct sm_daemon *daemon)
 
 static void load_again(struct sm_daemon *daemon)
 {
+	static struct sm_watch watch; /* large; it takes the old one's place when all is read */
 	struct sm_settings *settings;
-	enum sm_status status = sm_settings_load(&daemon->sources, daemon->settings, &daemon->watch, &settings);
+	enum sm_status status = sm_settings_load(&daemon->sources, daemon->settings, &watch, &settings);
 
 	if (status != SM_OK) {
 		sm_log(SM_LOG_ERROR, "the configuration stays as it was", "error", "out of memory or descriptors", NULL);
 		return;
 	}
+	daemon->watch = watch;
 	warn_of_restart(&daemon->settings->conf->host, &settings->conf->host);
 	sm_settings_release(daemon->settings);
 	daemon->settings = settings;

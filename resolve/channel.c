@@ -18,6 +18,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* 1.34 would keep answers, and so stand-ins; qcache_max_ttl 0 is none. */
+#ifdef ARES_OPT_QUERY_CACHE
+#define WITHOUT_CACHE ARES_OPT_QUERY_CACHE
+#else
+#define WITHOUT_CACHE 0
+#endif
 #define NEVER_MS 3600000 /* c-ares's own time-out: longer than any deadline of ours */
 #define TCP_TRIES 8      /* for servers that close the connection after each answer, of several under way */
 #define READS_AT_ONCE 16 /* a flood of datagrams that answer nothing does not keep the thread */
@@ -86,14 +92,14 @@ static ares_ssize_t receive(ares_socket_t fd, void *bytes, size_t size, int flag
 	struct sm_inbox *inbox = &((struct leg *)context)->inbox;
 	ares_socklen_t from_room = from_size ? *from_size : 0;
 
-	for (int i = 0; i < READS_AT_ONCE; i++) {
+	for (int i = 0;; i++) {
 		size_t given = sm_inbox_give(inbox, bytes, size), room_size;
 		void *room;
 		ssize_t got;
 
 		if (given > 0)
 			return (ares_ssize_t)given;
-		if (sm_inbox_room(inbox, &room, &room_size) != SM_OK)
+		if (i == READS_AT_ONCE || sm_inbox_room(inbox, &room, &room_size) != SM_OK)
 			break;
 		if (from_size)
 			*from_size = from_room;
@@ -174,7 +180,8 @@ static int init_ares(struct leg *leg)
 		.ednspsz = SM_EDNS_SIZE,
 	};
 	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS | ARES_OPT_SERVERS |
-	           ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS | ARES_OPT_SORTLIST | ARES_OPT_NOROTATE | ARES_OPT_EDNSPSZ;
+	           ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS | ARES_OPT_SORTLIST | ARES_OPT_NOROTATE | ARES_OPT_EDNSPSZ |
+	           WITHOUT_CACHE;
 
 	return ares_init_options(&leg->ares, &options, mask);
 }

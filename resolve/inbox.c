@@ -46,7 +46,7 @@ void sm_inbox_clear(struct sm_inbox *inbox)
 
 void sm_inbox_reconnect(struct sm_inbox *inbox)
 {
-	inbox->filled = inbox->leaving_size = inbox->leaving_skipped = 0;
+	inbox->taken = inbox->filled = inbox->leaving_size = inbox->leaving_skipped = 0;
 	inbox->stand_in_at = inbox->stand_in_size = 0;
 }
 
@@ -215,6 +215,9 @@ enum sm_status sm_inbox_room(struct sm_inbox *inbox, void **ret, size_t *ret_siz
 		inbox->room = malloc(PREFIX + SM_MESSAGE_MAX);
 	if (!inbox->room)
 		return SM_MEMORY;
+	inbox->filled -= inbox->taken; /* once a read, not once a message: a server may send thousands of tiny ones */
+	memmove(inbox->room, inbox->room + inbox->taken, inbox->filled);
+	inbox->taken = 0;
 	*ret = inbox->room + inbox->filled;
 	*ret_size = PREFIX + SM_MESSAGE_MAX - inbox->filled;
 	return SM_OK;
@@ -231,12 +234,12 @@ void sm_inbox_read(struct sm_inbox *inbox, size_t size)
 /* The size of the first message in the room, with its length; 0: it is not whole. */
 static size_t whole_message(const struct sm_inbox *inbox)
 {
-	size_t size;
+	size_t size, there = inbox->filled - inbox->taken;
 
-	if (!inbox->is_stream || inbox->filled < PREFIX)
+	if (!inbox->is_stream || there < PREFIX)
 		return 0;
-	size = PREFIX + load_u16(inbox->room);
-	return size <= inbox->filled ? size : 0;
+	size = PREFIX + load_u16(inbox->room + inbox->taken);
+	return size <= there ? size : 0;
 }
 
 static bool has_stand_in(const struct sm_inbox *inbox)
@@ -254,9 +257,8 @@ size_t sm_inbox_give(struct sm_inbox *inbox, void *bytes, size_t size)
 	size_t whole, left;
 
 	while (!has_stand_in(inbox) && (whole = whole_message(inbox)) > 0) {
-		accept_message(inbox, inbox->room + PREFIX, whole - PREFIX);
-		inbox->filled -= whole;
-		memmove(inbox->room, inbox->room + whole, inbox->filled);
+		accept_message(inbox, inbox->room + inbox->taken + PREFIX, whole - PREFIX);
+		inbox->taken += whole;
 	}
 	left = inbox->stand_in_size - inbox->stand_in_at;
 	if (size > left)

@@ -23,7 +23,7 @@ struct sm_inbox {
 	bool is_stream; /* messages have their length in front (RFC 7766, 8) */
 	struct sm_inbox_slot *slots; /* the questions under way */
 	uint8_t *room;  /* what was read and not yet understood; NULL: nothing was read yet */
-	size_t filled;
+	size_t taken, filled; /* of it: understood already, read */
 	size_t leaving_skipped; /* of the stream that leaves: bytes still to come that do not matter */
 	uint8_t leaving[2 + SM_MESSAGE_HEADER + SM_QUESTION_MAX];
 	size_t leaving_size;

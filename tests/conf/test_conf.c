@@ -242,6 +242,12 @@ static void servers_that_may_have_been_lost_are_not_replaced_by_those_of_the_hos
 		{"[domain mesh]\nservers = 127.0.0.1\nnonsense\n", "[resolver]\nservers = 127.0.0.2\n[domain mesh]\n", 0},
 		{"[domain mesh]\nnonsense\n", "[domain mesh]\nservers =\n", 1},
 		{"[cache]\nnonsense\n", "[domain mesh]\n", 1},
+		/* headers that cannot be read may be any section's */
+		{"[domian mesh]\nservers = 127.0.0.1\n", "[domain mesh]\n", 0},
+		{"[domain mesh\nservers = 127.0.0.1\n", "[domain mesh]\n", 0},
+		{"[resolvr]\nservers = 127.0.0.1\n", "[domain mesh]\n", 0},
+		{"servers = 127.0.0.1\n", "[domain mesh]\n", 0},
+		{"[resolvr]\nservers = 127.0.0.1\n", "[domain mesh]\nservers = 127.0.0.1\n", 1},
 	};
 
 	(void)state;
@@ -272,7 +278,7 @@ static void a_process_keeps_what_it_had_of_a_file(void **state)
 	assert_int_equal(rule_of("api.mesh")->n_servers, 1);
 	assert_false(rule_of("api.mesh")->is_torn);
 	assert_int_equal(rule_of("api.other")->n_servers, 2);
-	assert_null(rule_of("api.third"));
+	assert_int_equal(rule_of("api.third")->n_servers, 0); /* new there, and ours */
 	assert_false(conf->is_incomplete);
 	load_again(); /* and goes on keeping it */
 	assert_int_equal(rule_of("api.mesh")->n_servers, 1);
@@ -296,11 +302,48 @@ static void a_file_that_cannot_be_read_leaves_the_others(void **state)
 	/* but the main file may have had the servers of all */
 	assert_int_equal(unlink(path_of("c")), 0);
 	assert_int_equal(mkdir(path_of("c"), 0755), 0);
-	dropin("20.conf", "[domain mesh]\n[domain other]\nservers = 127.0.0.1\n");
+	dropin("20.conf", "[domain mesh]\n[domain other]\nservers = 127.0.0.1\n"); /* nor is 10.conf known */
 	load_files();
 	assert_int_equal(rule_of("api.mesh")->n_servers, 0);
 	assert_int_equal(rule_of("api.other")->n_servers, 1);
 	assert_int_equal(rmdir(path_of("c")), 0);
+}
+
+static void a_switch_in_a_file_with_an_error_reaches_who_keeps_what_it_said(void **state)
+{
+	(void)state;
+	write_file("c", "[resolver]\nservers = 127.0.0.1\n[domain mesh]\n");
+	load_files();
+	write_file("c", "[resolver]\nenabled = no\nnonsense\n[domain mesh]\n");
+	load_again();
+	assert_true(rule_of("api.mesh")->is_disabled);
+	assert_int_equal(rule_of("api.mesh")->n_servers, 1);
+	load_again();
+	assert_true(rule_of("api.mesh")->is_disabled);
+	write_file("c", "[resolver]\nservers = 127.0.0.1\n[domain mesh]\n");
+	load_again();
+	assert_false(rule_of("api.mesh")->is_disabled);
+}
+
+static void what_is_no_file_is_not_tried_again_all_the_time(void **state)
+{
+	(void)state;
+	(void)mkdir(path_of("c.d"), 0755);
+	assert_int_equal(mkfifo(path_of("c.d/10.conf"), 0644), 0);
+	load_files();
+	assert_int_equal(n_complaints, 1);
+	assert_int_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
+}
+
+static void a_dropin_that_leads_to_dev_null_says_nothing(void **state)
+{
+	(void)state;
+	dropin("20.conf", "[domain mesh]\n");
+	assert_int_equal(symlink("/dev/null", path_of("c.d/10.conf")), 0);
+	load_files();
+	assert_int_equal(n_complaints, 0);
+	assert_int_equal(rule_of("api.mesh")->n_servers, 1);
+	assert_int_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
 }
 
 static void what_others_cannot_read_is_a_warning(void **state)
@@ -493,6 +536,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(servers_that_may_have_been_lost_are_not_replaced_by_those_of_the_host),
 	TEST(a_process_keeps_what_it_had_of_a_file),
 	TEST(a_file_that_cannot_be_read_leaves_the_others),
+	TEST(a_switch_in_a_file_with_an_error_reaches_who_keeps_what_it_said),
+	TEST(what_is_no_file_is_not_tried_again_all_the_time),
+	TEST(a_dropin_that_leads_to_dev_null_says_nothing),
 	TEST(what_others_cannot_read_is_a_warning),
 	TEST(a_key_with_a_question_mark_may_be_unknown),
 	TEST(a_no_in_any_file_switches_names_off),

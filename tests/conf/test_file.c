@@ -25,9 +25,9 @@ static void what_is_no_readable_file_is_told_apart(void **state)
 
 	(void)state;
 	assert_int_equal(sm_file_read(path_of("none"), &text, &size), SM_MISS);
-	assert_int_equal(sm_file_read(directory, &text, &size), SM_REFUSED);
+	assert_int_equal(sm_file_read(directory, &text, &size), SM_INVALID);
 	assert_int_equal(mkfifo(path_of("pipe"), 0644), 0);
-	assert_int_equal(sm_file_read(path_of("pipe"), &text, &size), SM_REFUSED);
+	assert_int_equal(sm_file_read(path_of("pipe"), &text, &size), SM_INVALID);
 	write_file("large", "x");
 	assert_int_equal(truncate(path_of("large"), SM_FILE_MAX + 1), 0);
 	assert_int_equal(sm_file_read(path_of("large"), &text, &size), SM_FULL);

@@ -275,7 +275,7 @@ def service(tap, machine):
                                                                             main_pid(machine) not in ("0", killed), 40))
     shown = machine.run("systemctl", "show", "srvmeshd.service", "-p", "MemoryHigh,MemoryMax").split()
     tap.equal("its memory is bounded by its size, not by the host's", sorted(shown),
-              [f"MemoryHigh={(64 + 64 + 4096 * 3 // 8) << 20}", f"MemoryMax={(64 + 64 + 4096 // 2) << 20}"])
+              [f"MemoryHigh={(64 + 2 * 64 + 4096 * 3 // 8) << 20}", f"MemoryMax={(64 + 2 * 64 + 4096 // 2) << 20}"])
 
     machine.run("mv", "/usr/sbin/srvmeshd", "/usr/sbin/srvmeshd.away")
     machine.run("systemctl", "kill", "--signal=KILL", "srvmeshd.service")

@@ -175,7 +175,7 @@ int main(int argc, char **argv)
     "/opt/mail": """#!/bin/sh
 postconf -e maillog_file=/var/log/mail.log "relayhost=[$1]:2525" "smtp_host_lookup=$2" inet_interfaces=loopback-only \\
 	smtp_tls_security_level=none inet_protocols=ipv4
-echo 'chroot_extra_files="/etc/srvmesh.conf"' >/etc/default/postfix
+echo 'chroot_extra_files="/etc/srvmesh.conf /etc/srvmesh.conf.d/*.conf"' >/etc/default/postfix
 : >/var/log/mail.log
 mkdir -p /var/spool/postfix/run/srvmesh
 [ ! -d /run/srvmesh ] || mount --bind /run/srvmesh /var/spool/postfix/run/srvmesh

@@ -317,6 +317,24 @@ static void half_a_message_of_an_old_connection_is_nothing(void **state)
 	sm_inbox_clear(&inbox);
 }
 
+/* Tens of thousands of empty messages, and ours behind them, in two reads: moved once, they cost nothing. */
+static void a_flood_of_tiny_messages_is_passed_over(void **state)
+{
+	static const uint8_t empty[SM_MESSAGE_MAX];
+	struct sm_inbox inbox = box_with(true, ID);
+
+	(void)state;
+	arrive(&inbox, empty, sizeof(empty)); /* the last one is half there */
+	assert_int_equal(sm_inbox_give(&inbox, (uint8_t[300]){0}, 300), 0);
+	assert_int_equal(inbox.filled - inbox.taken, 1);
+	arrive(&inbox, empty, 1);
+	make_reply(ID, 200);
+	arrive_framed(&inbox, &reply);
+	expect(&inbox, &reply);
+	expect_nothing(&inbox);
+	sm_inbox_clear(&inbox);
+}
+
 static void no_bytes_break_it(void **state)
 {
 	uint32_t seed = 1;
@@ -348,6 +366,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_answers_no_question_of_the_socket_is_dropped),
 	cmocka_unit_test(only_the_first_of_two_replies_counts),
 	cmocka_unit_test(half_a_message_of_an_old_connection_is_nothing),
+	cmocka_unit_test(a_flood_of_tiny_messages_is_passed_over),
 	cmocka_unit_test(no_bytes_break_it),
 };
 
