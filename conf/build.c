@@ -243,7 +243,8 @@ static uint64_t fingerprint_of(const struct merging *merging)
 		}
 	}
 	for (uint32_t i = 0; i < merging->n; i++)
-		if (merging->sections[i].is_said && merging->sections[i].name.length > 0) /* one without keys makes names ours too */
+		/* one without keys makes names ours too */
+		if (merging->sections[i].is_said && merging->sections[i].name.length > 0)
 			fingerprint = add_name(fingerprint, merging->sections[i].kind, &merging->sections[i].name);
 	return fingerprint;
 }

@@ -243,7 +243,7 @@ static void servers_that_may_have_been_lost_are_not_replaced_by_those_of_the_hos
 		{"[domain mesh]\nnonsense\n", "[domain mesh]\nservers =\n", 1},
 		{"[cache]\nnonsense\n", "[domain mesh]\n", 1},
 		/* headers that cannot be read may be any section's */
-		{"[domian mesh]\nservers = 127.0.0.1\n", "[domain mesh]\n", 0},
+		{"[domains mesh]\nservers = 127.0.0.1\n", "[domain mesh]\n", 0},
 		{"[domain mesh\nservers = 127.0.0.1\n", "[domain mesh]\n", 0},
 		{"[resolvr]\nservers = 127.0.0.1\n", "[domain mesh]\n", 0},
 		{"servers = 127.0.0.1\n", "[domain mesh]\n", 0},
