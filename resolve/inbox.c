@@ -209,15 +209,24 @@ static void accept_message(struct sm_inbox *inbox, const uint8_t *message, size_
 	make_stand_in(inbox, slot);
 }
 
+/* What is understood makes room: once a read, not once a message, for a server may send thousands of tiny ones. */
+static void move_up(struct sm_inbox *inbox)
+{
+	if (inbox->taken == 0)
+		return;
+	inbox->filled -= inbox->taken;
+	memmove(inbox->room, inbox->room + inbox->taken, inbox->filled);
+	inbox->taken = 0;
+}
+
 enum sm_status sm_inbox_room(struct sm_inbox *inbox, void **ret, size_t *ret_size)
 {
-	if (!inbox->room)
+	if (inbox->room)
+		move_up(inbox);
+	else
 		inbox->room = malloc(PREFIX + SM_MESSAGE_MAX);
 	if (!inbox->room)
 		return SM_MEMORY;
-	inbox->filled -= inbox->taken; /* once a read, not once a message: a server may send thousands of tiny ones */
-	memmove(inbox->room, inbox->room + inbox->taken, inbox->filled);
-	inbox->taken = 0;
 	*ret = inbox->room + inbox->filled;
 	*ret_size = PREFIX + SM_MESSAGE_MAX - inbox->filled;
 	return SM_OK;
