@@ -5,7 +5,6 @@ import contextlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -338,5 +337,4 @@ def main():
     tap.finish()
 
 
-signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 main()
