@@ -3,8 +3,8 @@
 #include "nss_srvmesh/entry.h"
 
 #include "nss_srvmesh/fill.h"
-#include "nss_srvmesh/find.h"
-#include "nss_srvmesh/pin.h"
+#include "find/find.h"
+#include "find/pin.h"
 #include "nss_srvmesh/verdict.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/status.h"
-#include "nss_srvmesh/find.h"
+#include "find/find.h"
 
 #include <netdb.h>
 #include <nss.h>

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "resolve/message.h"
+#include "wire/message.h"
 
 #include <stdlib.h>
 #include <string.h>

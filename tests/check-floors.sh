@@ -6,7 +6,8 @@ cd "$srcdir" || exit 99
 
 floor_of() {
 	case $1 in
-	base) echo 0 ;; mesh) echo 1 ;; conf|cache|resolve|ipc) echo 2 ;; nss_srvmesh|daemon|cli) echo 3 ;; *) echo 9 ;;
+	base) echo 0 ;; mesh) echo 1 ;; wire) echo 2 ;; conf|cache|resolve|ipc) echo 3 ;; find) echo 4 ;;
+	nss_srvmesh|daemon|cli) echo 5 ;; *) echo 9 ;;
 	esac
 }
 
@@ -15,7 +16,7 @@ report() {
 	if [ -z "$3" ]; then echo "ok $1 - $2"; else echo "not ok $1 - $2"; printf '%s\n' "$3" | sed 's/^/# /'; fi
 }
 
-rooms=$(for room in base mesh conf cache resolve ipc nss_srvmesh daemon cli; do [ -d "$room" ] && echo "$room"; done)
+rooms=$(for room in base mesh wire conf cache resolve ipc find nss_srvmesh daemon cli; do [ -d "$room" ] && echo "$room"; done)
 
 upward() {
 	for room in $rooms; do
@@ -46,5 +47,5 @@ report 5 "addresses of local sockets are known to ipc/ alone" "$(strangers sys/u
 report 6 "the event loop is known to daemon/ alone" "$(strangers uv.h daemon/daemon.h)"
 report 7 "seccomp filters are known to daemon/seal.c alone" "$(strangers seccomp.h daemon/seal.c)"
 report 8 "no room below the top prints, logs or exits" \
-	"$(grep -nE '\b(printf|fprintf|puts|syslog|exit|_exit|abort|assert) ?\(' base/*.c mesh/*.c conf/*.c cache/*.c resolve/*.c \
-		ipc/*.c nss_srvmesh/*.c)"
+	"$(grep -nE '\b(printf|fprintf|puts|syslog|exit|_exit|abort|assert) ?\(' base/*.c mesh/*.c wire/*.c conf/*.c cache/*.c \
+		resolve/*.c ipc/*.c find/*.c nss_srvmesh/*.c)"

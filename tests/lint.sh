@@ -3,7 +3,7 @@
 # ./dev lint: what other people's tools find in the sources.
 cd "$srcdir" || exit 99
 
-rooms="base mesh conf cache resolve ipc nss_srvmesh daemon cli"
+rooms="base mesh wire conf cache resolve ipc find nss_srvmesh daemon cli"
 sources=$(for room in $rooms; do ls "$room"/*.c; done)
 flags='-std=gnu11 -D_GNU_SOURCE -DPACKAGE_VERSION="0" -I.'
 scripts="dev .ci/run packaging/nsswitch packaging/changelog packaging/srvmeshd.init packaging/systemd/srvmeshd-memory.in

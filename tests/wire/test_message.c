@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "resolve/message.h"
+#include "wire/message.h"
 
 #include "tests/test.h"
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The order of lookup: ours at all? the host map; the process's own memory; the daemon; DNS, by ourselves. What is past its
  * TTL is kept in hand meanwhile, and given where nothing better comes in time. */
-#include "nss_srvmesh/find.h"
+#include "find/find.h"
 
 #include "base/clock.h"
 #include "base/scope.h"
+#include "find/pin.h"
+#include "find/process.h"
 #include "ipc/client.h"
 #include "mesh/record.h"
-#include "nss_srvmesh/pin.h"
-#include "nss_srvmesh/process.h"
 #include "resolve/lookup.h"
 
 #include <pthread.h>

@@ -4,7 +4,7 @@
  * A generation is published by one atomic pointer. Users are counted; who replaces it puts the old one aside, and frees
  * it at a moment when it counts itself alone: everyone who comes later sees the new pointer. Counter, the reloader's flag
  * and the dice lie in fork-zeroed memory, so that a child does not wait for threads that it does not have. */
-#include "nss_srvmesh/process.h"
+#include "find/process.h"
 
 #include "base/clock.h"
 #include "base/forkzero.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Pins, behind one pthread key: unlike __thread storage of a module that is loaded late, it fails politely. */
-#include "nss_srvmesh/pin.h"
+#include "find/pin.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -3,7 +3,7 @@
  *
  * Names become folded text. A name with a character that no host name has cannot be asked for: as an owner it makes its
  * record useless, and as a target it is NULL. */
-#include "resolve/message.h"
+#include "wire/message.h"
 
 #include "base/arena.h"
 #include "base/cursor.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "nss_srvmesh/pin.h"
+#include "find/pin.h"
 
 #include "tests/test.h"
 

@@ -4,9 +4,18 @@
 
 #include "mesh/choose.h"
 #include "mesh/name.h"
-#include "nss_srvmesh/verdict.h"
 
 #include <stdint.h>
+
+/* What a lookup came to. */
+enum sm_verdict {
+	SM_VERDICT_NOT_OURS,  /* another module's name, or we are switched off */
+	SM_VERDICT_NO_NAME,   /* the service does not exist */
+	SM_VERDICT_NO_DATA,   /* it has no address of the asked family */
+	SM_VERDICT_TRY_AGAIN, /* no server could say */
+	SM_VERDICT_TOO_SMALL, /* the plugin's alone: glibc's buffer; glibc grows it and asks again */
+	SM_VERDICT_FOUND,
+};
 
 struct sm_found {
 	struct sm_name name;
