@@ -636,7 +636,7 @@ enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, 
 	};
 	size_t size;
 
-	if (sm_record_encode(name, answer, times, owner->encoded, sizeof(owner->encoded), &size) != SM_OK)
+	if (sm_record_encode(name, answer, times, SM_FORMAT, owner->encoded, sizeof(owner->encoded), &size) != SM_OK)
 		return SM_FULL;
 	*ret = owner->encoded;
 	*ret_size = size;

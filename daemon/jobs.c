@@ -8,6 +8,7 @@
 #include "base/scope.h"
 #include "daemon/log.h"
 #include "daemon/surroundings.h"
+#include "resolve/channel.h"
 #include "resolve/lookup.h"
 
 #include <search.h>
@@ -92,14 +93,14 @@ static void set_last_word(struct sm_job *job, enum sm_frame_kind kind, const voi
 
 /* What is kept of a name, if it may still serve. */
 static enum sm_status get_servable(struct sm_daemon *daemon, const struct sm_name *name, int64_t now_ns,
-                                   struct sm_answer *ret, struct sm_times *ret_times)
+                                   struct sm_arena *arena, struct sm_answer *ret, struct sm_times *ret_times)
 {
 	const void *bytes;
 	size_t size;
 
 	if (sm_owner_get(daemon->owner, name, &bytes, &size) != SM_OK)
 		return SM_MISS;
-	if (sm_record_decode(name, bytes, size, ret, ret_times) != SM_OK || ret->kind != SM_ANSWER_ADDRESSES)
+	if (sm_record_decode(name, bytes, size, arena, ret, ret_times) != SM_OK || ret->kind != SM_ANSWER_ADDRESSES)
 		return SM_MISS;
 	return sm_lifetime_freshness(ret_times, now_ns) == SM_DEAD ? SM_MISS : SM_OK;
 }
@@ -107,11 +108,12 @@ static enum sm_status get_servable(struct sm_daemon *daemon, const struct sm_nam
 enum sm_status sm_jobs_settle_for_stale(struct sm_daemon *daemon, const struct sm_rule *rule, const struct sm_name *name,
                                         const void **ret, size_t *ret_size)
 {
-	static struct sm_answer answer;
+	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
+	struct sm_answer answer;
 	int64_t now_ns = sm_clock_now_ns();
 	struct sm_times times;
 
-	if (get_servable(daemon, name, now_ns, &answer, &times) != SM_OK)
+	if (get_servable(daemon, name, now_ns, &arena, &answer, &times) != SM_OK)
 		return SM_MISS;
 	if (sm_lifetime_freshness(&times, now_ns) == SM_OLD)
 		times = sm_lifetime_unrenewed(&times, rule, now_ns);
@@ -201,7 +203,7 @@ static void process(struct sm_job *job)
 	int64_t now_ns = sm_clock_now_ns();
 
 	if (sm_descriptor_wait(fds, n, 0, &now_ns) == SM_OK)
-		sm_lookup_process(job->lookup, fds, n);
+		sm_lookup_process(job->lookup, fds, n, now_ns);
 	step(job);
 }
 
@@ -288,7 +290,7 @@ static void tell_early(struct sm_job *job, uint8_t family, int64_t now_ns)
 	size_t size;
 
 	if (!has_family(answer, family) ||
-	    sm_record_encode(&job->name, answer, &times, record, sizeof(record), &size) != SM_OK)
+	    sm_record_encode(&job->name, answer, &times, SM_FORMAT, record, sizeof(record), &size) != SM_OK)
 		return;
 	for (; waiter; waiter = next) {
 		next = TAILQ_NEXT(waiter, link);
@@ -362,7 +364,7 @@ static enum sm_status make_job(struct sm_daemon *daemon, const struct sm_rule *r
 	job->uid = uid;
 	job->sign_ns = now_ns + SIGN_AFTER_NS;
 	TAILQ_INIT(&job->waiters);
-	if (sm_lookup_open(&daemon->settings->conf->rules, rule, &request->name, SM_IPV4_AND_IPV6,
+	if (sm_lookup_open(&sm_channel_transport, &daemon->settings->conf->rules, rule, &request->name, SM_IPV4_AND_IPV6,
 	                   now_ns + rule->deadline_ms * SM_NS_PER_MS / 100 * DEADLINE_PERCENT, &job->lookup) != SM_OK)
 		return SM_MEMORY;
 	if (!tsearch(&job->name, &daemon->jobs, compare)) {

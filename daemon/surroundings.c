@@ -20,13 +20,14 @@ static void forget(struct sm_daemon *daemon)
 static void rerank(struct sm_daemon *daemon, const struct sm_network *network, const struct sm_name *name)
 {
 	static uint64_t before[SM_ADDRESSES_MAX];
-	static struct sm_answer answer;
+	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
+	struct sm_answer answer;
 	struct sm_times times;
 	const void *record;
 	size_t size;
 	enum sm_status status = sm_owner_get(daemon->owner, name, &record, &size);
 
-	if (status != SM_OK || sm_record_decode(name, record, size, &answer, &times) != SM_OK || answer.n_addresses < 2)
+	if (status != SM_OK || sm_record_decode(name, record, size, &arena, &answer, &times) != SM_OK || answer.n_addresses < 2)
 		return;
 	memcpy(before, answer.ranks, answer.n_addresses * sizeof(before[0]));
 	sm_source_rank(&daemon->settings->conf->rules.policies, network, &answer);

@@ -9,6 +9,7 @@
 #include "find/process.h"
 #include "ipc/client.h"
 #include "mesh/record.h"
+#include "resolve/channel.h"
 #include "resolve/lookup.h"
 
 #include <pthread.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #define SMALL_RECORD 1024 /* on the stack; a larger one is fetched again into memory of its size */
+#define SMALL_ANSWER 1024 /* on the stack; the arrays of a larger one are allocated */
 #define SIGN_SHARE 3      /* of the time there is, a third is for the daemon to show that it lives */
 #define ABSENT_NS SM_NS_PER_S       /* between looks for a daemon that is not there, */
 #define SILENT_NS (5 * SM_NS_PER_S) /* and between tries at one that costs time */
@@ -113,10 +115,12 @@ static void keep_old(struct wish *wish, const void *bytes, size_t size)
 
 static enum sm_status use_record(struct wish *wish, bool is_shared, const void *bytes, size_t size, enum sm_verdict *ret)
 {
+	_Alignas(uint64_t) char room[SMALL_ANSWER];
+	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing_from(room, sizeof(room), SM_ANSWER_MEMORY_MAX);
 	struct sm_answer answer;
 	struct sm_times times;
 
-	if (sm_record_decode(&wish->name, bytes, size, &answer, &times) != SM_OK)
+	if (sm_record_decode(&wish->name, bytes, size, &arena, &answer, &times) != SM_OK)
 		return SM_MISS;
 	if (answer.unawaited_families & wish->families)
 		return SM_MISS;
@@ -179,23 +183,24 @@ static enum sm_status find_kept(struct wish *wish, getter *get, enum sm_verdict 
 
 static void remember(const struct wish *wish, const struct sm_answer *answer, const struct sm_times *times)
 {
+	size_t size = sm_record_size(&wish->name, answer);
 	SM_SCOPE_FREE void *bytes = NULL;
-	size_t size;
 
 	if (times->expires_ns <= wish->now_ns && times->stale_ns <= wish->now_ns)
 		return;
-	bytes = malloc(SM_RECORD_MAX);
-	if (bytes && sm_record_encode(&wish->name, answer, times, bytes, SM_RECORD_MAX, &size) == SM_OK)
+	bytes = malloc(size);
+	if (bytes && sm_record_encode(&wish->name, answer, times, SM_FORMAT, bytes, size, &size) == SM_OK)
 		sm_memory_put(&wish->generation->memory, &wish->name, bytes, size, times->expires_ns, wish->now_ns);
 }
 
 /* What is in hand, and will do for some time without another try. */
 static enum sm_status find_old(struct wish *wish, enum sm_verdict *ret)
 {
+	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
 	struct sm_answer answer;
 	struct sm_times times;
 
-	if (!wish->old || sm_record_decode(&wish->name, wish->old, wish->old_size, &answer, &times) != SM_OK)
+	if (!wish->old || sm_record_decode(&wish->name, wish->old, wish->old_size, &arena, &answer, &times) != SM_OK)
 		return SM_MISS;
 	times = sm_lifetime_unrenewed(&times, wish->rule, wish->now_ns);
 	remember(wish, &answer, &times);
@@ -216,10 +221,12 @@ static int64_t patience_ns(const struct wish *wish, int64_t spare_ns)
 /* The daemon vouches for what it sends, be it past its TTL. Where there is no host map, the process remembers it. */
 static enum sm_status use_reply(struct wish *wish, const void *bytes, size_t size, enum sm_verdict *ret)
 {
+	_Alignas(uint64_t) char room[SMALL_ANSWER];
+	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing_from(room, sizeof(room), SM_ANSWER_MEMORY_MAX);
 	struct sm_answer answer;
 	struct sm_times times;
 
-	if (sm_record_decode(&wish->name, bytes, size, &answer, &times) != SM_OK)
+	if (sm_record_decode(&wish->name, bytes, size, &arena, &answer, &times) != SM_OK)
 		return SM_CORRUPT;
 	/* what is from the future is of a daemon in another time namespace */
 	if (!atomic_load_explicit(&wish->generation->view, memory_order_relaxed) && times.made_ns <= wish->now_ns)
@@ -295,7 +302,8 @@ static enum sm_verdict find_by_dns(struct wish *wish)
 
 	if (wish->now_ns >= patience_ns(wish, 0))
 		return SM_VERDICT_TRY_AGAIN;
-	if (sm_lookup_open(rules, wish->rule, &wish->name, wish->families, patience_ns(wish, 0), &lookup) != SM_OK)
+	if (sm_lookup_open(&sm_channel_transport, rules, wish->rule, &wish->name, wish->families, patience_ns(wish, 0),
+	                   &lookup) != SM_OK)
 		return SM_VERDICT_TRY_AGAIN;
 	verdict = use_lookup(wish, lookup);
 	sm_lookup_close(lookup);

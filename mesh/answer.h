@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is known of a service name: its targets with their addresses, or that there are none. A value. */
+/* What is known of a service name: its targets with their addresses, or that there are none.
+ *
+ * The arrays are borrowed: they live in the arena or buffer of the function that filled the answer (mesh/expand.h,
+ * mesh/record.h). */
 #pragma once
 
 #include <stdbool.h>
@@ -46,7 +49,7 @@ struct sm_answer {
 	uint8_t unawaited_families; /* families that nobody waited for to the end: who wants them asks again */
 	uint16_t n_targets;
 	uint16_t n_addresses;
-	struct sm_target targets[SM_TARGETS_MAX]; /* by priority, lowest first */
-	struct sm_address addresses[SM_ADDRESSES_MAX];
-	uint64_t ranks[SM_ADDRESSES_MAX]; /* of the addresses (mesh/rank.h); only where `answers = ordered` */
+	struct sm_target *targets;     /* by priority, lowest first */
+	struct sm_address *addresses;
+	uint64_t *ranks; /* of the addresses (mesh/rank.h); all zero but where `answers = ordered` */
 };

@@ -21,20 +21,30 @@ static uint8_t family_of(enum sm_rr_type type)
 	return type == SM_RR_A ? SM_IPV4 : SM_IPV6;
 }
 
+static void note_unasked(struct sm_expand *expand, enum sm_rr_type type, uint16_t host)
+{
+	expand->is_cut = true;
+	if (host != NO_HOST)
+		expand->unasked_families |= family_of(type);
+}
+
 static void ask(struct sm_expand *expand, const char *name, enum sm_rr_type type, uint16_t host, uint8_t hops)
 {
-	uint32_t number = expand->n_questions;
+	struct sm_expand_question *questions = NULL;
 
-	if (number == SM_QUESTIONS_MAX || !name) {
-		expand->is_cut = true;
-		if (host != NO_HOST)
-			expand->unasked_families |= family_of(type);
+	if (name && expand->n_questions < SM_QUESTIONS_MAX)
+		questions = sm_arena_room(expand->arena, expand->questions, expand->n_questions, &expand->questions_room,
+		                          sizeof(*questions));
+	if (!questions) {
+		note_unasked(expand, type, host);
 		return;
 	}
-	expand->questions[number].question = (struct sm_question){.name = name, .type = type, .is_alias = hops > 0};
-	expand->questions[number].host = host;
-	expand->questions[number].hops = hops;
-	expand->questions[number].is_done = false;
+	expand->questions = questions;
+	questions[expand->n_questions] = (struct sm_expand_question){
+		.asks = {.name = name, .type = type, .is_alias = hops > 0},
+		.host = host,
+		.hops = hops,
+	};
 	expand->n_questions++;
 	expand->n_open++;
 }
@@ -47,40 +57,54 @@ static void lower(uint32_t *least, uint32_t value)
 
 static uint16_t add_host(struct sm_expand *expand, const char *name)
 {
+	struct sm_expand_host *hosts;
+
 	for (uint16_t i = 0; i < expand->n_hosts; i++)
 		if (strcmp(expand->hosts[i].name, name) == 0)
 			return i;
-	name = sm_arena_text(&expand->arena, name, strlen(name));
-	if (!name || expand->n_hosts == SM_TARGETS_MAX)
+	name = sm_arena_text(expand->arena, name, strlen(name));
+	hosts = sm_arena_room(expand->arena, expand->hosts, expand->n_hosts, &expand->hosts_room, sizeof(*hosts));
+	if (!name || !hosts)
 		return NO_HOST;
-	expand->hosts[expand->n_hosts] = (struct sm_expand_host){.name = name};
+	expand->hosts = hosts;
+	hosts[expand->n_hosts] = (struct sm_expand_host){.name = name};
 	return (uint16_t)expand->n_hosts++;
 }
 
 static void add_target(struct sm_expand *expand, const struct sm_target *target, const char *name)
 {
 	uint16_t host = add_host(expand, name);
+	struct sm_expand_target *targets =
+		sm_arena_room(expand->arena, expand->targets, expand->n_targets, &expand->targets_room, sizeof(*targets));
 
-	if (host == NO_HOST)
+	if (host == NO_HOST || !targets) {
+		expand->is_cut = true;
 		return;
-	expand->targets[expand->n_targets] = *target;
-	expand->targets[expand->n_targets].name = expand->hosts[host].name;
-	expand->targets[expand->n_targets].is_down = false;
-	expand->targets[expand->n_targets].metadata = NULL;
-	expand->host_of_target[expand->n_targets++] = host;
+	}
+	expand->targets = targets;
+	targets += expand->n_targets++;
+	targets->is = *target;
+	targets->is.name = expand->hosts[host].name;
+	targets->is.is_down = false;
+	targets->is.metadata = NULL;
+	targets->host = host;
 }
 
 static void add_address(struct sm_expand *expand, uint16_t host, const struct sm_dns_record *record)
 {
-	struct sm_address *address = &expand->addresses[expand->n_addresses];
+	struct sm_expand_address *addresses = NULL;
 
-	if (expand->n_addresses == SM_ADDRESSES_MAX) {
+	if (expand->n_addresses < SM_ADDRESSES_MAX)
+		addresses = sm_arena_room(expand->arena, expand->addresses, expand->n_addresses, &expand->addresses_room,
+		                          sizeof(*addresses));
+	if (!addresses) {
 		expand->unasked_families |= family_of(record->type);
 		return;
 	}
-	*address = (struct sm_address){.family = family_of(record->type)};
-	memcpy(address->bytes, record->address, record->type == SM_RR_A ? 4 : 16);
-	expand->host_of_address[expand->n_addresses++] = host;
+	expand->addresses = addresses;
+	addresses += expand->n_addresses++;
+	*addresses = (struct sm_expand_address){.is = {.family = family_of(record->type)}, .host = host};
+	memcpy(addresses->is.bytes, record->address, record->type == SM_RR_A ? 4 : 16);
 	lower(&expand->ttl_s, record->ttl_s);
 }
 
@@ -93,8 +117,8 @@ static void ask_addresses(struct sm_expand *expand)
 		uint8_t told = 0;
 
 		for (uint32_t i = 0; i < expand->n_addresses; i++)
-			if (expand->host_of_address[i] == host)
-				told |= expand->addresses[i].family;
+			if (expand->addresses[i].host == host)
+				told |= expand->addresses[i].is.family;
 		if (wanted & ~told & SM_IPV4)
 			ask(expand, expand->hosts[host].name, SM_RR_A, host, 0);
 		if (wanted & ~told & SM_IPV6)
@@ -123,23 +147,22 @@ static void ask_owner(struct sm_expand *expand)
 			return;
 		}
 		if (status == SM_OK) {
-			ask(expand, sm_arena_text(&expand->arena, owner.text, owner.length), SM_RR_SRV, NO_HOST, 0);
+			ask(expand, sm_arena_text(expand->arena, owner.text, owner.length), SM_RR_SRV, NO_HOST, 0);
 			return;
 		}
 	}
 }
 
-void sm_expand_init(struct sm_expand *expand, const struct sm_rule *rule, const struct sm_name *name)
+void sm_expand_init(struct sm_expand *expand, const struct sm_rule *rule, const struct sm_name *name,
+                    struct sm_arena *arena)
 {
-	expand->rule = rule;
-	expand->name = *name;
-	expand->template = 0;
-	expand->is_fallback = expand->is_denied = expand->is_failed = expand->is_cut = expand->has_other_ports = false;
-	expand->unasked_families = 0;
-	expand->ttl_s = expand->negative_ttl_s = UINT32_MAX;
-	expand->n_questions = expand->n_handed_out = expand->n_open = 0;
-	expand->n_targets = expand->n_hosts = expand->n_addresses = 0;
-	expand->arena = sm_arena_of(expand->text, sizeof(expand->text));
+	*expand = (struct sm_expand){
+		.arena = arena,
+		.rule = rule,
+		.name = *name,
+		.ttl_s = UINT32_MAX,
+		.negative_ttl_s = UINT32_MAX,
+	};
 	ask_owner(expand);
 }
 
@@ -147,7 +170,7 @@ enum sm_status sm_expand_next(struct sm_expand *expand, struct sm_question *ret,
 {
 	if (expand->n_handed_out == expand->n_questions)
 		return SM_MISS;
-	*ret = expand->questions[expand->n_handed_out].question;
+	*ret = expand->questions[expand->n_handed_out].asks;
 	*ret_number = expand->n_handed_out++;
 	return SM_OK;
 }
@@ -157,7 +180,7 @@ static bool is_answer(const struct sm_dns_record *record, const char *owner, uin
 	return !record->is_additional && record->type == type && strcmp(record->owner, owner) == 0;
 }
 
-static const struct sm_dns_record *find(const struct sm_reply *reply, const char *owner, uint16_t type)
+static const struct sm_dns_record *find_record(const struct sm_reply *reply, const char *owner, uint16_t type)
 {
 	for (uint32_t i = 0; i < reply->n_records; i++)
 		if (is_answer(&reply->records[i], owner, type))
@@ -174,11 +197,11 @@ static enum chain_end follow(const struct sm_reply *reply, enum sm_rr_type type,
 	for (int hops = 0; hops <= CHAIN_MAX; hops++) {
 		const struct sm_dns_record *alias;
 
-		if (find(reply, *at, type)) {
+		if (find_record(reply, *at, type)) {
 			lower(ttl_s, ttl);
 			return CHAIN_RECORDS;
 		}
-		alias = find(reply, *at, SM_RR_CNAME);
+		alias = find_record(reply, *at, SM_RR_CNAME);
 		if (!alias) {
 			if (reply->rcode == SM_RCODE_NXDOMAIN)
 				return CHAIN_NO_NAME;
@@ -210,14 +233,20 @@ static int better_first(const void *left, const void *right)
 
 static void take_targets(struct sm_expand *expand, const struct sm_reply *reply, const char *owner)
 {
+	const struct sm_dns_record **sorted =
+		sm_arena_take(expand->arena, reply->n_records * sizeof(*sorted), _Alignof(struct sm_dns_record *));
 	uint32_t n = 0;
 
+	if (!sorted) {
+		expand->is_cut = true;
+		return;
+	}
 	for (uint32_t i = 0; i < reply->n_records; i++)
 		if (is_answer(&reply->records[i], owner, SM_RR_SRV))
-			expand->sorting[n++] = &reply->records[i];
-	qsort(expand->sorting, n, sizeof(expand->sorting[0]), better_first);
+			sorted[n++] = &reply->records[i];
+	qsort(sorted, n, sizeof(*sorted), better_first);
 	for (uint32_t i = 0; i < n; i++) {
-		const struct sm_dns_record *srv = expand->sorting[i];
+		const struct sm_dns_record *srv = sorted[i];
 		struct sm_target target = {.priority = srv->priority, .weight = srv->weight, .port = srv->port};
 
 		lower(&expand->ttl_s, srv->ttl_s);
@@ -275,7 +304,7 @@ static void ask_elsewhere(struct sm_expand *expand, const char *name, enum sm_rr
 	uint32_t before = expand->n_questions;
 
 	if (hops < SM_HOPS_MAX && name)
-		ask(expand, sm_arena_text(&expand->arena, name, strlen(name)), type, host, hops + 1);
+		ask(expand, sm_arena_text(expand->arena, name, strlen(name)), type, host, hops + 1);
 	if (expand->n_questions == before)
 		fail(expand, type, host);
 }
@@ -306,8 +335,8 @@ static void learn_host(struct sm_expand *expand, const struct sm_reply *reply, e
 
 void sm_expand_reply(struct sm_expand *expand, uint32_t number, const struct sm_reply *reply)
 {
-	enum sm_rr_type type = expand->questions[number].question.type;
-	const char *at = expand->questions[number].question.name;
+	enum sm_rr_type type = expand->questions[number].asks.type;
+	const char *at = expand->questions[number].asks.name;
 	uint16_t host = expand->questions[number].host;
 	enum chain_end end;
 
@@ -328,7 +357,7 @@ void sm_expand_failed(struct sm_expand *expand, uint32_t number)
 	if (expand->questions[number].is_done)
 		return;
 	close_question(expand, number);
-	fail(expand, expand->questions[number].question.type, expand->questions[number].host);
+	fail(expand, expand->questions[number].asks.type, expand->questions[number].host);
 }
 
 bool sm_expand_is_finished(const struct sm_expand *expand)
@@ -340,7 +369,7 @@ bool sm_expand_is_settled(const struct sm_expand *expand, uint8_t families)
 {
 	for (uint32_t i = 0; i < expand->n_questions; i++)
 		if (!expand->questions[i].is_done &&
-		    (expand->questions[i].host == NO_HOST || (family_of(expand->questions[i].question.type) & families)))
+		    (expand->questions[i].host == NO_HOST || (family_of(expand->questions[i].asks.type) & families)))
 			return false;
 	return true;
 }
@@ -354,7 +383,7 @@ static uint8_t uncertain_families(const struct sm_expand *expand)
 		families |= expand->hosts[i].failed_families;
 	for (uint32_t i = 0; i < expand->n_questions; i++)
 		if (!expand->questions[i].is_done && expand->questions[i].host != NO_HOST)
-			families |= family_of(expand->questions[i].question.type);
+			families |= family_of(expand->questions[i].asks.type);
 	return families;
 }
 
@@ -378,57 +407,86 @@ static enum sm_answer_kind kind_of(const struct sm_expand *expand, uint8_t uncer
 	return SM_ANSWER_NO_DATA;
 }
 
-/* The addresses of each host side by side; `first` and `count` by host. */
-static void gather_addresses(const struct sm_expand *expand, struct sm_answer *answer, uint16_t *first, uint16_t *count)
+/* The addresses of a host, side by side behind those of the answer. */
+static void gather_addresses(const struct sm_expand *expand, uint16_t host, struct sm_answer *answer)
 {
-	for (uint16_t host = 0; host < expand->n_hosts; host++) {
-		first[host] = answer->n_addresses;
-		for (uint32_t i = 0; i < expand->n_addresses; i++)
-			if (expand->host_of_address[i] == host) {
-				answer->ranks[answer->n_addresses] = 0;
-				answer->addresses[answer->n_addresses++] = expand->addresses[i];
-			}
-		count[host] = answer->n_addresses - first[host];
-	}
+	for (uint32_t i = 0; i < expand->n_addresses; i++)
+		if (expand->addresses[i].host == host) {
+			answer->ranks[answer->n_addresses] = 0;
+			answer->addresses[answer->n_addresses++] = expand->addresses[i].is;
+		}
 }
 
-static bool some_host_is_empty(const struct sm_expand *expand, const uint16_t *count)
+/* Where the addresses of each host begin in the answer, and where those of the last one end. */
+static uint16_t *gather_hosts(const struct sm_expand *expand, struct sm_arena *room, struct sm_answer *answer)
+{
+	uint16_t *first = sm_arena_take(room, (expand->n_hosts + 1) * sizeof(*first), _Alignof(uint16_t));
+
+	answer->targets = sm_arena_take(room, expand->n_targets * sizeof(*answer->targets), _Alignof(struct sm_target));
+	answer->addresses =
+		sm_arena_take(room, expand->n_addresses * sizeof(*answer->addresses), _Alignof(struct sm_address));
+	answer->ranks = sm_arena_take(room, expand->n_addresses * sizeof(*answer->ranks), _Alignof(uint64_t));
+	if (room->failed)
+		return NULL;
+	for (uint16_t host = 0; host < expand->n_hosts; host++) {
+		first[host] = answer->n_addresses;
+		gather_addresses(expand, host, answer);
+	}
+	first[expand->n_hosts] = answer->n_addresses;
+	return first;
+}
+
+static bool some_host_is_empty(const struct sm_expand *expand, const uint16_t *first)
 {
 	for (uint32_t host = 0; host < expand->n_hosts; host++)
-		if (count[host] == 0)
+		if (first[host] == first[host + 1])
 			return true;
 	return false;
 }
 
-void sm_expand_answer(const struct sm_expand *expand, struct sm_answer *ret)
+/* The targets that have an address. */
+static void gather_targets(const struct sm_expand *expand, const uint16_t *first, struct sm_answer *answer)
 {
-	uint16_t first[SM_TARGETS_MAX], count[SM_TARGETS_MAX];
+	for (uint32_t i = 0; i < expand->n_targets; i++) {
+		uint16_t host = expand->targets[i].host, n = (uint16_t)(first[host + 1] - first[host]);
+		struct sm_target *target = &answer->targets[answer->n_targets];
 
-	ret->uncertain_families = uncertain_families(expand);
-	ret->unasked_families = expand->unasked_families;
-	ret->unawaited_families = 0;
-	ret->kind = kind_of(expand, ret->uncertain_families);
-	ret->n_targets = ret->n_addresses = 0;
-	ret->ttl_s = expand->ttl_s;
-	if (ret->kind != SM_ANSWER_ADDRESSES) {
-		/* "." is said by the SRV record itself, everything else by the lack of records */
-		if (!expand->is_denied)
-			ret->ttl_s = expand->negative_ttl_s == UINT32_MAX ? 0 : expand->negative_ttl_s;
+		if (n == 0)
+			continue;
+		*target = expand->targets[i].is;
+		target->first_address = first[host];
+		target->n_addresses = n;
+		answer->n_targets++;
+	}
+}
+
+static void fill_answer(const struct sm_expand *expand, struct sm_arena *room, struct sm_answer *answer)
+{
+	const uint16_t *first = gather_hosts(expand, room, answer);
+
+	if (!first) {
+		answer->kind = SM_ANSWER_FAILURE;
 		return;
 	}
-	gather_addresses(expand, ret, first, count);
 	/* that there is no SRV, or nothing known of some target, is a link of the chain too */
-	if (expand->is_fallback || some_host_is_empty(expand, count))
-		lower(&ret->ttl_s, expand->negative_ttl_s);
-	for (uint32_t i = 0; i < expand->n_targets; i++) {
-		uint16_t host = expand->host_of_target[i];
-		struct sm_target *target = &ret->targets[ret->n_targets];
+	if (expand->is_fallback || some_host_is_empty(expand, first))
+		lower(&answer->ttl_s, expand->negative_ttl_s);
+	gather_targets(expand, first, answer);
+}
 
-		if (count[host] == 0)
-			continue;
-		*target = expand->targets[i];
-		target->first_address = first[host];
-		target->n_addresses = count[host];
-		ret->n_targets++;
-	}
+void sm_expand_answer(const struct sm_expand *expand, struct sm_arena *room, struct sm_answer *ret)
+{
+	uint8_t uncertain = uncertain_families(expand);
+
+	*ret = (struct sm_answer){
+		.kind = kind_of(expand, uncertain),
+		.ttl_s = expand->ttl_s,
+		.uncertain_families = uncertain,
+		.unasked_families = expand->unasked_families,
+	};
+	if (ret->kind == SM_ANSWER_ADDRESSES)
+		fill_answer(expand, room, ret);
+	else if (!expand->is_denied)
+		/* "." is said by the SRV record itself, everything else by the lack of records */
+		ret->ttl_s = expand->negative_ttl_s == UINT32_MAX ? 0 : expand->negative_ttl_s;
 }

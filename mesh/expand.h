@@ -16,7 +16,6 @@
 
 #define SM_QUESTIONS_MAX 64 /* per lookup, everything included */
 #define SM_HOPS_MAX 8       /* CNAMEs followed by asking again, per chain */
-#define SM_EXPAND_TEXT_MAX (SM_TARGETS_MAX * (SM_NAME_MAX + 1) + SM_QUESTIONS_MAX * (SM_NAME_MAX + 1))
 
 struct sm_question {
 	const char *name; /* lives as long as the expansion */
@@ -28,11 +27,29 @@ struct sm_question {
 struct sm_expand_host {
 	const char *name;
 	uint8_t missing_families; /* the name does not exist */
-	uint8_t failed_families;  /* nobody could say */
+	uint8_t failed_families;  /* no server could say */
 };
 
-/* The caller's space, some 150 KiB and not for a stack; the fields are the machine's own. */
+struct sm_expand_question {
+	struct sm_question asks;
+	uint16_t host;
+	uint8_t hops;
+	bool is_done;
+};
+
+struct sm_expand_target {
+	struct sm_target is;
+	uint16_t host;
+};
+
+struct sm_expand_address {
+	struct sm_address is;
+	uint16_t host;
+};
+
+/* The fields are the machine's own. The arrays grow in the arena. */
 struct sm_expand {
+	struct sm_arena *arena;
 	const struct sm_rule *rule;
 	struct sm_name name;
 	uint32_t template;
@@ -44,28 +61,19 @@ struct sm_expand {
 	uint8_t unasked_families; /* what the bounds kept from being known */
 	uint32_t ttl_s, negative_ttl_s;
 
-	uint32_t n_questions, n_handed_out, n_open;
-	struct {
-		struct sm_question question;
-		uint16_t host;
-		uint8_t hops;
-		bool is_done;
-	} questions[SM_QUESTIONS_MAX];
-
-	uint32_t n_targets, n_hosts, n_addresses;
-	struct sm_target targets[SM_TARGETS_MAX];
-	uint16_t host_of_target[SM_TARGETS_MAX];
-	struct sm_expand_host hosts[SM_TARGETS_MAX];
-	struct sm_address addresses[SM_ADDRESSES_MAX];
-	uint16_t host_of_address[SM_ADDRESSES_MAX];
-
-	const struct sm_dns_record *sorting[SM_RECORDS_MAX];
-	struct sm_arena arena;
-	char text[SM_EXPAND_TEXT_MAX];
+	uint32_t n_questions, questions_room, n_handed_out, n_open;
+	struct sm_expand_question *questions;
+	uint32_t n_targets, targets_room;
+	struct sm_expand_target *targets;
+	uint32_t n_hosts, hosts_room;
+	struct sm_expand_host *hosts;
+	uint32_t n_addresses, addresses_room;
+	struct sm_expand_address *addresses;
 };
 
-/* Begins; `rule` must outlive the expansion. */
-void sm_expand_init(struct sm_expand *expand, const struct sm_rule *rule, const struct sm_name *name);
+/* Begins; `rule` and `arena` must outlive the expansion. What does not fit into the arena counts as cut by a bound. */
+void sm_expand_init(struct sm_expand *expand, const struct sm_rule *rule, const struct sm_name *name,
+                    struct sm_arena *arena);
 
 /* The next question that nobody was handed yet, and the number to answer it by. SM_MISS: none at the moment. */
 enum sm_status sm_expand_next(struct sm_expand *expand, struct sm_question *ret, uint32_t *ret_number) SM_MUST_CHECK;
@@ -78,5 +86,5 @@ void sm_expand_failed(struct sm_expand *expand, uint32_t number);
 bool sm_expand_is_finished(const struct sm_expand *expand);
 /* No question is open but for addresses of other families than these. */
 bool sm_expand_is_settled(const struct sm_expand *expand, uint8_t families);
-/* The targets' names live as long as the expansion. */
-void sm_expand_answer(const struct sm_expand *expand, struct sm_answer *ret);
+/* The arrays of the answer live in `room`, the targets' names as long as the expansion. Without room it is a failure. */
+void sm_expand_answer(const struct sm_expand *expand, struct sm_arena *room, struct sm_answer *ret);

@@ -2,7 +2,7 @@
 /* The record codec. Little endian, without padding:
  *
  *   0  u64 checksum     XXH3 of everything behind it
- *   8  u8  version      3
+ *   8  u8  version      3 of format 1, 4 of format 2
  *   9  u8  kind         enum sm_answer_kind
  *  10  u8  families     uncertain, from bit 2 unawaited, from bit 4 unasked
  *  11  u8  name length
@@ -11,10 +11,17 @@
  *  48  u16 targets
  *  50  u16 addresses
  *  52  name
- *      targets          u16 priority, weight, port, first address, addresses; u8 marks; u8 length; name; NUL;
- *                       u8 length; metadata; NUL
- *      addresses        u8 family; u64 rank; 4 or 16 bytes
- */
+ *
+ * Format 2 goes on with fields, in any order, each at most once: u16 tag, u32 length, and so many bytes. A tag that is not
+ * known is passed over; a field that is not there has the value in brackets.
+ *
+ *   1 targets     of each: u16 priority, weight, port, first address, addresses; u8 marks; u8 length; name; NUL
+ *   2 addresses   of each: u8 family; 4 or 16 bytes
+ *   3 ranks       of each address: u64 [0]
+ *   4 metadata    of some targets: u16 which; u8 length; metadata; NUL [none]
+ *
+ * Format 1 goes on with the targets, each as above with u8 length; metadata; NUL behind it, and the addresses, each u8 family;
+ * u64 rank; 4 or 16 bytes. */
 #include "mesh/record.h"
 
 #include "base/cursor.h"
@@ -23,12 +30,34 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define RECORD_VERSION 3
+#define VERSION_OF_FORMAT_1 3
+#define VERSION_OF_FORMAT_2 4
 #define CHECKSUM_SIZE 8
 #define HEAD_SIZE 52
+#define FIELD_HEAD_SIZE 6
 #define TARGET_SIZE 11  /* before its texts */
-#define ADDRESS_SIZE 9 /* before its bytes */
 #define MARK_DOWN 1
+
+enum field { FIELD_TARGETS = 1, FIELD_ADDRESSES = 2, FIELD_RANKS = 3, FIELD_METADATA = 4, FIELDS_END };
+
+/* ---- encoding */
+
+static size_t address_size(uint8_t family)
+{
+	return family == SM_IPV4 ? 4 : 16;
+}
+
+size_t sm_record_size(const struct sm_name *name, const struct sm_answer *answer)
+{
+	size_t size = HEAD_SIZE + name->length + (FIELDS_END - 1) * FIELD_HEAD_SIZE + answer->n_addresses * (1 + 16 + 8U);
+
+	for (uint32_t i = 0; i < answer->n_targets; i++) {
+		const struct sm_target *target = &answer->targets[i];
+
+		size += TARGET_SIZE + 2 + strlen(target->name) + 4 + (target->metadata ? strlen(target->metadata) : 0);
+	}
+	return size;
+}
 
 static void encode_text(struct sm_writer *writer, const char *text)
 {
@@ -47,7 +76,6 @@ static void encode_target(struct sm_writer *writer, const struct sm_target *targ
 	sm_write_u16le(writer, target->n_addresses);
 	sm_write_u8(writer, target->is_down ? MARK_DOWN : 0);
 	encode_text(writer, target->name);
-	encode_text(writer, target->metadata ? target->metadata : "");
 }
 
 static void encode_times(struct sm_writer *writer, const struct sm_times *times)
@@ -58,40 +86,115 @@ static void encode_times(struct sm_writer *writer, const struct sm_times *times)
 	sm_write_u64le(writer, (uint64_t)times->stale_ns);
 }
 
-static size_t address_size(uint8_t family)
+static void encode_head(struct sm_writer *writer, const struct sm_name *name, const struct sm_answer *answer,
+                        const struct sm_times *times, enum sm_format format)
 {
-	return family == SM_IPV4 ? 4 : 16;
+	sm_write_u64le(writer, 0);
+	sm_write_u8(writer, format == SM_FORMAT_1 ? VERSION_OF_FORMAT_1 : VERSION_OF_FORMAT_2);
+	sm_write_u8(writer, (uint8_t)answer->kind);
+	sm_write_u8(writer, (uint8_t)(answer->uncertain_families | answer->unawaited_families << 2 |
+	                              answer->unasked_families << 4));
+	sm_write_u8(writer, name->length);
+	encode_times(writer, times);
+	sm_write_u32le(writer, answer->ttl_s);
+	sm_write_u16le(writer, answer->n_targets);
+	sm_write_u16le(writer, answer->n_addresses);
+	sm_write_bytes(writer, name->text, name->length);
+}
+
+static void encode_lists_of_format_1(struct sm_writer *writer, const struct sm_answer *answer)
+{
+	for (uint32_t i = 0; i < answer->n_targets; i++) {
+		encode_target(writer, &answer->targets[i]);
+		encode_text(writer, answer->targets[i].metadata ? answer->targets[i].metadata : "");
+	}
+	for (uint32_t i = 0; i < answer->n_addresses; i++) {
+		sm_write_u8(writer, answer->addresses[i].family);
+		sm_write_u64le(writer, answer->ranks[i]);
+		sm_write_bytes(writer, answer->addresses[i].bytes, address_size(answer->addresses[i].family));
+	}
+}
+
+static void encode_targets(struct sm_writer *writer, const struct sm_answer *answer)
+{
+	for (uint32_t i = 0; i < answer->n_targets; i++)
+		encode_target(writer, &answer->targets[i]);
+}
+
+static void encode_addresses(struct sm_writer *writer, const struct sm_answer *answer)
+{
+	for (uint32_t i = 0; i < answer->n_addresses; i++) {
+		sm_write_u8(writer, answer->addresses[i].family);
+		sm_write_bytes(writer, answer->addresses[i].bytes, address_size(answer->addresses[i].family));
+	}
+}
+
+static void encode_ranks(struct sm_writer *writer, const struct sm_answer *answer)
+{
+	uint64_t any = 0;
+
+	for (uint32_t i = 0; i < answer->n_addresses; i++)
+		any |= answer->ranks[i];
+	for (uint32_t i = 0; any && i < answer->n_addresses; i++)
+		sm_write_u64le(writer, answer->ranks[i]);
+}
+
+static void encode_metadata(struct sm_writer *writer, const struct sm_answer *answer)
+{
+	for (uint32_t i = 0; i < answer->n_targets; i++) {
+		if (!answer->targets[i].metadata)
+			continue;
+		sm_write_u16le(writer, (uint16_t)i);
+		encode_text(writer, answer->targets[i].metadata);
+	}
+}
+
+/* A field without bytes is left out. */
+static void encode_field(struct sm_writer *writer, enum field tag,
+                         void (*encode)(struct sm_writer *writer, const struct sm_answer *answer),
+                         const struct sm_answer *answer)
+{
+	struct sm_writer head = *writer;
+	size_t begin;
+
+	sm_write_u16le(writer, (uint16_t)tag);
+	sm_write_u32le(writer, 0);
+	begin = writer->at;
+	encode(writer, answer);
+	if (writer->at == begin) {
+		writer->at = head.at;
+		return;
+	}
+	sm_write_u16le(&head, (uint16_t)tag);
+	sm_write_u32le(&head, (uint32_t)(writer->at - begin));
+}
+
+static void encode_fields(struct sm_writer *writer, const struct sm_answer *answer)
+{
+	encode_field(writer, FIELD_TARGETS, encode_targets, answer);
+	encode_field(writer, FIELD_ADDRESSES, encode_addresses, answer);
+	encode_field(writer, FIELD_RANKS, encode_ranks, answer);
+	encode_field(writer, FIELD_METADATA, encode_metadata, answer);
 }
 
 enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answer *answer, const struct sm_times *times,
-                                void *bytes, size_t size, size_t *ret_size)
+                                enum sm_format format, void *bytes, size_t size, size_t *ret_size)
 {
 	struct sm_writer writer = sm_writer_of(bytes, size), checksum = sm_writer_of(bytes, size);
 
-	sm_write_u64le(&writer, 0);
-	sm_write_u8(&writer, RECORD_VERSION);
-	sm_write_u8(&writer, (uint8_t)answer->kind);
-	sm_write_u8(&writer, (uint8_t)(answer->uncertain_families | answer->unawaited_families << 2 |
-	                               answer->unasked_families << 4));
-	sm_write_u8(&writer, name->length);
-	encode_times(&writer, times);
-	sm_write_u32le(&writer, answer->ttl_s);
-	sm_write_u16le(&writer, answer->n_targets);
-	sm_write_u16le(&writer, answer->n_addresses);
-	sm_write_bytes(&writer, name->text, name->length);
-	for (uint32_t i = 0; i < answer->n_targets; i++)
-		encode_target(&writer, &answer->targets[i]);
-	for (uint32_t i = 0; i < answer->n_addresses; i++) {
-		sm_write_u8(&writer, answer->addresses[i].family);
-		sm_write_u64le(&writer, answer->ranks[i]);
-		sm_write_bytes(&writer, answer->addresses[i].bytes, address_size(answer->addresses[i].family));
-	}
+	encode_head(&writer, name, answer, times, format);
+	if (format == SM_FORMAT_1)
+		encode_lists_of_format_1(&writer, answer);
+	else
+		encode_fields(&writer, answer);
 	if (writer.failed)
 		return SM_FULL;
 	sm_write_u64le(&checksum, XXH3_64bits(writer.bytes + CHECKSUM_SIZE, writer.at - CHECKSUM_SIZE));
 	*ret_size = writer.at;
 	return SM_OK;
 }
+
+/* ---- decoding */
 
 /* A length, so many bytes, and a NUL. */
 static const char *decode_text(struct sm_reader *reader)
@@ -117,39 +220,126 @@ static void decode_target(struct sm_reader *reader, uint16_t n_addresses, struct
 	ret->n_addresses = sm_load_u16le(fixed + 8);
 	ret->is_down = fixed[10] & MARK_DOWN;
 	ret->name = decode_text(reader);
-	ret->metadata = decode_text(reader);
+	ret->metadata = NULL;
 	if (ret->first_address > n_addresses || ret->n_addresses > n_addresses - ret->first_address)
 		reader->failed = true;
 }
 
-static void decode_address(struct sm_reader *reader, struct sm_address *ret, uint64_t *ret_rank)
+static uint8_t decode_family(struct sm_reader *reader)
 {
-	const uint8_t *fixed = sm_read_bytes(reader, ADDRESS_SIZE), *bytes;
+	uint8_t family = sm_read_u8(reader);
 
-	if (!fixed || (fixed[0] != SM_IPV4 && fixed[0] != SM_IPV6)) {
+	if (family != SM_IPV4 && family != SM_IPV6)
 		reader->failed = true;
-		return;
-	}
-	memset(ret, 0, sizeof(*ret));
-	ret->family = fixed[0];
-	*ret_rank = sm_load_u64le(fixed + 1);
-	bytes = sm_read_bytes(reader, address_size(ret->family));
-	if (bytes)
-		memcpy(ret->bytes, bytes, address_size(ret->family));
+	return family;
 }
 
-static void decode_lists(struct sm_reader *reader, struct sm_answer *ret)
+static void decode_address_bytes(struct sm_reader *reader, uint8_t family, struct sm_address *ret)
 {
-	if (ret->n_targets > SM_TARGETS_MAX || ret->n_addresses > SM_ADDRESSES_MAX)
-		reader->failed = true;
+	const uint8_t *bytes = sm_read_bytes(reader, address_size(family));
+
+	memset(ret, 0, sizeof(*ret));
+	ret->family = family;
+	if (bytes)
+		memcpy(ret->bytes, bytes, address_size(family));
+}
+
+static void decode_lists_of_format_1(struct sm_reader *reader, struct sm_answer *ret)
+{
+	for (uint32_t i = 0; i < ret->n_targets && !reader->failed; i++) {
+		const char *metadata;
+
+		decode_target(reader, ret->n_addresses, &ret->targets[i]);
+		metadata = decode_text(reader);
+		ret->targets[i].metadata = metadata && metadata[0] != '\0' ? metadata : NULL;
+	}
+	for (uint32_t i = 0; i < ret->n_addresses && !reader->failed; i++) {
+		uint8_t family = decode_family(reader);
+
+		ret->ranks[i] = sm_read_u64le(reader);
+		decode_address_bytes(reader, family, &ret->addresses[i]);
+	}
+}
+
+static void decode_targets(struct sm_reader *reader, struct sm_answer *ret)
+{
 	for (uint32_t i = 0; i < ret->n_targets && !reader->failed; i++)
 		decode_target(reader, ret->n_addresses, &ret->targets[i]);
+}
+
+static void decode_addresses(struct sm_reader *reader, struct sm_answer *ret)
+{
 	for (uint32_t i = 0; i < ret->n_addresses && !reader->failed; i++)
-		decode_address(reader, &ret->addresses[i], &ret->ranks[i]);
+		decode_address_bytes(reader, decode_family(reader), &ret->addresses[i]);
+}
+
+static void decode_ranks(struct sm_reader *reader, struct sm_answer *ret)
+{
+	for (uint32_t i = 0; i < ret->n_addresses && !reader->failed; i++)
+		ret->ranks[i] = sm_read_u64le(reader);
+}
+
+static void decode_metadata(struct sm_reader *reader, struct sm_answer *ret)
+{
+	while (reader->at < reader->size && !reader->failed) {
+		uint16_t which = sm_read_u16le(reader);
+		const char *metadata = decode_text(reader);
+
+		if (which < ret->n_targets)
+			ret->targets[which].metadata = metadata;
+		else
+			reader->failed = true;
+	}
+}
+
+static void decode_field(enum field tag, struct sm_reader *field, struct sm_answer *ret)
+{
+	switch (tag) {
+	case FIELD_TARGETS:
+		decode_targets(field, ret);
+		break;
+	case FIELD_ADDRESSES:
+		decode_addresses(field, ret);
+		break;
+	case FIELD_RANKS:
+		decode_ranks(field, ret);
+		break;
+	case FIELD_METADATA:
+		decode_metadata(field, ret);
+		break;
+	case FIELDS_END:
+		break;
+	}
+	field->failed |= field->at != field->size;
+}
+
+/* Metadata is written into targets, and so comes last, wherever it stands. */
+static void decode_fields(struct sm_reader *reader, struct sm_answer *ret)
+{
+	struct sm_reader fields[FIELDS_END] = {{.bytes = NULL}};
+
+	while (reader->at < reader->size && !reader->failed) {
+		uint16_t tag = sm_read_u16le(reader);
+		uint32_t length = sm_read_u32le(reader);
+		const uint8_t *bytes = sm_read_bytes(reader, length);
+
+		if (!bytes || tag == 0 || tag >= FIELDS_END)
+			continue;
+		reader->failed |= fields[tag].bytes != NULL;
+		fields[tag] = sm_reader_of(bytes, length);
+	}
+	reader->failed |= (!fields[FIELD_TARGETS].bytes && ret->n_targets > 0) ||
+	                  (!fields[FIELD_ADDRESSES].bytes && ret->n_addresses > 0);
+	for (int tag = 1; tag < FIELDS_END && !reader->failed; tag++) {
+		if (!fields[tag].bytes)
+			continue;
+		decode_field((enum field)tag, &fields[tag], ret);
+		reader->failed |= fields[tag].failed;
+	}
 }
 
 struct head {
-	uint8_t kind, families, name_length;
+	uint8_t version, kind, families, name_length;
 	struct sm_times times;
 	uint32_t ttl_s;
 	uint16_t n_targets, n_addresses;
@@ -171,10 +361,13 @@ static enum sm_status decode_head(struct sm_reader *reader, struct head *ret)
 {
 	const uint8_t *fixed = sm_read_bytes(reader, HEAD_SIZE);
 
-	if (!fixed || fixed[8] != RECORD_VERSION || fixed[9] > SM_ANSWER_FAILURE)
+	if (!fixed || fixed[9] > SM_ANSWER_FAILURE)
+		return SM_CORRUPT;
+	if (fixed[8] != VERSION_OF_FORMAT_2 && fixed[8] != VERSION_OF_FORMAT_1)
 		return SM_CORRUPT;
 	if (sm_load_u64le(fixed) != XXH3_64bits(reader->bytes + CHECKSUM_SIZE, reader->size - CHECKSUM_SIZE))
 		return SM_CORRUPT;
+	ret->version = fixed[8];
 	ret->kind = fixed[9];
 	ret->families = fixed[10];
 	ret->name_length = fixed[11];
@@ -186,25 +379,46 @@ static enum sm_status decode_head(struct sm_reader *reader, struct head *ret)
 	return ret->name ? SM_OK : SM_CORRUPT;
 }
 
-enum sm_status sm_record_decode(const struct sm_name *name, const void *bytes, size_t size, struct sm_answer *ret,
-                                struct sm_times *ret_times)
+/* Room for the lists; ranks are 0 until a field says otherwise. */
+static enum sm_status begin_answer(const struct head *head, struct sm_arena *arena, struct sm_answer *ret)
+{
+	if (head->n_targets > SM_TARGETS_MAX || head->n_addresses > SM_ADDRESSES_MAX)
+		return SM_CORRUPT;
+	ret->kind = (enum sm_answer_kind)head->kind;
+	ret->uncertain_families = head->families & SM_IPV4_AND_IPV6;
+	ret->unawaited_families = head->families >> 2 & SM_IPV4_AND_IPV6;
+	ret->unasked_families = head->families >> 4 & SM_IPV4_AND_IPV6;
+	ret->ttl_s = head->ttl_s;
+	ret->n_targets = head->n_targets;
+	ret->n_addresses = head->n_addresses;
+	ret->targets = sm_arena_take(arena, ret->n_targets * sizeof(*ret->targets), _Alignof(struct sm_target));
+	ret->ranks = sm_arena_take(arena, ret->n_addresses * sizeof(*ret->ranks), _Alignof(uint64_t));
+	ret->addresses = sm_arena_take(arena, ret->n_addresses * sizeof(*ret->addresses), _Alignof(struct sm_address));
+	if (arena->failed)
+		return SM_MEMORY;
+	memset(ret->ranks, 0, ret->n_addresses * sizeof(*ret->ranks));
+	return SM_OK;
+}
+
+enum sm_status sm_record_decode(const struct sm_name *name, const void *bytes, size_t size, struct sm_arena *arena,
+                                struct sm_answer *ret, struct sm_times *ret_times)
 {
 	struct sm_reader reader = sm_reader_of(bytes, size);
 	struct head head;
+	enum sm_status status = decode_head(&reader, &head);
 
-	if (decode_head(&reader, &head) != SM_OK)
-		return SM_CORRUPT;
+	if (status != SM_OK)
+		return status;
 	if (head.name_length != name->length || memcmp(head.name, name->text, name->length) != 0)
 		return SM_MISS;
+	status = begin_answer(&head, arena, ret);
+	if (status != SM_OK)
+		return status;
 	*ret_times = head.times;
-	ret->kind = (enum sm_answer_kind)head.kind;
-	ret->uncertain_families = head.families & SM_IPV4_AND_IPV6;
-	ret->unawaited_families = head.families >> 2 & SM_IPV4_AND_IPV6;
-	ret->unasked_families = head.families >> 4 & SM_IPV4_AND_IPV6;
-	ret->ttl_s = head.ttl_s;
-	ret->n_targets = head.n_targets;
-	ret->n_addresses = head.n_addresses;
-	decode_lists(&reader, ret);
+	if (head.version == VERSION_OF_FORMAT_1)
+		decode_lists_of_format_1(&reader, ret);
+	else
+		decode_fields(&reader, ret);
 	return reader.failed || reader.at != size ? SM_CORRUPT : SM_OK;
 }
 

@@ -3,6 +3,7 @@
  * bytes read from the wrong place, at the wrong moment or from a damaged file are a miss, never a wrong answer. Pure. */
 #pragma once
 
+#include "base/arena.h"
 #include "base/status.h"
 #include "mesh/answer.h"
 #include "mesh/lifetime.h"
@@ -10,20 +11,36 @@
 
 #include <stddef.h>
 
-/* Enough for any answer: fixed part, name, 256 targets with names and metadata, 512 addresses. */
+/* The majors of all that srvmeshd and the processes of a host share: records, the host map's file (cache/map.h), frames
+ * (ipc/frame.h). A plugin stays loaded in programs that run for weeks, so that each side knows the last two. Within a
+ * major a record gains fields, which those who do not know them pass over. */
+enum sm_format {
+	SM_FORMAT_1 = 1, /* of 0.2: without fields */
+	SM_FORMAT_2 = 2,
+	SM_FORMAT = SM_FORMAT_2, /* what we write */
+};
+
+/* Enough for any answer: fixed part, name, 256 targets with names and metadata, 512 addresses, the heads of fields. */
 #define SM_RECORD_MAX \
-	(64 + SM_TARGETS_MAX * (15 + SM_NAME_MAX + SM_METADATA_MAX) + SM_ADDRESSES_MAX * 25 + SM_NAME_MAX)
+	(128 + SM_TARGETS_MAX * (17 + SM_NAME_MAX + SM_METADATA_MAX) + SM_ADDRESSES_MAX * 25 + SM_NAME_MAX)
+/* What the arrays of any answer take of an arena, with what is lost to its chunks. */
+#define SM_ANSWER_MEMORY_MAX \
+	(4096 + 2 * (SM_TARGETS_MAX * sizeof(struct sm_target) + SM_ADDRESSES_MAX * (sizeof(struct sm_address) + 8)))
+
+/* A size that the record of this answer does not exceed. */
+size_t sm_record_size(const struct sm_name *name, const struct sm_answer *answer);
 
 /* SM_FULL: `size` is too small; nothing of `bytes` is to be used then. */
 enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answer *answer, const struct sm_times *times,
-                                void *bytes, size_t size, size_t *ret_size) SM_MUST_CHECK;
+                                enum sm_format format, void *bytes, size_t size, size_t *ret_size) SM_MUST_CHECK;
 
-/* SM_CORRUPT: not a whole record of this version. SM_MISS: one of another name. On SM_OK the targets' names and metadata point
- * into `bytes`; on anything else the outputs hold nothing of use. */
-enum sm_status sm_record_decode(const struct sm_name *name, const void *bytes, size_t size, struct sm_answer *ret,
-                                struct sm_times *ret_times) SM_MUST_CHECK;
+/* Either format. SM_CORRUPT: not a whole record of these. SM_MISS: one of another name. SM_MEMORY: `arena`, in which the
+ * arrays live, is too small. On SM_OK the targets' names and metadata point into `bytes`; on anything else the outputs hold
+ * nothing of use. */
+enum sm_status sm_record_decode(const struct sm_name *name, const void *bytes, size_t size, struct sm_arena *arena,
+                                struct sm_answer *ret, struct sm_times *ret_times) SM_MUST_CHECK;
 
-/* Whose record is it? For an owner that goes through all it has; `ret_times` and `ret_kind` may not be NULL. SM_CORRUPT:
- * not a whole record of this version. */
+/* Whose record is it? For an owner that goes through all its records; `ret_times` and `ret_kind` may not be NULL.
+ * SM_CORRUPT: not a whole record of these formats. */
 enum sm_status sm_record_head(const void *bytes, size_t size, struct sm_name *ret_name, struct sm_times *ret_times,
                               enum sm_answer_kind *ret_kind) SM_MUST_CHECK;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define SM_RECORDS_MAX 1024     /* records kept of one message */
-#define SM_REPLY_TEXT_MAX 98304 /* bytes of names kept of one message */
+#define SM_REPLY_MEMORY_MAX 262144 /* bytes that the records kept of one message may take with their names */
 
 /* RFC 1035, 3596, 2782 */
 enum sm_rr_type {
@@ -24,7 +24,7 @@ enum sm_rcode {
 };
 
 struct sm_dns_record {
-	const char *owner;  /* folded text in the reply's own `text`; "" is the root */
+	const char *owner;  /* folded text, NUL-terminated; "" is the root */
 	const char *target; /* SRV, CNAME; NULL: no name that a host has */
 	uint32_t ttl_s;
 	uint16_t type;
@@ -39,6 +39,5 @@ struct sm_reply {
 	bool has_soa;     /* an authority section that explains a negative answer */
 	uint32_t negative_ttl_s; /* RFC 2308: the smaller of the SOA's TTL and its minimum; 0 without SOA */
 	uint16_t n_records;
-	struct sm_dns_record records[SM_RECORDS_MAX];
-	char text[SM_REPLY_TEXT_MAX];
+	struct sm_dns_record *records; /* with their names in the arena that the decoder was given */
 };

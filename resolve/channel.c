@@ -30,16 +30,17 @@
 
 /* UDP and TCP are two c-ares channels: when a connection breaks, c-ares gives up all questions of its channel. */
 struct leg {
-	struct sm_channel *channel;
+	struct sm_connection *connection;
 	ares_channel ares; /* NULL: not opened yet */
 	struct sm_inbox inbox;
 };
 
-struct sm_channel {
+struct sm_connection {
 	struct sm_server server;
 	struct leg udp, tcp;
 	bool is_plain; /* the server does not know EDNS0 */
 	enum sm_status socket_status;
+	int64_t now_ns; /* of the call that is on the stack, or the last one */
 };
 
 /* A question under way. */
@@ -48,7 +49,7 @@ struct hearing {
 	const char *name;
 	enum sm_rr_type type;
 	bool is_plain;
-	sm_channel_hear *hear;
+	sm_transport_hear *hear;
 	void *context;
 };
 
@@ -60,15 +61,15 @@ static bool is_forbidding(int error)
 static ares_socket_t open_socket(int domain, int type, int protocol, void *context)
 {
 	struct leg *leg = context;
-	struct sm_channel *channel = leg->channel;
+	struct sm_connection *connection = leg->connection;
 	int fd = sm_descriptor_socket(domain, type, protocol);
 
 	sm_inbox_reconnect(&leg->inbox);
 
 	if (fd >= 0)
-		channel->socket_status = SM_OK;
-	else if (channel->socket_status != SM_OK)
-		channel->socket_status = is_forbidding(errno) ? SM_REFUSED : SM_MEMORY;
+		connection->socket_status = SM_OK;
+	else if (connection->socket_status != SM_OK)
+		connection->socket_status = is_forbidding(errno) ? SM_REFUSED : SM_MEMORY;
 	return fd;
 }
 
@@ -186,51 +187,53 @@ static int init_ares(struct leg *leg)
 	return ares_init_options(&leg->ares, &options, mask);
 }
 
-static enum sm_status open_leg(struct sm_channel *channel, struct leg *leg)
+static enum sm_status open_leg(struct sm_connection *connection, struct leg *leg)
 {
-	struct ares_addr_port_node node = {.udp_port = channel->server.port, .tcp_port = channel->server.port};
+	struct ares_addr_port_node node = {.udp_port = connection->server.port, .tcp_port = connection->server.port};
 
 	if (leg->ares)
 		return SM_OK;
-	leg->channel = channel;
+	leg->connection = connection;
 	if (init_ares(leg) != ARES_SUCCESS) {
 		leg->ares = NULL;
 		return SM_MEMORY;
 	}
 	ares_set_socket_functions(leg->ares, &socket_functions, leg);
-	set_address(&channel->server.address, &node);
+	set_address(&connection->server.address, &node);
 	return ares_set_servers_ports(leg->ares, &node) == ARES_SUCCESS ? SM_OK : SM_MEMORY;
 }
 
-enum sm_status sm_channel_open(const struct sm_server *server, struct sm_channel **ret)
+static void close_connection(struct sm_connection *connection)
 {
-	struct sm_channel *channel = calloc(1, sizeof(*channel));
-
-	if (!channel)
-		return SM_MEMORY;
-	channel->server = *server;
-	channel->socket_status = SM_MEMORY;
-	sm_inbox_init(&channel->udp.inbox, false);
-	sm_inbox_init(&channel->tcp.inbox, true);
-	if (open_leg(channel, &channel->udp) != SM_OK) {
-		sm_channel_close(channel);
-		return SM_MEMORY;
-	}
-	*ret = channel;
-	return SM_OK;
+	if (!connection)
+		return;
+	if (connection->udp.ares)
+		ares_destroy(connection->udp.ares);
+	if (connection->tcp.ares)
+		ares_destroy(connection->tcp.ares);
+	sm_inbox_clear(&connection->udp.inbox);
+	sm_inbox_clear(&connection->tcp.inbox);
+	free(connection);
 }
 
-void sm_channel_close(struct sm_channel *channel)
+static enum sm_status open_connection(const struct sm_transport *transport, const struct sm_server *server,
+                                      struct sm_connection **ret)
 {
-	if (!channel)
-		return;
-	if (channel->udp.ares)
-		ares_destroy(channel->udp.ares);
-	if (channel->tcp.ares)
-		ares_destroy(channel->tcp.ares);
-	sm_inbox_clear(&channel->udp.inbox);
-	sm_inbox_clear(&channel->tcp.inbox);
-	free(channel);
+	struct sm_connection *connection = calloc(1, sizeof(*connection));
+
+	(void)transport;
+	if (!connection)
+		return SM_MEMORY;
+	connection->server = *server;
+	connection->socket_status = SM_MEMORY;
+	sm_inbox_init(&connection->udp.inbox, false);
+	sm_inbox_init(&connection->tcp.inbox, true);
+	if (open_leg(connection, &connection->udp) != SM_OK) {
+		close_connection(connection);
+		return SM_MEMORY;
+	}
+	*ret = connection;
+	return SM_OK;
 }
 
 /* The id is ours: c-ares 1.18 would draw it from a generator that it seeds once, and badly in a chroot. */
@@ -241,6 +244,11 @@ static int create_query(const struct hearing *hearing, unsigned char **ret, int 
 	sm_random_fill(&id, sizeof(id));
 	return ares_create_query(hearing->name, ns_c_in, (int)hearing->type, id, 1, ret, ret_size,
 	                         hearing->is_plain ? 0 : SM_EDNS_SIZE);
+}
+
+static void tell(const struct hearing *hearing, enum sm_status status, const uint8_t *message, size_t size)
+{
+	hearing->hear(hearing->context, status, message, size, hearing->leg->connection->now_ns);
 }
 
 static void send_question(struct hearing hearing);
@@ -261,19 +269,19 @@ static bool is_truncated(const struct hearing *hearing, const uint8_t *message)
 /* What came of a question, as its message is. */
 static void use_message(struct hearing hearing, const uint8_t *message, size_t size)
 {
-	struct sm_channel *channel = hearing.leg->channel;
+	struct sm_connection *connection = hearing.leg->connection;
 
 	if (dislikes_edns(&hearing, message)) {
-		channel->is_plain = hearing.is_plain = true;
+		connection->is_plain = hearing.is_plain = true;
 		send_question(hearing);
 	} else if (is_truncated(&hearing, message)) {
-		hearing.leg = &channel->tcp;
-		if (open_leg(channel, &channel->tcp) == SM_OK)
+		hearing.leg = &connection->tcp;
+		if (open_leg(connection, &connection->tcp) == SM_OK)
 			send_question(hearing);
 		else
-			hearing.hear(hearing.context, SM_MEMORY, NULL, 0);
+			tell(&hearing, SM_MEMORY, NULL, 0);
 	} else {
-		hearing.hear(hearing.context, SM_OK, message, size);
+		tell(&hearing, SM_OK, message, size);
 	}
 }
 
@@ -290,7 +298,7 @@ static void heard(void *argument, int status, int timeouts, unsigned char *stand
 	    sm_inbox_take(inbox, stand_in, (size_t)stand_in_size, &message, &size) == SM_OK)
 		use_message(hearing, message, size);
 	else
-		hearing.hear(hearing.context, inbox->is_stream ? SM_SILENT : SM_REFUSED, NULL, 0);
+		tell(&hearing, inbox->is_stream ? SM_SILENT : SM_REFUSED, NULL, 0);
 }
 
 static void send_question(struct hearing hearing)
@@ -300,7 +308,7 @@ static void send_question(struct hearing hearing)
 	int size = 0;
 
 	if (!argument || create_query(&hearing, &query, &size) != ARES_SUCCESS) {
-		hearing.hear(hearing.context, argument ? SM_INVALID : SM_MEMORY, NULL, 0);
+		tell(&hearing, argument ? SM_INVALID : SM_MEMORY, NULL, 0);
 		free(argument);
 		return;
 	}
@@ -309,22 +317,37 @@ static void send_question(struct hearing hearing)
 	ares_free_string(query);
 }
 
-void sm_channel_ask(struct sm_channel *channel, const char *name, enum sm_rr_type type, sm_channel_hear *hear,
-                    void *context)
+/* The leg that `flags` want; NULL: it cannot be opened. UDP is open from the start. */
+static struct leg *leg_for(struct sm_connection *connection, unsigned flags)
 {
+	if (!(flags & SM_ASK_STREAM))
+		return &connection->udp;
+	return open_leg(connection, &connection->tcp) == SM_OK ? &connection->tcp : NULL;
+}
+
+static void ask(struct sm_connection *connection, const char *name, enum sm_rr_type type, unsigned flags,
+                sm_transport_hear *hear, void *context, int64_t now_ns)
+{
+	struct leg *leg = leg_for(connection, flags);
+
+	connection->now_ns = now_ns;
+	if (!leg) {
+		hear(context, SM_MEMORY, NULL, 0, now_ns);
+		return;
+	}
 	send_question((struct hearing){
-		.leg = &channel->udp,
+		.leg = leg,
 		.name = name,
 		.type = type,
-		.is_plain = channel->is_plain,
+		.is_plain = connection->is_plain || (flags & SM_ASK_PLAIN),
 		.hear = hear,
 		.context = context,
 	});
 }
 
-enum sm_status sm_channel_socket_status(const struct sm_channel *channel)
+static enum sm_status socket_status(const struct sm_connection *connection)
 {
-	return channel->socket_status;
+	return connection->socket_status;
 }
 
 static size_t fds_of(const struct leg *leg, struct pollfd *ret)
@@ -344,11 +367,11 @@ static size_t fds_of(const struct leg *leg, struct pollfd *ret)
 	return 1;
 }
 
-size_t sm_channel_fds(const struct sm_channel *channel, struct pollfd *ret)
+static size_t connection_fds(const struct sm_connection *connection, struct pollfd *ret)
 {
-	size_t n = fds_of(&channel->udp, ret);
+	size_t n = fds_of(&connection->udp, ret);
 
-	return n + fds_of(&channel->tcp, ret + n);
+	return n + fds_of(&connection->tcp, ret + n);
 }
 
 /* The descriptor is looked up afresh: what one channel does may close another's. c-ares reads a length and a message in two
@@ -377,8 +400,26 @@ static void process_leg(struct leg *leg, const struct pollfd *fds, size_t n)
 	}
 }
 
-void sm_channel_process(struct sm_channel *channel, const struct pollfd *fds, size_t n)
+/* c-ares waits by its own clock for NEVER_MS. */
+static int64_t wakes_ns(const struct sm_connection *connection)
 {
-	process_leg(&channel->udp, fds, n);
-	process_leg(&channel->tcp, fds, n);
+	(void)connection;
+	return INT64_MAX;
 }
+
+static void process(struct sm_connection *connection, const struct pollfd *fds, size_t n, int64_t now_ns)
+{
+	connection->now_ns = now_ns;
+	process_leg(&connection->udp, fds, n);
+	process_leg(&connection->tcp, fds, n);
+}
+
+const struct sm_transport sm_channel_transport = {
+	.open = open_connection,
+	.close = close_connection,
+	.ask = ask,
+	.fds = connection_fds,
+	.wakes_ns = wakes_ns,
+	.process = process,
+	.socket_status = socket_status,
+};

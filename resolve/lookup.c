@@ -4,9 +4,12 @@
 
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "base/random.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define MEMORY_MAX 1048576 /* of one lookup: 64 questions, 256 targets, 512 addresses take a quarter */
 
 struct sm_lookup {
 	const struct sm_rules *rules;
@@ -14,27 +17,33 @@ struct sm_lookup {
 	uint8_t families;
 	bool is_settled; /* but for other families */
 	bool is_cut;     /* those were not waited for as long as there was time */
+	bool is_spent;   /* out of memory */
 	int64_t deadline_ns;
+	struct sm_arena arena; /* of all that lives as long as the lookup */
+	struct sm_arena room;  /* of one reply, or the answer */
 	struct sm_expand expand;
 	struct sm_asker asker;
-	struct sm_reply reply;
 	struct sm_answer answer;
 };
 
-enum sm_status sm_lookup_open(const struct sm_rules *rules, const struct sm_rule *rule, const struct sm_name *name,
-                              uint8_t families, int64_t deadline_ns, struct sm_lookup **ret)
+enum sm_status sm_lookup_open(const struct sm_transport *transport, const struct sm_rules *rules, const struct sm_rule *rule,
+                              const struct sm_name *name, uint8_t families, int64_t deadline_ns, struct sm_lookup **ret)
 {
 	struct sm_lookup *lookup = malloc(sizeof(*lookup));
+	uint64_t seed;
 
 	if (!lookup)
 		return SM_MEMORY;
 	lookup->rules = rules;
 	lookup->rule = rule;
 	lookup->families = families & sm_rule_families(rule);
-	lookup->is_settled = lookup->is_cut = false;
+	lookup->is_settled = lookup->is_cut = lookup->is_spent = false;
 	lookup->deadline_ns = deadline_ns;
-	sm_expand_init(&lookup->expand, rule, name);
-	sm_asker_init(&lookup->asker);
+	lookup->arena = sm_arena_growing(MEMORY_MAX);
+	lookup->room = sm_arena_growing(SM_REPLY_MEMORY_MAX);
+	sm_random_fill(&seed, sizeof(seed));
+	sm_expand_init(&lookup->expand, rule, name, &lookup->arena);
+	sm_asker_init(&lookup->asker, transport, &lookup->arena, seed);
 	*ret = lookup;
 	return SM_OK;
 }
@@ -44,6 +53,8 @@ void sm_lookup_close(struct sm_lookup *lookup)
 	if (!lookup)
 		return;
 	sm_asker_clear(&lookup->asker);
+	sm_arena_clear(&lookup->room);
+	sm_arena_clear(&lookup->arena);
 	free(lookup);
 }
 
@@ -64,20 +75,21 @@ static void hand_out_questions(struct sm_lookup *lookup, int64_t now_ns)
 	struct sm_question question;
 	uint32_t number;
 
-	while (sm_expand_next(&lookup->expand, &question, &number) == SM_OK)
-		sm_asker_ask(&lookup->asker, number, &question, rule_of(lookup, &question), now_ns);
+	while (!lookup->is_spent && sm_expand_next(&lookup->expand, &question, &number) == SM_OK)
+		lookup->is_spent = sm_asker_ask(&lookup->asker, number, &question, rule_of(lookup, &question), now_ns) != SM_OK;
 }
 
 /* Takes up one settled question; false: there is none. */
 static bool take_one(struct sm_lookup *lookup, int64_t now_ns)
 {
+	struct sm_reply reply;
 	uint32_t number;
-	enum sm_status status = sm_asker_take(&lookup->asker, now_ns, &lookup->reply, &number);
+	enum sm_status status = sm_asker_take(&lookup->asker, now_ns, &lookup->room, &reply, &number);
 
 	if (status == SM_MISS)
 		return false;
 	if (status == SM_OK)
-		sm_expand_reply(&lookup->expand, number, &lookup->reply);
+		sm_expand_reply(&lookup->expand, number, &reply);
 	else
 		sm_expand_failed(&lookup->expand, number);
 	return true;
@@ -95,7 +107,7 @@ bool sm_lookup_advance(struct sm_lookup *lookup, int64_t now_ns)
 			lookup->is_cut = true;
 		}
 	}
-	return now_ns >= lookup->deadline_ns || sm_expand_is_finished(&lookup->expand);
+	return lookup->is_spent || now_ns >= lookup->deadline_ns || sm_expand_is_finished(&lookup->expand);
 }
 
 size_t sm_lookup_fds(const struct sm_lookup *lookup, struct pollfd *ret)
@@ -110,9 +122,9 @@ int64_t sm_lookup_wakes_ns(const struct sm_lookup *lookup)
 	return wakes_ns < lookup->deadline_ns ? wakes_ns : lookup->deadline_ns;
 }
 
-void sm_lookup_process(struct sm_lookup *lookup, const struct pollfd *fds, size_t n)
+void sm_lookup_process(struct sm_lookup *lookup, const struct pollfd *fds, size_t n, int64_t now_ns)
 {
-	sm_asker_process(&lookup->asker, fds, n);
+	sm_asker_process(&lookup->asker, fds, n, now_ns);
 }
 
 enum sm_status sm_lookup_run(struct sm_lookup *lookup)
@@ -126,14 +138,14 @@ enum sm_status sm_lookup_run(struct sm_lookup *lookup)
 
 		if (status != SM_OK)
 			return status;
-		sm_lookup_process(lookup, fds, n);
+		sm_lookup_process(lookup, fds, n, now_ns);
 	}
 	return sm_lookup_status(lookup);
 }
 
 enum sm_status sm_lookup_status(const struct sm_lookup *lookup)
 {
-	return sm_asker_socket_status(&lookup->asker);
+	return lookup->is_spent ? SM_MEMORY : sm_asker_socket_status(&lookup->asker);
 }
 
 bool sm_lookup_is_settled(const struct sm_lookup *lookup, uint8_t families)
@@ -153,7 +165,8 @@ static void rank(struct sm_lookup *lookup, const struct sm_network *known)
 
 const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup, const struct sm_network *network)
 {
-	sm_expand_answer(&lookup->expand, &lookup->answer);
+	sm_arena_clear(&lookup->room);
+	sm_expand_answer(&lookup->expand, &lookup->room, &lookup->answer);
 	if (lookup->is_cut && lookup->answer.kind == SM_ANSWER_ADDRESSES) {
 		lookup->answer.unawaited_families = lookup->answer.uncertain_families & (uint8_t)~lookup->families;
 		lookup->answer.uncertain_families &= lookup->families;

@@ -7,15 +7,16 @@
 #include "resolve/asker.h"
 #include "resolve/source.h"
 
-struct sm_lookup; /* some 400 KiB, touched as far as needed */
+struct sm_lookup; /* grows with what it holds: some KiB for three targets, beside what the transport takes */
 
 #define SM_LOOKUP_GRACE_NS (50 * 1000000LL) /* the resolution delay of RFC 8305 */
 
-/* `rule` is the rule of `name`; `rules` find the servers for targets elsewhere. Both must outlive the lookup. Once all
+/* `rule` is the rule of `name`; `rules` find the servers for targets elsewhere. All must outlive the lookup. Once all
  * addresses of `families` are known, the others are waited for no longer than SM_LOOKUP_GRACE_NS.
  * SM_MEMORY. */
-enum sm_status sm_lookup_open(const struct sm_rules *rules, const struct sm_rule *rule, const struct sm_name *name,
-                              uint8_t families, int64_t deadline_ns, struct sm_lookup **ret) SM_MUST_CHECK;
+enum sm_status sm_lookup_open(const struct sm_transport *transport, const struct sm_rules *rules, const struct sm_rule *rule,
+                              const struct sm_name *name, uint8_t families, int64_t deadline_ns,
+                              struct sm_lookup **ret) SM_MUST_CHECK;
 void sm_lookup_close(struct sm_lookup *lookup);
 
 /* Moves on as far as it can without waiting; true: finished, be it that the deadline has passed. */
@@ -23,7 +24,7 @@ bool sm_lookup_advance(struct sm_lookup *lookup, int64_t now_ns);
 /* Until then: what to poll (at most SM_ASKER_FDS_MAX entries), until when, and what to do with the result. */
 size_t sm_lookup_fds(const struct sm_lookup *lookup, struct pollfd *ret);
 int64_t sm_lookup_wakes_ns(const struct sm_lookup *lookup);
-void sm_lookup_process(struct sm_lookup *lookup, const struct pollfd *fds, size_t n);
+void sm_lookup_process(struct sm_lookup *lookup, const struct pollfd *fds, size_t n, int64_t now_ns);
 
 /* Is all known that there is to know of these families? What is known so far can then be had, and the rest goes on. */
 bool sm_lookup_is_settled(const struct sm_lookup *lookup, uint8_t families);
@@ -35,7 +36,7 @@ enum sm_status sm_lookup_run(struct sm_lookup *lookup) SM_MUST_CHECK;
  * lacks what it takes, such as a free descriptor. In both cases the answer says nothing about the name. */
 enum sm_status sm_lookup_status(const struct sm_lookup *lookup) SM_MUST_CHECK;
 
-/* The answer of what is known, with ranks where the rule needs them; lives as long as the lookup. `network` may be NULL: it
+/* The answer of what is known, with ranks where the rule needs them; lives until the lookup is advanced or asked again. `network` may be NULL: it
  * is learnt where it is needed. */
 const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup, const struct sm_network *network);
 

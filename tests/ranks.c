@@ -3,6 +3,7 @@
 #include "conf/conf.h"
 #include "conf/file.h"
 #include "resolve/source.h"
+#include "tests/answer.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -11,7 +12,7 @@
 
 int main(int argc, char **argv)
 {
-	static struct sm_answer answer;
+	ROOMY_ANSWER(answer);
 	static struct sm_policies policies;
 	struct sm_network *network;
 	char *text = NULL;

@@ -5,7 +5,6 @@
  * record useless, and as a target it is NULL. */
 #include "wire/message.h"
 
-#include "base/arena.h"
 #include "base/cursor.h"
 #include "mesh/name.h"
 
@@ -17,6 +16,7 @@
 #define FLAG_RECURSION_AVAILABLE 0x0080
 #define MASK_OPCODE 0x7800
 #define MASK_RCODE 0x000f
+#define RECORD_SIZE_MIN 11 /* the root as its owner, and no data */
 
 /* A name as it comes off the wire. */
 struct wire_name {
@@ -27,7 +27,8 @@ struct wire_name {
 
 struct message {
 	struct sm_reader reader;
-	struct sm_arena text;
+	struct sm_arena *arena;
+	uint32_t records_room;
 	uint32_t pointers;
 	bool is_cut; /* a bound was reached: stop, keep what there is */
 	/* the owner of the last record: its neighbours mostly share it, by the same pointer */
@@ -99,7 +100,7 @@ static void read_name(struct message *message, struct sm_reader *reader, struct 
 
 static const char *keep_text(struct message *message, const struct wire_name *name)
 {
-	const char *text = sm_arena_text(&message->text, name->text, name->length);
+	const char *text = sm_arena_text(message->arena, name->text, name->length);
 
 	if (!text)
 		message->is_cut = true;
@@ -215,7 +216,7 @@ static void keep_record(struct message *message, enum section section, struct sm
 		message->reader.failed = true;
 		return;
 	}
-	if (reply->n_records == SM_RECORDS_MAX) {
+	if (reply->n_records == message->records_room) {
 		message->is_cut = true;
 		return;
 	}
@@ -255,10 +256,29 @@ static void read_section(struct message *message, enum section section, uint16_t
 		read_record(message, section, reply);
 }
 
-enum sm_status sm_message_decode(const void *bytes, size_t size, const char *name, enum sm_rr_type type,
-                                 struct sm_reply *ret)
+/* Room for the records that the header counts, as far as the message can hold so many. */
+static enum sm_status make_room(struct message *message, const uint16_t counts[4], struct sm_reply *reply)
 {
-	struct message message = {.reader = sm_reader_of(bytes, size), .text = sm_arena_of(ret->text, sizeof(ret->text))};
+	size_t n = (size_t)counts[1] + counts[3], can = message->reader.size / RECORD_SIZE_MIN;
+
+	if (n > can)
+		n = can;
+	message->records_room = n < SM_RECORDS_MAX ? (uint32_t)n : SM_RECORDS_MAX;
+	reply->records = sm_arena_take(message->arena, message->records_room * sizeof(*reply->records),
+	                               _Alignof(struct sm_dns_record));
+	return reply->records ? SM_OK : SM_MEMORY;
+}
+
+/* Where the arena was too small for the first record, what is left of the message would say that there is none. */
+static bool has_lost_all(const struct message *message, const struct sm_reply *reply)
+{
+	return message->arena->failed && reply->n_records == 0;
+}
+
+enum sm_status sm_message_decode(const void *bytes, size_t size, const char *name, enum sm_rr_type type,
+                                 struct sm_arena *arena, struct sm_reply *ret)
+{
+	struct message message = {.reader = sm_reader_of(bytes, size), .arena = arena};
 	uint16_t flags, counts[4];
 
 	sm_read_u16be(&message.reader); /* the id: matched where the message was received */
@@ -271,13 +291,17 @@ enum sm_status sm_message_decode(const void *bytes, size_t size, const char *nam
 	ret->has_soa = false;
 	ret->negative_ttl_s = 0;
 	ret->n_records = 0;
+	if (make_room(&message, counts, ret) != SM_OK)
+		return SM_MEMORY;
 	read_question(&message, counts[0], name, type);
 	read_section(&message, ANSWER, counts[1], ret);
 	read_section(&message, AUTHORITY, counts[2], ret);
 	/* no answer, no SOA, from a server that neither owns the zone nor recurses: go and ask somebody else */
 	ret->is_referral = counts[1] == 0 && !ret->has_soa && !(flags & (FLAG_AUTHORITATIVE | FLAG_RECURSION_AVAILABLE));
 	read_section(&message, ADDITIONAL, counts[3], ret);
-	return message.reader.failed ? SM_CORRUPT : SM_OK;
+	if (message.reader.failed)
+		return SM_CORRUPT;
+	return has_lost_all(&message, ret) ? SM_MEMORY : SM_OK;
 }
 
 bool sm_message_settles(const struct sm_reply *reply)

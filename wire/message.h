@@ -2,16 +2,19 @@
 /* A DNS message (RFC 1035) as bytes → struct sm_reply. Pure, and bounded in work whatever the bytes say. */
 #pragma once
 
+#include "base/arena.h"
 #include "base/status.h"
 #include "mesh/reply.h"
 
 #define SM_POINTERS_MAX 1024 /* compression pointers followed in one message */
 
 /* Decodes the reply to the question (`name` folded, without trailing dot; `type`). A message that is longer than our
- * bounds is cut: what was read before the bound counts.
- * SM_CORRUPT: not a DNS reply, lying about its lengths, or answering another question; `ret` holds nothing then. */
+ * bounds is cut: what was read before the bound counts. Records and names live in `arena`, which should grow to
+ * SM_REPLY_MEMORY_MAX.
+ * SM_CORRUPT: not a DNS reply, lying about its lengths, or answering another question. SM_MEMORY: the arena is too small
+ * for any record. `ret` holds nothing then. */
 enum sm_status sm_message_decode(const void *bytes, size_t size, const char *name, enum sm_rr_type type,
-                                 struct sm_reply *ret) SM_MUST_CHECK;
+                                 struct sm_arena *arena, struct sm_reply *ret) SM_MUST_CHECK;
 
 /* Can the reply settle the question? Not when the server failed or refused, nor when it only refers elsewhere. */
 bool sm_message_settles(const struct sm_reply *reply);

@@ -5,13 +5,16 @@
 #include "base/clock.h"
 #include "cache/owner.h"
 #include "cache/reader.h"
+#include "tests/answer.h"
 #include "tests/directory.h"
 
 #include <sys/stat.h>
 
 static struct sm_owner *owner;
 static struct sm_mapped mapped;
-static struct sm_answer made, read_answer;
+ROOMY_ANSWER(made);
+ROOMY_ARENA(arena);
+static struct sm_answer read_answer;
 static uint8_t record[SM_RECORD_MAX];
 
 static void open_owner(uint64_t size_bytes, uint32_t quota_percent)
@@ -34,7 +37,7 @@ static void put_service(const char *text, uint16_t n_targets, uid_t uid)
 	const void *bytes;
 	size_t size;
 
-	memset(&made, 0, offsetof(struct sm_answer, targets));
+	ROOMY_ANSWER_CLEAR(made);
 	made.kind = n_targets ? SM_ANSWER_ADDRESSES : SM_ANSWER_NO_NAME;
 	made.n_targets = made.n_addresses = n_targets;
 	for (uint16_t i = 0; i < n_targets; i++) {
@@ -61,7 +64,8 @@ static int find_service(const char *text)
 
 	if (status != SM_OK)
 		return status == SM_MISS ? -1 : -2;
-	if (sm_record_decode(&name, record, size, &read_answer, &times) != SM_OK)
+	sm_arena_clear(&arena);
+	if (sm_record_decode(&name, record, size, &arena, &read_answer, &times) != SM_OK)
 		return -3;
 	for (int i = 0; i < read_answer.n_targets; i++)
 		assert_string_equal(read_answer.targets[i].name, text);

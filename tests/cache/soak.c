@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "cache/owner.h"
 #include "cache/reader.h"
+#include "tests/answer.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -44,7 +45,7 @@ static struct sm_name name_at(uint64_t i)
 
 static void put_one(struct sm_owner *owner, uint64_t i, uint64_t draw)
 {
-	static struct sm_answer answer;
+	ROOMY_ANSWER(answer);
 	int64_t now_ns = sm_clock_now_ns();
 	struct sm_times times = {now_ns, now_ns + 3600 * SM_NS_PER_S, now_ns, now_ns + 7200 * SM_NS_PER_S};
 	struct sm_name name = name_at(i);
@@ -92,8 +93,10 @@ static void count_fault(int kind)
 	atomic_fetch_add(&faults_by_kind[kind], 1);
 }
 
-static void ask(uint64_t draw, uint8_t *bytes, struct sm_answer *answer)
+static void ask(uint64_t draw, uint8_t *bytes, char *space)
 {
+	struct sm_arena arena = sm_arena_of(space, SM_ANSWER_MEMORY_MAX);
+	struct sm_answer answer;
 	struct sm_name name = name_at(draw);
 	uint8_t key[SM_MAP_KEY_MAX];
 	struct sm_times times;
@@ -106,20 +109,20 @@ static void ask(uint64_t draw, uint8_t *bytes, struct sm_answer *answer)
 		count_fault(0);
 	else if (status != SM_OK)
 		atomic_fetch_add(&shared->given_up, 1);
-	else if (sm_record_decode(&name, bytes, size, answer, &times) != SM_OK)
+	else if (sm_record_decode(&name, bytes, size, &arena, &answer, &times) != SM_OK)
 		count_fault(1);
 }
 
 static void *read_for_ever(void *unused)
 {
 	uint8_t *bytes = malloc(SM_RECORD_MAX);
-	struct sm_answer *answer = malloc(sizeof(*answer));
+	char *space = malloc(SM_ANSWER_MEMORY_MAX);
 	uint64_t dice;
 
 	sm_random_fill(&dice, sizeof(dice));
 	for (;;) {
 		for (int i = 0; i < 1000; i++)
-			ask(sm_random_step(&dice), bytes, answer);
+			ask(sm_random_step(&dice), bytes, space);
 		atomic_fetch_add(&shared->lookups, 1000);
 	}
 	return unused;

@@ -2,16 +2,17 @@
 #include "mesh/choose.h"
 
 #include "base/random.h"
+#include "tests/answer.h"
 #include "tests/test.h"
 
-static struct sm_answer answer;
+ROOMY_ANSWER(answer);
 static struct sm_rule rule;
 static struct sm_choice choice;
 
 static int fresh(void **state)
 {
 	(void)state;
-	memset(&answer, 0, sizeof(answer));
+	ROOMY_ANSWER_CLEAR(answer);
 	memset(&rule, 0, sizeof(rule));
 	answer.kind = SM_ANSWER_ADDRESSES;
 	rule.answers = SM_ANSWERS_ALL;

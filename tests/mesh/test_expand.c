@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "mesh/expand.h"
 
+#include "tests/answer.h"
 #include "tests/test.h"
 
 #include <stdio.h>
 
+ROOMY_ARENA(arena);
+ROOMY_ARENA(room);
 static struct sm_expand expand;
 static struct sm_rule rule;
+static struct sm_dns_record records[SM_RECORDS_MAX];
 static struct sm_reply reply;
 static struct sm_answer answer;
 
@@ -17,7 +21,7 @@ static int fresh(void **state)
 	rule.name = rule.domain = name_of("mesh");
 	rule.n_templates = 1;
 	strcpy(rule.templates[0], "_{service}._tcp.{domain}");
-	memset(&reply, 0, sizeof(reply));
+	reply = (struct sm_reply){.records = records};
 	return 0;
 }
 
@@ -25,7 +29,8 @@ static void begin(const char *name)
 {
 	struct sm_name asked = name_of(name);
 
-	sm_expand_init(&expand, &rule, &asked);
+	sm_arena_clear(&arena);
+	sm_expand_init(&expand, &rule, &asked, &arena);
 }
 
 /* The next question, as "name TYPE"; its number in *number. */
@@ -78,7 +83,7 @@ static void add_address(const char *owner, uint16_t type, uint8_t last, bool is_
 static void tell(uint32_t number)
 {
 	sm_expand_reply(&expand, number, &reply);
-	memset(&reply, 0, sizeof(reply));
+	reply = (struct sm_reply){.records = records};
 }
 
 static void tell_negative(uint32_t number, uint8_t rcode, uint32_t ttl_s)
@@ -92,7 +97,8 @@ static void tell_negative(uint32_t number, uint8_t rcode, uint32_t ttl_s)
 static void finish(enum sm_answer_kind kind)
 {
 	assert_true(sm_expand_is_finished(&expand));
-	sm_expand_answer(&expand, &answer);
+	sm_arena_clear(&room);
+	sm_expand_answer(&expand, &room, &answer);
 	assert_int_equal(answer.kind, kind);
 }
 
@@ -258,7 +264,8 @@ static void what_is_still_open_counts_as_failed(void **state)
 	begin("api.mesh");
 	expect_question("_api._tcp.mesh SRV");
 	assert_false(sm_expand_is_finished(&expand));
-	sm_expand_answer(&expand, &answer);
+	sm_arena_clear(&room);
+	sm_expand_answer(&expand, &room, &answer);
 	assert_int_equal(answer.kind, SM_ANSWER_FAILURE);
 }
 
@@ -371,8 +378,8 @@ static void a_thousand_targets_stay_within_the_bounds(void **state)
 	assert_string_equal(next(&number), "t999.mesh A");
 	do {
 		asked++;
-		add_address(sm_expand_is_finished(&expand) ? "" : expand.questions[number].question.name,
-		            (uint16_t)expand.questions[number].question.type, 1, false, 60);
+		add_address(sm_expand_is_finished(&expand) ? "" : expand.questions[number].asks.name,
+		            (uint16_t)expand.questions[number].asks.type, 1, false, 60);
 		tell(number);
 	} while (strcmp(next(&number), "none") != 0);
 	assert_int_equal(asked, SM_QUESTIONS_MAX - 1);
@@ -439,8 +446,8 @@ static void families_that_a_bound_kept_from_being_asked_are_told(void **state)
 	begin("api.mesh");
 	tell_a_hundred_targets();
 	while (strcmp(next(&number), "none") != 0) {
-		if (expand.questions[number].question.type == SM_RR_A)
-			add_address(expand.questions[number].question.name, SM_RR_A, 1, false, 60);
+		if (expand.questions[number].asks.type == SM_RR_A)
+			add_address(expand.questions[number].asks.name, SM_RR_A, 1, false, 60);
 		reply.has_soa = true;
 		tell(number);
 	}

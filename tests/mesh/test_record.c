@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "mesh/record.h"
 
+#include "tests/answer.h"
 #include "tests/test.h"
 
 static uint8_t bytes[SM_RECORD_MAX];
-static struct sm_answer answer, decoded;
+ROOMY_ANSWER(answer);
+ROOMY_ARENA(arena);
+static struct sm_answer decoded;
+static enum sm_format format = SM_FORMAT;
 static const struct sm_times sample_times = {123456789012345, 123456789012346, 123456789012347, 123456789012348};
 static struct sm_times times;
 
@@ -13,7 +17,7 @@ static size_t encode_sample(void)
 	struct sm_name name = name_of("api.mesh");
 	size_t size;
 
-	memset(&answer, 0, sizeof(answer));
+	ROOMY_ANSWER_CLEAR(answer);
 	answer.kind = SM_ANSWER_ADDRESSES;
 	answer.ttl_s = 30;
 	answer.uncertain_families = SM_IPV6;
@@ -28,7 +32,7 @@ static size_t encode_sample(void)
 	answer.addresses[2] = (struct sm_address){SM_IPV4, {127, 0, 0, 2}};
 	for (int i = 0; i < 3; i++)
 		answer.ranks[i] = UINT64_MAX - (uint64_t)i;
-	assert_int_equal(sm_record_encode(&name, &answer, &sample_times, bytes, sizeof(bytes), &size), SM_OK);
+	assert_int_equal(sm_record_encode(&name, &answer, &sample_times, format, bytes, sizeof(bytes), &size), SM_OK);
 	return size;
 }
 
@@ -40,10 +44,11 @@ static enum sm_status decode(const char *text, size_t size)
 	enum sm_status status;
 
 	memcpy(copy, bytes, size);
-	status = sm_record_decode(&name, copy, size, &decoded, &times);
+	sm_arena_clear(&arena);
+	status = sm_record_decode(&name, copy, size, &arena, &decoded, &times);
 	if (status == SM_OK) {
 		assert_string_equal(decoded.targets[0].name, "a.mesh");
-		assert_string_equal(decoded.targets[0].metadata, "");
+		assert_null(decoded.targets[0].metadata);
 		assert_string_equal(decoded.targets[1].metadata, "version=2 zone=eu");
 	}
 	free(copy);
@@ -118,7 +123,7 @@ static void a_short_buffer_is_full(void **state)
 
 	(void)state;
 	for (size_t n = 0; n < size; n++)
-		assert_int_equal(sm_record_encode(&name, &answer, &sample_times, bytes, n, &other), SM_FULL);
+		assert_int_equal(sm_record_encode(&name, &answer, &sample_times, format, bytes, n, &other), SM_FULL);
 }
 
 static void the_largest_answer_fits(void **state)
@@ -128,6 +133,7 @@ static void the_largest_answer_fits(void **state)
 	size_t size;
 
 	(void)state;
+	sm_arena_clear(&arena);
 	memset(long_name, 'a', 253);
 	for (int i = 49; i < 253; i += 50)
 		long_name[i] = '.';
@@ -139,8 +145,8 @@ static void the_largest_answer_fits(void **state)
 		answer.targets[i] = (struct sm_target){long_name, 1, 1, 1, 0, SM_ADDRESSES_MAX, true, long_name};
 	for (int i = 0; i < SM_ADDRESSES_MAX; i++)
 		answer.addresses[i] = (struct sm_address){SM_IPV6, {1}};
-	assert_int_equal(sm_record_encode(&name, &answer, &sample_times, bytes, sizeof(bytes), &size), SM_OK);
-	assert_int_equal(sm_record_decode(&name, bytes, size, &decoded, &times), SM_OK);
+	assert_int_equal(sm_record_encode(&name, &answer, &sample_times, format, bytes, sizeof(bytes), &size), SM_OK);
+	assert_int_equal(sm_record_decode(&name, bytes, size, &arena, &decoded, &times), SM_OK);
 	assert_int_equal(decoded.n_targets, SM_TARGETS_MAX);
 }
 

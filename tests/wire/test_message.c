@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wire/message.h"
 
+#include "tests/answer.h"
 #include "tests/test.h"
 
 #include <stdio.h>
@@ -8,6 +9,7 @@
 static uint8_t message[65535];
 static size_t size;
 static struct sm_reply reply;
+ROOMY_ARENA(arena);
 
 static void u8(unsigned value)
 {
@@ -97,7 +99,8 @@ static enum sm_status decode(void)
 	enum sm_status status;
 
 	memcpy(copy, message, size);
-	status = sm_message_decode(copy, size, "_api._tcp.mesh", SM_RR_SRV, &reply);
+	sm_arena_clear(&arena);
+	status = sm_message_decode(copy, size, "_api._tcp.mesh", SM_RR_SRV, &arena, &reply);
 	free(copy);
 	return status;
 }
