@@ -177,6 +177,11 @@ const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup, const struct 
 	return &lookup->answer;
 }
 
+size_t sm_lookup_held(const struct sm_lookup *lookup)
+{
+	return sizeof(*lookup) + sm_arena_held(&lookup->arena) + sm_arena_held(&lookup->room);
+}
+
 bool sm_lookup_has_heard(const struct sm_lookup *lookup)
 {
 	return lookup->asker.has_heard;

@@ -40,5 +40,8 @@ enum sm_status sm_lookup_status(const struct sm_lookup *lookup) SM_MUST_CHECK;
  * is learnt where it is needed. */
 const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup, const struct sm_network *network);
 
+/* Bytes that it holds at the moment, beside the transport. */
+size_t sm_lookup_held(const struct sm_lookup *lookup);
+
 /* Has any server said anything at all? */
 bool sm_lookup_has_heard(const struct sm_lookup *lookup);

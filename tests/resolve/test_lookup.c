@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "resolve/lookup.h"
+
+#include "tests/resolve/virtual.h"
+
+/* what a story does not say is 0 */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
+/* The n-th allocation of this program fails: tests are linked with -Wl,--wrap=malloc. */
+static int allocations_left = -1;
+
+static void fail_after(int n)
+{
+	allocations_left = n;
+}
+
+static bool has_failed_none(void)
+{
+	return allocations_left > 0;
+}
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+	if (allocations_left == 0)
+		return NULL;
+	allocations_left -= allocations_left > 0;
+	return __real_malloc(size);
+}
+
+#define SRV(target) "_api._tcp.mesh SRV 0 1 80 " target
+#define TWO_TARGETS SRV("a.mesh") ";" SRV("b.mesh") ";"
+#define BOTH SM_IPV4_AND_IPV6
+
+/* api.mesh under [domain mesh]; the lookup ends `at_ms` with what `answer` says: addresses as they stand in it, or "no name",
+ * "no data", "failure"; then "?4", "?6", "?46" for families that are uncertain, and "!4", "!6" for those that were not waited
+ * for. */
+static const struct story {
+	const char *title;
+	const char *scripts; /* of the section's servers; behind '|' those for all other names */
+	const char *zone;
+	const char *answer;
+	int64_t at_ms;
+	int n_sent;
+	uint8_t families; /* 0: both */
+	uint32_t deadline_ms; /* 0: 3000 */
+	enum sm_family_policy family;
+	bool without_fallback;
+} stories[] = {
+	{"glue in the answer needs one question", "a20", SRV("a.mesh") "; +a.mesh A 10.1.0.1; +a.mesh AAAA fd00::1",
+	 "10.1.0.1 fd00::1", 20, 1},
+	{"targets without glue are asked all at once", "a20", TWO_TARGETS "a.mesh A 10.1.0.1; b.mesh A 10.1.0.2",
+	 "10.1.0.1 10.1.0.2", 40, 5},
+	{"a policy of one family asks for no other", "a20", TWO_TARGETS "a.mesh A 10.1.0.1; b.mesh A 10.1.0.2",
+	 "10.1.0.1 10.1.0.2", 40, 3, .family = SM_FAMILY_IPV4},
+	{"no SRV: the addresses of the name itself", "a20", "api.mesh A 10.1.0.9", "10.1.0.9", 40, 3},
+	{"no SRV and no fallback: no such name", "a20", "api.mesh A 10.1.0.9", "no name", 20, 1, .without_fallback = true},
+	{"nothing at all: no such name", "a20", "", "no name", 40, 3},
+	{"a name without addresses: no data", "a20", "x.api.mesh A 10.1.0.9; api.mesh SRV 0 1 80 a.mesh", "no data", 40, 3},
+	{"the target '.' is a decided no", "a20", SRV("."), "no name", 20, 1},
+	{"targets without any address: no data", "a20", SRV("a.mesh") "; x.a.mesh A 10.1.0.1; a.mesh SRV 0 0 0 b.mesh", "no data", 40, 3},
+	{"a CNAME at the target is followed", "a20", SRV("a.mesh") "; a.mesh CNAME c.mesh; c.mesh A 10.1.0.3", "10.1.0.3", 60, 5},
+	{"a CNAME at the owner is followed", "a20", "_api._tcp.mesh CNAME _x._tcp.mesh; _x._tcp.mesh SRV 0 1 80 a.mesh; +a.mesh A 10.1.0.1",
+	 "10.1.0.1", 60, 3},
+	{"a circle of CNAMEs ends", "a1", SRV("a.mesh") "; a.mesh CNAME b.mesh; b.mesh CNAME a.mesh", "failure ?46", 10, 19},
+	{"the first server is silent, for each round trip", "-/a20", SRV("a.mesh") "; a.mesh A 10.1.0.1", "10.1.0.1", 1040, 6},
+	{"an error costs a round trip, for each question", "f20/a20", SRV("a.mesh") "; a.mesh A 10.1.0.1", "10.1.0.1", 80, 6},
+	{"all servers are silent: a failure at the deadline", "-/-", "", "failure", 3000, 3},
+	{"a short deadline holds", "-/a20", SRV("a.mesh") "; a.mesh A 10.1.0.1", "failure", 300, 1, .deadline_ms = 300},
+	{"the deadline comes in the middle: what is known is given", "a20", TWO_TARGETS "a.mesh A 10.1.0.1; b.mesh A 10.1.0.2@-; a.mesh AAAA fd00::1; b.mesh AAAA fd00::2",
+	 "10.1.0.1 fd00::1 fd00::2 ?4", 800, 6, .deadline_ms = 800},
+	{"errors everywhere: a failure at once", "f20/f20", "", "failure", 40, 2},
+	{"a silent target leaves the others", "a20", TWO_TARGETS "a.mesh A 10.1.0.1; b.mesh A 10.1.0.2@-", "10.1.0.1 ?4", 3000, 5, .family = SM_FAMILY_IPV4},
+	{"the other family is waited for 50 ms", "a20", SRV("a.mesh") "; a.mesh A 10.1.0.1; a.mesh AAAA fd00::1@-", "10.1.0.1 !6", 90, 3,
+	 .families = SM_IPV4},
+	{"the other family in time is taken along", "a20", SRV("a.mesh") "; a.mesh A 10.1.0.1; a.mesh AAAA fd00::1@40", "10.1.0.1 fd00::1", 80, 3,
+	 .families = SM_IPV4},
+	{"a program that asks for both families waits for both", "a20", SRV("a.mesh") "; a.mesh A 10.1.0.1; a.mesh AAAA fd00::1@400", "10.1.0.1 fd00::1", 440, 3},
+	{"a failing family is uncertain", "a20 a20 f20", SRV("a.mesh") "; a.mesh A 10.1.0.1", "10.1.0.1 ?6", 40, 3},
+	{"targets under no section are asked at the default servers", "a20|a30", SRV("a.other") "; a.other A 10.1.0.1", "10.1.0.1", 50, 3},
+	{"default servers that are silent do not hide the rest", "a20|-", "_api._tcp.mesh SRV 0 1 80 a.mesh; _api._tcp.mesh SRV 0 1 80 b.other; a.mesh A 10.1.0.1",
+	 "10.1.0.1 ?46", 3000, 9},
+	{"an unreachable server is left out for the whole lookup", "u0/a20", TWO_TARGETS "a.mesh A 10.1.0.1; b.mesh A 10.1.0.2", "10.1.0.1 10.1.0.2", 40, 6},
+};
+
+static struct sm_rule rule;
+static struct sm_rules rules;
+
+static void set_rules(const struct story *story)
+{
+	char scripts[256];
+	uint32_t own = 1, n;
+
+	snprintf(scripts, sizeof(scripts), "%s", story->scripts);
+	for (char *at = scripts; *at && *at != '|'; at++)
+		own += *at == '/';
+	for (char *at = scripts; *at; at++)
+		if (*at == '|')
+			*at = '/';
+	n = virtual_begin(scripts, story->zone);
+	memset(&rule, 0, sizeof(rule));
+	rule.name = rule.domain = name_of("mesh");
+	rule.n_templates = 1;
+	strcpy(rule.templates[0], "_{service}._tcp.{domain}");
+	rule.timeout_ms = 500;
+	rule.backoff_permille = 2000;
+	rule.attempts = 3;
+	rule.deadline_ms = 60000;
+	rule.answers = SM_ANSWERS_ALL;
+	rule.family = story->family;
+	rule.fallback = story->without_fallback ? SM_FALLBACK_NONE : SM_FALLBACK_ADDRESS;
+	rules = (struct sm_rules){.elsewhere = rule, .n_rules = 1, .rules = &rule};
+	virtual_set_servers(&rule, 0, own);
+	virtual_set_servers(&rules.elsewhere, own, n - own);
+}
+
+static void say_families(char *text, size_t size, char mark, uint8_t families)
+{
+	size_t used = strlen(text);
+
+	if (families)
+		snprintf(text + used, size - used, "%s%c%s%s", used ? " " : "", mark, families & SM_IPV4 ? "4" : "",
+		         families & SM_IPV6 ? "6" : "");
+}
+
+static void say(const struct sm_answer *answer, char *text, size_t size)
+{
+	static const char *const kinds[] = {"", "no name", "no data", "failure"};
+
+	snprintf(text, size, "%s", kinds[answer->kind]);
+	for (uint32_t i = 0; i < answer->n_addresses; i++) {
+		char address[INET6_ADDRSTRLEN];
+		size_t used = strlen(text);
+
+		inet_ntop(answer->addresses[i].family == SM_IPV4 ? AF_INET : AF_INET6, answer->addresses[i].bytes, address, sizeof(address));
+		snprintf(text + used, size - used, "%s%s", used ? " " : "", address);
+	}
+	say_families(text, size, '?', answer->uncertain_families);
+	say_families(text, size, '!', answer->unawaited_families);
+}
+
+static void run_to_its_end(struct sm_lookup *lookup)
+{
+	for (int i = 0; i < 1000; i++) {
+		struct pollfd fds[SM_ASKER_FDS_MAX];
+
+		sm_lookup_process(lookup, fds, sm_lookup_fds(lookup, fds), virtual.now_ns);
+		if (sm_lookup_advance(lookup, virtual.now_ns))
+			return;
+		virtual_advance(sm_lookup_wakes_ns(lookup));
+	}
+	fail_msg("it turns in a circle");
+}
+
+static void play(void **state)
+{
+	const struct story *story = *state;
+	int64_t deadline_ms = story->deadline_ms ? story->deadline_ms : 3000;
+	struct sm_name name = name_of("api.mesh");
+	struct sm_lookup *lookup;
+	char text[512];
+
+	set_rules(story);
+	assert_int_equal(sm_lookup_open(&virtual.is, &rules, &rule, &name, story->families ? story->families : BOTH,
+	                                virtual.now_ns + deadline_ms * MS, &lookup), SM_OK);
+	run_to_its_end(lookup);
+	assert_int_equal(sm_lookup_status(lookup), SM_OK);
+	say(sm_lookup_answer(lookup, NULL), text, sizeof(text));
+	assert_string_equal(text, story->answer);
+	assert_int_equal(virtual.now_ns / MS - 1000, story->at_ms);
+	assert_int_equal(virtual.n_sent, story->n_sent);
+	sm_lookup_close(lookup);
+	virtual_end();
+}
+
+static const struct story simple = {.scripts = "a20", .zone = TWO_TARGETS "_api._tcp.mesh SRV 0 1 80 c.mesh;"
+	"a.mesh A 10.1.0.1; b.mesh A 10.1.0.2; c.mesh A 10.1.0.3; a.mesh AAAA fd00::1; b.mesh AAAA fd00::2; c.mesh AAAA fd00::3"};
+
+static void a_lookup_of_three_targets_holds_sixteen_kib(void **state)
+{
+	struct sm_name name = name_of("api.mesh");
+	struct sm_lookup *lookup;
+
+	(void)state;
+	set_rules(&simple);
+	assert_int_equal(sm_lookup_open(&virtual.is, &rules, &rule, &name, BOTH, virtual.now_ns + 3000 * MS, &lookup), SM_OK);
+	run_to_its_end(lookup);
+	assert_int_equal(sm_lookup_answer(lookup, NULL)->n_addresses, 6);
+	assert_true(sm_lookup_held(lookup) <= 16384);
+	sm_lookup_close(lookup);
+}
+
+static void what_is_known_so_far_can_be_had_and_the_rest_goes_on(void **state)
+{
+	static const struct story late = {.scripts = "a20", .zone = SRV("a.mesh") "; a.mesh A 10.1.0.1; a.mesh AAAA fd00::1@400"};
+	struct sm_name name = name_of("api.mesh");
+	struct sm_lookup *lookup;
+
+	(void)state;
+	set_rules(&late);
+	assert_int_equal(sm_lookup_open(&virtual.is, &rules, &rule, &name, BOTH, virtual.now_ns + 3000 * MS, &lookup), SM_OK);
+	while (!sm_lookup_is_settled(lookup, SM_IPV4)) {
+		assert_false(sm_lookup_advance(lookup, virtual.now_ns));
+		virtual_advance(sm_lookup_wakes_ns(lookup));
+		sm_lookup_process(lookup, NULL, 0, virtual.now_ns);
+		assert_false(sm_lookup_advance(lookup, virtual.now_ns));
+	}
+	assert_int_equal(virtual.now_ns / MS, 1040);
+	assert_false(sm_lookup_is_settled(lookup, SM_IPV6));
+	assert_int_equal(sm_lookup_answer(lookup, NULL)->n_addresses, 1);
+	run_to_its_end(lookup);
+	assert_int_equal(sm_lookup_answer(lookup, NULL)->n_addresses, 2);
+	sm_lookup_close(lookup);
+}
+
+/* Allocation fails at the first time, the second, ...: by malloc of this program. */
+static void without_memory_a_lookup_says_so(void **state)
+{
+	struct sm_name name = name_of("api.mesh");
+	bool is_complete = false;
+
+	(void)state;
+	for (int n = 0; n < 100 && !is_complete; n++) {
+		struct sm_lookup *lookup;
+		const struct sm_answer *answer;
+
+		set_rules(&simple);
+		fail_after(n);
+		if (sm_lookup_open(&virtual.is, &rules, &rule, &name, BOTH, virtual.now_ns + 3000 * MS, &lookup) != SM_OK)
+			continue;
+		run_to_its_end(lookup);
+		answer = sm_lookup_answer(lookup, NULL);
+		/* never that the name, or a family of it, does not exist */
+		assert_true(answer->kind == SM_ANSWER_ADDRESSES || answer->kind == SM_ANSWER_FAILURE || sm_lookup_status(lookup) != SM_OK);
+		is_complete = has_failed_none();
+		assert_true(!is_complete || answer->n_addresses == 6);
+		if (answer->n_addresses < 6 && sm_lookup_status(lookup) == SM_OK && answer->kind == SM_ANSWER_ADDRESSES)
+			assert_true(answer->uncertain_families || answer->unasked_families);
+		sm_lookup_close(lookup);
+		fail_after(-1);
+	}
+	assert_true(is_complete);
+}
+
+static const struct CMUnitTest tests_of_other_kinds[] = {
+	cmocka_unit_test(a_lookup_of_three_targets_holds_sixteen_kib),
+	cmocka_unit_test(what_is_known_so_far_can_be_had_and_the_rest_goes_on),
+	cmocka_unit_test(without_memory_a_lookup_says_so),
+};
+
+int main(void)
+{
+	struct CMUnitTest tests[COUNT(stories) + COUNT(tests_of_other_kinds)];
+
+	for (size_t i = 0; i < COUNT(stories); i++)
+		tests[i] = (struct CMUnitTest){.name = stories[i].title, .test_func = play, .initial_state = (void *)&stories[i]};
+	memcpy(tests + COUNT(stories), tests_of_other_kinds, sizeof(tests_of_other_kinds));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
