@@ -31,7 +31,8 @@ void sm_arena_clear(struct sm_arena *arena);
 size_t sm_arena_held(const struct sm_arena *arena);
 
 /* `size` bytes, unset, at a multiple of `alignment` (a power of two, at most that of max_align_t where the arena grows);
- * NULL once anything did not fit. */
+ * NULL as soon as one request did not
+ * fit. */
 void *sm_arena_take(struct sm_arena *arena, size_t size, size_t alignment);
 /* A copy of `length` bytes of `text` and a NUL. */
 char *sm_arena_text(struct sm_arena *arena, const char *text, size_t length);

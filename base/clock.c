@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The clock; where a kernel or sandbox lacks CLOCK_BOOTTIME, CLOCK_MONOTONIC is the nearest. */
+/* The clock. Where a kernel or sandbox lacks CLOCK_BOOTTIME, CLOCK_MONOTONIC takes its place. */
 #include "base/clock.h"
 
 #include <time.h>

@@ -7,9 +7,9 @@
 #define SM_NS_PER_MS 1000000LL
 #define SM_NS_PER_S 1000000000LL
 
-/* Nanoseconds since boot, suspended time included (CLOCK_BOOTTIME): entries age while a laptop sleeps, and no change
- * of the wall clock reaches them. Answered by the vDSO, without a system call. */
+/* Nanoseconds since boot, suspended time included (CLOCK_BOOTTIME): entries age while a laptop sleeps, and a change
+ * of the wall clock does not affect them. The vDSO answers, without a system call. */
 int64_t sm_clock_now_ns(void);
 
-/* Nanoseconds since 1970, as the times of files are told (CLOCK_REALTIME). It may be set, and jump. */
+/* Nanoseconds since 1970, the clock of file times (CLOCK_REALTIME). The administrator may set it, so it can jump. */
 int64_t sm_clock_wall_ns(void);

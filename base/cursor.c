@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Byte cursors: every access goes through sm_read_bytes or write_place, where the one bound check stands. */
+/* Byte cursors: every access goes through sm_read_bytes or write_place, which hold the only bound checks. */
 #include "base/cursor.h"
 
 struct sm_reader sm_reader_of(const void *bytes, size_t size)
@@ -7,7 +7,7 @@ struct sm_reader sm_reader_of(const void *bytes, size_t size)
 	return (struct sm_reader){.bytes = bytes, .size = size};
 }
 
-/* A number of any size, as it lies there; zero once the reader has failed. */
+/* A number of any size, read in place; zero after the reader has failed. */
 #define READ(type, convert)                                        \
 	const uint8_t *place = sm_read_bytes(reader, sizeof(type)); \
 	type value = 0;                                             \

@@ -24,8 +24,8 @@ uint32_t sm_read_u32be(struct sm_reader *reader);
 uint16_t sm_read_u16le(struct sm_reader *reader);
 uint32_t sm_read_u32le(struct sm_reader *reader);
 uint64_t sm_read_u64le(struct sm_reader *reader);
-/* The next `count` bytes in place, valid as long as the reader's bytes; NULL if there are fewer. Here is the one bound
- * check of reading. */
+/* The next `count` bytes in place, valid as long as the reader's bytes; NULL if there are fewer. This is the only
+ * bound check of reading. */
 static inline const uint8_t *sm_read_bytes(struct sm_reader *reader, size_t count)
 {
 	const uint8_t *place = reader->bytes + reader->at;
@@ -45,7 +45,7 @@ static inline uint8_t sm_read_u8(struct sm_reader *reader)
 	return place ? place[0] : 0;
 }
 
-/* Numbers in bytes that the reader has handed out together: one check for many. */
+/* Load numbers from bytes that sm_read_bytes has returned together: one bound check for many numbers. */
 static inline uint16_t sm_load_u16le(const uint8_t *place)
 {
 	uint16_t value;

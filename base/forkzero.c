@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Fork-zeroed memory; without the kernel's promise there is none, for a stale lock in a child would be worse. */
+/* Fork-zeroed memory. Where the kernel does not support it, there is none: a stale lock in a child would be worse. */
 #include "base/forkzero.h"
 
 #include <sys/mman.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Memory that a fork's child finds zeroed (MADV_WIPEONFORK, Linux 4.14).
+/* Memory that is zeroed in the child after a fork (MADV_WIPEONFORK, Linux 4.14).
  *
  * State whose zero means "empty, unlocked, unseeded" needs no fork handler when it lives here: a child starts afresh,
  * whatever its parent's threads were doing at the fork. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Chance, without locks and without waiting. */
+/* Random numbers, without locks and without waiting. */
 #include "base/random.h"
 
 #include "base/clock.h"

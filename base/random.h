@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Chance: unpredictable bytes for query ids, and a cheap sequence for drawing targets. */
+/* Random numbers: unpredictable bytes for query ids, and a cheap sequence for drawing targets. */
 #pragma once
 
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Fills from getrandom(2), never waiting: before the kernel's pool is ready (PID 1's first children), or where a
- * sandbox refuses the call, from what the kernel gave the process at exec and the clock. */
+/* Fills from getrandom(2) and never waits. Before the kernel's pool is ready (PID 1's first children), or where a
+ * sandbox refuses the call, it uses the clock and the random bytes that the kernel gave the process at exec. */
 void sm_random_fill(void *bytes, size_t size);
 
-/* The next number of a sequence whose state is one word that any thread may share; 0 = not yet seeded, and it seeds
- * itself. Keep the word in fork-zeroed memory, and a child never repeats its parent's draws. */
+/* The next number of a sequence. Its state is one word that threads may share; 0 means not yet seeded, and this call
+ * then seeds it. If the word lies in fork-zeroed memory, a child never repeats its parent's draws. */
 uint64_t sm_random_draw(_Atomic uint64_t *state);
 
 /* The SplitMix64 step (Steele, Lea, Flood 2014): advances *state, returns a well-mixed number. Not for secrets. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Release at the end of the scope. To give a value away, set the variable to its empty value first. */
+/* Release at the end of the scope. To give a value away, first set the variable to its empty value (NULL, -1). */
 #pragma once
 
 #include <errno.h>

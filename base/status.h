@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What became of our own work. What the world answered ("no such name") is data in an answer, never a status. */
+/* The result of our own work. What a server answered ("no such name") is data in an answer, never a status. */
 #pragma once
 
 enum sm_status {
@@ -8,8 +8,8 @@ enum sm_status {
 	SM_FULL,    /* the caller's space, or a bound, is too small */
 	SM_CORRUPT, /* bytes that are not what they claim to be */
 	SM_INVALID, /* input that breaks a rule */
-	SM_SILENT,  /* nobody answered in time */
-	SM_REFUSED, /* the other side, or the system, would not */
+	SM_SILENT,  /* no answer in time */
+	SM_REFUSED, /* the other side, or the system, refused */
 	SM_MEMORY,  /* no memory */
 };
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a lookup costs, against a plugin that answers a constant and against nss_dns through unbound.
+"""The cost of a lookup, compared with a plugin that answers a constant and with nss_dns through unbound.
 
-All contenders are measured in each round, in an order drawn anew, so that a noisy machine is noisy for all; shown are the medians over the
-rounds, the median of the rounds' ratios, and the 99th percentile. Needs root: it runs in a network and mount namespace of its own,
-where loopback has its own port 53. ROUNDS on the command line; 11 unless told."""
+All contenders are measured in each round, in a new random order, so that noise of the machine affects all alike. Shown
+are the medians over the rounds, the median of the rounds' ratios, and the 99th percentile. Needs root: it runs in its
+own network and mount namespace, where loopback has its own port 53. ROUNDS on the command line; the default is 11."""
 import os
 import random
 import shutil
@@ -94,7 +94,7 @@ class Bench:
         return float(statistics.median(times)), float(max(times)), 0.0
 
     def run(self, contenders):
-        """{name: function}; each in every round."""
+        """Takes {name: function}, and measures each function in every round."""
         for _ in range(self.rounds):
             order = list(contenders.items())
             random.shuffle(order)
@@ -115,13 +115,13 @@ class Bench:
 
 
 def fill(bench):
-    """Puts 100,000 entries into the map, by the daemon."""
+    """Puts 100,000 entries into the map through the daemon."""
     bench.lookups("srvmesh", 0, 1, "e%d.mesh", 0, ENTRIES)
     print(f"# the map: {os.stat(bench.lab.path + '/run/cache.v1.mdb').st_size >> 20} MiB, {ENTRIES} entries", flush=True)
 
 
 def draw(bench):
-    """The chart of the README, in the tree."""
+    """Writes the README's chart into the source tree."""
     rows = [("a plugin that answers a constant", "constant 1", False), ("srvmesh, from the host map", "hit 1", True),
             ("srvmesh, from the memory of a process", "embedded 1", True), ("nss_dns, unbound's cache on this host", "dns through unbound", False),
             ("nss_dns, A and AAAA of one name", "dns at the server", False), ("srvmesh alone, SRV and 3 targets", "embedded miss", True),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Bars of times, on a logarithmic scale, as SVG: readable on light and dark pages, and without colour."""
+"""Bar charts of times, on a logarithmic scale, as SVG: readable on light and dark pages, and without colours."""
 import math
 
 LEFT, WIDTH, ROW, TOP = 330, 370, 30, 64

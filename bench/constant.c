@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The floor: a plugin that answers every name with the same addresses, 127.0.0.11 and so on, as many as the digit in front
- * of the name says ("4.any"); one otherwise. */
+/* The lower bound: a plugin that answers every name with the same addresses, from 127.0.0.11 on. A digit at the
+ * start of the name gives their number ("4.any"); without one it is 1. */
 #include <errno.h>
 #include <netdb.h>
 #include <nss.h>

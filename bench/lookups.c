@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Times getaddrinfo: lookups HOSTS CALLS THREADS PATTERN FROM TO
- * HOSTS is the hosts line. PATTERN may hold one %d, which is a random number from FROM to TO - 1; with CALLS = 0 each number
- * is asked for once, in order. Says: median and 99th percentile of a call in ns, calls a second of all threads, failures. */
+/* Times getaddrinfo: lookups HOSTS CALLS THREADS PATTERN FROM TO HOSTS is the hosts line. PATTERN may have one %d,
+ * which becomes a random number from FROM to TO - 1; with CALLS = 0 each number is looked up once, in order. Prints:
+ * median and 99th percentile of a call in ns, calls per second of all threads, failures. */
 #include <netdb.h>
 #include <nss.h>
 #include <pthread.h>

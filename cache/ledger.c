@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The ledger: entries by name (tsearch), and each in two orders, that of everybody and that of who pays for it. */
+/* The ledger: entries by name (tsearch). Each entry is in two orders, that of all entries and that of its uid. */
 #include "cache/ledger.h"
 
 #include <search.h>
@@ -9,7 +9,7 @@
 
 enum { ALL, OWN, ORDERS };
 
-/* An order of going: by expiry in a heap, and by age in two queues. */
+/* The order of removal: by expiry in a heap, and by age in two queues. */
 struct order {
 	struct holding **heap;
 	uint32_t n, n_room;
@@ -23,7 +23,7 @@ struct share {
 };
 
 struct holding {
-	const char *name; /* behind it all */
+	const char *name; /* stored behind the struct, in `text` */
 	struct sm_ledger_entry is;
 	struct share *share;
 	struct {
@@ -129,7 +129,7 @@ static void init_order(struct order *order)
 	TAILQ_INIT(&order->queues[1]);
 }
 
-/* Not of an empty order. */
+/* The order must not be empty. */
 static const struct holding *first_to_go(const struct order *order, int64_t now_ns)
 {
 	if (order->heap[0]->is.expires_ns <= now_ns)

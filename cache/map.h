@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The host map as both its sides see it: srvmeshd writes it with liblmdb, every process reads it by cache/reader.
+/* The format of the host map, which srvmeshd writes with liblmdb and every process reads with cache/reader.
  *
  * One file in one directory, an LMDB environment (MDB_NOSUBDIR) of data format 1, with everything in its main database:
  *
  *   key                              value
  *   u8 SM_MAP_BOOT                   the kernel's boot id, 36 bytes of text
- *   u8 SM_MAP_CONFIG                 the fingerprint of the configuration that its answers are of, u64
+ *   u8 SM_MAP_CONFIG                 fingerprint of the configuration that the answers belong to, u64
  *   u8 SM_MAP_SERVICE, folded name   a record (mesh/record.h)
  *
- * The file is only ever written by its owner, never shortened, and replaced by removing it and making another. */
+ * Only the owner writes the file. It is never shortened; to replace it, the owner removes it and creates another. */
 #pragma once
 
 #include "mesh/name.h"
@@ -19,7 +19,7 @@
 
 #define SM_MAP_FILE "cache.v1.mdb"
 #define SM_MAP_KEY_MAX (1 + SM_NAME_MAX)
-#define SM_MAP_PATH_MAX (100 + sizeof("/" SM_MAP_FILE)) /* the directory's bound is SM_PATH_MAX of conf/value.h */
+#define SM_MAP_PATH_MAX (100 + sizeof("/" SM_MAP_FILE)) /* the directory's limit is SM_PATH_MAX of conf/value.h */
 
 enum sm_map_kind {
 	SM_MAP_BOOT = 0,
@@ -38,15 +38,15 @@ static inline size_t sm_map_key(const struct sm_name *name, uint8_t ret[SM_MAP_K
 	return 1 + (size_t)name->length;
 }
 
-/* LMDB data format 1 on 64-bit machines (lmdb 0.9: mdb.c, "Page structures" and "Meta Page"), in the machine's byte order.
- * A page is `page size` bytes at page number × page size; pages 0 and 1 are meta pages.
+/* LMDB data format 1 on 64-bit machines (lmdb 0.9: mdb.c, "Page structures" and "Meta Page"), in the machine's byte
+ * order. A page is `page size` bytes at page number × page size; pages 0 and 1 are meta pages.
  *
  *   page   0 u64 page number   10 u16 flags   12 u16 lower, u16 upper (overflow: u32 number of pages)   16 ...
  *   meta  16 u32 magic, u32 version   40 two databases of 48 bytes (free pages, main)   136 u64 last page, u64 txnid
  *   database   0 u32 page size (of the first)   6 u16 depth   40 u64 root
  *   tree pages   16 u16 offset of each node, up to `lower`; the nodes from `upper` on
  *   node   0 u16 low, u16 high, u16 flags, u16 key size   8 key, then data
- *   node of a branch: child = low | high << 16 | flags << 32, and the first key is below all
+ *   node of a branch: child = low | high << 16 | flags << 32, and the first node's key counts as below all others
  *   node of a leaf: data size = low | high << 16; flags 1: the data is the u64 number of an overflow page */
 #define SM_MAP_MAGIC 0xBEEFC0DEU
 #define SM_MAP_VERSION 1

@@ -4,9 +4,9 @@
  *   region │ lock, head │ sets of 8 slots │ ring of bytes ...      │
  *                              slot ──position──► record
  *
- * Positions only grow; the byte of a position is at position % ring_size. New records are written at the head over the
- * oldest ones, and a slot whose position has fallen a whole ring behind the head is thereby invalid: no free list, no
- * fragmentation, no allocation. */
+ * Positions only grow; the byte of a position is at position % ring_size. New records are written at the head, over the
+ * oldest ones. A slot whose position is a whole ring behind the head is thereby invalid. So there is no free list, no
+ * fragmentation and no allocation. */
 #include "cache/memory.h"
 
 #include "base/forkzero.h"
@@ -17,7 +17,7 @@
 #include <xxhash.h>
 
 #define SLOTS_PER_SET 8
-#define LOCK_TRIES 200 /* some microseconds: ten times what a holder needs */
+#define LOCK_TRIES 200 /* some microseconds: ten times as long as the lock is held */
 
 struct slot {
 	uint64_t hash;
@@ -130,7 +130,7 @@ enum sm_status sm_memory_get(const struct sm_memory *memory, const struct sm_nam
 	return status;
 }
 
-/* Is `a` the better one to give up? Dead before expired before the longest stored. */
+/* Is `a` to be replaced rather than `b`? First dead slots, then expired ones, then the one stored longest ago. */
 static bool gives_way(const struct sm_memory *memory, const struct slot *a, const struct slot *b, int64_t now_ns)
 {
 	if (is_live(memory, a) != is_live(memory, b))
@@ -153,7 +153,7 @@ static struct slot *place_for(const struct sm_memory *memory, uint64_t hash, int
 	return place;
 }
 
-/* Room for `size` bytes that do not wrap around the ring's end. */
+/* Makes room for `size` bytes that do not wrap around the end of the ring. */
 static uint64_t advance_head(const struct sm_memory *memory, size_t size)
 {
 	struct sm_memory_region *region = memory->region;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The memory cache of one process: records by name, bounded in entries and bytes, for any number of threads.
  *
- * All of it lives in fork-zeroed memory: a child finds it empty and unlocked. Its one lock is only ever tried, for a
- * bounded moment: a contended get is a miss and a contended put is dropped, so no thread can be held up by another
- * that was stopped, cancelled or killed inside. */
+ * It lies in fork-zeroed memory: in a child it is empty and unlocked. No thread waits for its one lock longer than a
+ * bounded moment; a get that fails to lock is a miss, and such a put is dropped. So a thread that was stopped,
+ * cancelled or killed while it held the lock cannot block another. */
 #pragma once
 
 #include "base/status.h"
@@ -21,16 +21,17 @@ struct sm_memory {
 	uint32_t ring_size;
 };
 
-/* At least `entries` entries of about a kilobyte; 0 entries, or memory refused, leave a cache that keeps nothing. */
+/* Room for at least `entries` entries of about a kilobyte. With 0 entries, or without memory, the cache keeps
+ * nothing. */
 void sm_memory_init(struct sm_memory *memory, uint32_t entries);
 void sm_memory_clear(struct sm_memory *memory);
 
-/* Copies a record out. The bytes prove themselves when they are decoded (mesh/record.h): that is where another name
- * with the same hash, and expiry, are noticed. SM_FULL: larger than `size`; *ret_size then says what is needed. */
+/* Copies a record out. The caller must decode it (mesh/record.h) to notice another name with the same hash, and the
+ * decoded times to notice expiry. SM_FULL: larger than `size`; *ret_size is then the size needed. */
 enum sm_status sm_memory_get(const struct sm_memory *memory, const struct sm_name *name, void *bytes, size_t size,
                              size_t *ret_size) SM_MUST_CHECK;
 
-/* Keeps a copy in place of what is expired at `now_ns`, else of what was stored longest ago. A record larger than a
- * quarter of the cache is not kept. */
+/* Keeps a copy, in place of an entry that has expired at `now_ns`, else of the one stored longest ago. A record
+ * larger than a quarter of the cache is not kept. */
 void sm_memory_put(const struct sm_memory *memory, const struct sm_name *name, const void *bytes, size_t size,
                    int64_t expires_ns, int64_t now_ns);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The owner. LMDB is run without its lock file (MDB_NOLOCK): there is one owner by its own lock, and readers take no part in
- * LMDB's locking; so there is no mutex and no reader table that anyone else could touch. */
+/* The owner. LMDB runs without its lock file (MDB_NOLOCK): our own lock ensures that there is one owner, and readers
+ * take no part in LMDB's locking. So there is no mutex and no reader table that another process could touch. */
 #include "cache/owner.h"
 
 #include "base/clock.h"
@@ -23,10 +23,10 @@
 #error "the host map is LMDB data format 1, of liblmdb 0.9"
 #endif
 
-#define ENTRY_BYTES 512     /* of the map for each entry that may be held: bounds the ledger's memory */
-#define COST_PERCENT 50     /* of the map that entries may cost: pages are never all full, and a commit needs fresh ones */
+#define ENTRY_BYTES 512     /* of the map for each allowed entry: bounds the ledger's memory */
+#define COST_PERCENT 50     /* of the map for entries: pages are never all full, and a commit needs free ones */
 #define PUTS_PER_COMMIT 256 /* ITS#9155: large transactions leak in 0.9.24 */
-#define PAGES_PER_PUT 64    /* of the map: the pages of three transactions are in use by none and free for none */
+#define PAGES_PER_PUT 64    /* of the map: pages freed by the last three transactions cannot be reused yet */
 #define RETRY_NS SM_NS_PER_S
 
 struct sm_owner {
@@ -41,9 +41,9 @@ struct sm_owner {
 	MDB_txn *puts; /* NULL: nothing to commit */
 	uint32_t n_puts;
 	int64_t refuses_until_ns; /* after a failure of the file system */
-	bool is_out_of_space;     /* the file system: fewer entries are kept until there is more */
-	uint64_t max_cost;        /* that the ledger is told at the moment */
-	bool is_full;             /* the map, in spite of the ledger: pages can be emptier than COST_PERCENT allows for */
+	bool is_out_of_space;     /* the file system: fewer entries are kept until it has more space */
+	uint64_t max_cost;        /* the ledger's bound at the moment */
+	bool is_full;             /* the map, in spite of the ledger: pages can be emptier than COST_PERCENT assumes */
 	struct sm_ledger *ledger;
 	struct sm_owner_usage usage;
 	uint8_t encoded[SM_RECORD_MAX];
@@ -109,7 +109,7 @@ static bool read_boot_id(char ret[SM_BOOT_ID_SIZE])
 	return fd >= 0 && read(fd, ret, SM_BOOT_ID_SIZE) == SM_BOOT_ID_SIZE;
 }
 
-/* Does the map say just this under a key of its own? */
+/* Is the value of the map's own key `kind` exactly the expected one? */
 static bool says(const struct sm_mapped *mapped, enum sm_map_kind kind, const void *expected, size_t expected_size)
 {
 	const uint8_t key = (uint8_t)kind;
@@ -130,8 +130,9 @@ static uint64_t fingerprint_of(const struct sm_mapped *mapped)
 	               ? said : SM_OWNER_ANY;
 }
 
-/* Is the file there ours, whole, of this boot and configuration, and not above its size? liblmdb trusts what it opens, so
- * this is asked of the reader. SM_CORRUPT: no. SM_MEMORY: that cannot be said at the moment. */
+/* Is the existing file ours, complete, of this boot and configuration, and not larger than allowed? liblmdb trusts
+ * every file that it opens, so our reader checks the file. SM_CORRUPT: no. SM_MEMORY: cannot be checked at the
+ * moment. */
 static enum sm_status can_take_over(struct sm_owner *owner)
 {
 	char id[SM_BOOT_ID_SIZE];
@@ -152,7 +153,8 @@ static enum sm_status can_take_over(struct sm_owner *owner)
 	return is_good ? SM_OK : SM_CORRUPT;
 }
 
-/* Into a new file only: one that is taken over has it, and is not written before there is something to write. */
+/* Writes to a new file only. A file that is taken over has this key, and is not written until there is something to
+ * write. */
 static int put_own(MDB_txn *txn, MDB_dbi records, enum sm_map_kind kind, void *bytes, size_t size)
 {
 	uint8_t first = (uint8_t)kind;
@@ -214,7 +216,8 @@ static enum sm_status open_anew(struct sm_owner *owner)
 	return open_file(owner);
 }
 
-/* What an entry takes of the map: a node in a leaf that is on average two thirds full, or pages of its own. */
+/* The bytes that an entry occupies in the map: a node in a leaf that is on average two thirds full, or pages of its
+ * own. */
 static uint32_t cost_of(const struct sm_owner *owner, const struct sm_name *name, size_t size)
 {
 	size_t page = owner->page_size, node = SM_NODE_HEAD + 2 + 1 + name->length;
@@ -252,7 +255,7 @@ static bool take_survivor(const struct sm_owner *owner, const MDB_val *value, st
 	return true;
 }
 
-/* Everything in the map that is one of our records under its own name, oldest first; all else is deleted. */
+/* Gathers all valid records that are stored under their own name, oldest first; deletes everything else. */
 static int gather_survivors(struct sm_owner *owner, MDB_txn *txn, struct survivor *ret, size_t room, size_t *ret_n)
 {
 	uint8_t own_key[SM_MAP_KEY_MAX];
@@ -268,7 +271,7 @@ static int gather_survivors(struct sm_owner *owner, MDB_txn *txn, struct survivo
 		struct survivor *one = &ret[*ret_n];
 
 		if (key.mv_size == 1)
-			continue; /* of the map itself */
+			continue; /* a key of the map itself, not of a name */
 		if (*ret_n < room && take_survivor(owner, &value, one) && sm_map_key(&one->name, own_key) == key.mv_size &&
 		    memcmp(own_key, key.mv_data, key.mv_size) == 0) {
 			(*ret_n)++;
@@ -292,7 +295,7 @@ static enum sm_status restore_all(struct sm_owner *owner, const struct survivor 
 	return SM_OK;
 }
 
-/* A fresh ledger of what is in the file. */
+/* Makes a new ledger of the entries in the file. */
 static enum sm_status take_stock(struct sm_owner *owner)
 {
 	uint32_t max_entries = (uint32_t)(owner->size_bytes / ENTRY_BYTES);
@@ -355,10 +358,10 @@ static int delete_some(struct sm_owner *owner)
 		continue;
 	code = mdb_txn_commit(owner->puts);
 	owner->puts = NULL;
-	return code == MDB_BAD_TXN ? MDB_MAP_FULL : code; /* a delete has failed, and that is what deletes fail of */
+	return code == MDB_BAD_TXN ? MDB_MAP_FULL : code; /* a delete has failed, and the usual cause is a full map */
 }
 
-/* A quarter goes, little by little: each transaction needs pages itself. SM_FULL: even that does not help. */
+/* Removes a quarter of the entries, a few at a time: each transaction needs pages itself. SM_FULL: even that fails. */
 static enum sm_status thin_out(struct sm_owner *owner)
 {
 	uint64_t goal = sm_ledger_usage(owner->ledger).cost / 4 * 3;
@@ -396,7 +399,7 @@ static enum sm_status begin_file(struct sm_owner *owner)
 	return status;
 }
 
-/* Where space is short, what there is has to make some for what is to come. */
+/* Where space is short, removes old entries to make space for new ones. */
 static enum sm_status make_space(struct sm_owner *owner)
 {
 	enum sm_status status = SM_OK;
@@ -423,7 +426,7 @@ static enum sm_status open_map(struct sm_owner *owner)
 		return SM_OK;
 	close_file(owner);
 	if (status != SM_CORRUPT && status != SM_FULL)
-		return status; /* no space, no memory: what the file holds is worth keeping */
+		return status; /* no space or no memory: the entries of the file are worth keeping */
 	return begin_file(owner);
 }
 
@@ -466,7 +469,7 @@ void sm_owner_close(struct sm_owner *owner)
 	if (!owner)
 		return;
 	last = owner->env ? sm_owner_commit(owner) : SM_OK;
-	(void)last; /* what cannot be kept is asked again */
+	(void)last; /* answers that cannot be kept will be asked for again */
 	mdb_env_close(owner->env);
 	sm_ledger_close(owner->ledger);
 	if (owner->lock >= 0)
@@ -474,7 +477,7 @@ void sm_owner_close(struct sm_owner *owner)
 	free(owner);
 }
 
-/* ---- after a failure: what the file holds counts, and makes space for what is to come */
+/* ---- after a failure: starts again from the file, and removes entries to make space */
 
 static void recover(struct sm_owner *owner)
 {
@@ -506,7 +509,7 @@ enum sm_status sm_owner_get(struct sm_owner *owner, const struct sm_name *name, 
 		return SM_MISS;
 	code = mdb_get(txn, owner->records, &key, &value);
 	if (code == MDB_SUCCESS && value.mv_size > sizeof(owner->found))
-		code = MDB_NOTFOUND; /* none of ours */
+		code = MDB_NOTFOUND; /* not one of our records */
 	if (code == MDB_SUCCESS) {
 		memcpy(owner->found, value.mv_data, value.mv_size);
 		*ret = owner->found;
@@ -517,7 +520,7 @@ enum sm_status sm_owner_get(struct sm_owner *owner, const struct sm_name *name, 
 	return code == MDB_SUCCESS ? SM_OK : SM_MISS;
 }
 
-/* Makes room in the ledger and so in the map. */
+/* Removes entries from the ledger and the map until the new one fits. */
 static enum sm_status evict(struct sm_owner *owner, uid_t uid, uint32_t cost, int64_t now_ns)
 {
 	struct sm_name victim;
@@ -557,7 +560,7 @@ static enum sm_status write_record(struct sm_owner *owner, const struct sm_name 
 	return sm_ledger_put(owner->ledger, name, entry) == SM_OK ? SM_OK : SM_CORRUPT;
 }
 
-/* SM_OK: kept, or not for want of room; anything else: the transaction is spoilt. */
+/* SM_OK: kept, or there was no room. Any other status: the transaction is unusable. */
 static enum sm_status keep(struct sm_owner *owner, const struct sm_name *name, size_t size, struct sm_ledger_entry *entry,
                            int64_t now_ns)
 {
@@ -566,7 +569,7 @@ static enum sm_status keep(struct sm_owner *owner, const struct sm_name *name, s
 
 	if (sm_ledger_get(owner->ledger, name, &old) == SM_MISS) {
 		if (entry->uid == SM_LEDGER_NOBODY)
-			return SM_OK; /* it has gone meanwhile, and nobody pays for another one */
+			return SM_OK; /* the entry was removed meanwhile, and there is no uid to pay for a new one */
 	} else {
 		if (old.uid != SM_LEDGER_NOBODY)
 			entry->uid = old.uid;
@@ -580,7 +583,7 @@ static enum sm_status keep(struct sm_owner *owner, const struct sm_name *name, s
 	return status;
 }
 
-/* The record behind the key that `cursor` is set to, or one further. */
+/* The name of the first record after `key`, which is set to the key found. */
 static int next_record(MDB_cursor *cursor, MDB_val *key, struct sm_name *ret)
 {
 	uint8_t start[SM_MAP_KEY_MAX];
@@ -651,7 +654,7 @@ enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, 
 	}
 	owner->n_puts++;
 	if (owner->n_puts >= puts_per_commit(owner) && sm_owner_commit(owner) != SM_OK)
-		return SM_OK; /* counted as a failure */
+		return SM_OK; /* the failure is counted by recover */
 	return SM_OK;
 }
 

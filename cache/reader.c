@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The walk. Every number is loaded once, checked, and only then used: the file may change under every step. */
+/* The walk. Every number is loaded once, checked, and only then used: the file may change at any step. */
 #include "cache/reader.h"
 
 #include "base/scope.h"
@@ -15,8 +15,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* Transactions that may have begun since the one that is walked, for the walk to be believed. The control run of the soak
- * test sets it so high that everything is. */
+/* A walk's result counts if at most this many transactions have begun since the snapshot that it walked. The control
+ * run of the soak test sets the number so high that every result counts. */
 #ifndef SM_READER_LEEWAY
 #define SM_READER_LEEWAY 1
 #endif
@@ -55,7 +55,7 @@ static uint64_t load_u64(const uint8_t *at)
 	return value;
 }
 
-/* A transaction number: read after everything that is read before it, and before everything that is read after it. */
+/* A transaction number. Loads written before this one are done before it, and later loads are done after it. */
 static uint64_t load_txnid(const uint8_t *meta)
 {
 	uint64_t value;
@@ -66,7 +66,7 @@ static uint64_t load_txnid(const uint8_t *meta)
 	return value;
 }
 
-/* The two halves of a node's size or page number lie in the machine's order. */
+/* The two halves of a node's size or page number are in the machine's byte order. */
 static uint32_t load_node_low(const uint8_t *node)
 {
 	uint16_t first = load_u16(node), second = load_u16(node + 2);
@@ -118,7 +118,8 @@ static void pick_snapshot(struct walk *walk)
 	walk->root = load_u64(meta + SM_META_ROOT);
 }
 
-/* A page of the tree: in the file, the one that it says it is, its list of nodes within it. */
+/* Opens a page of the tree. Checks that it is inside the file, that it has its own number, and that its list of
+ * nodes is inside it. */
 static enum sm_status open_page(const struct walk *walk, uint64_t number, struct page *ret)
 {
 	uint16_t lower, upper;
@@ -144,7 +145,8 @@ struct node {
 	uint16_t flags;
 };
 
-/* Both halves of a search are on their way from memory while the middle is compared: in a large map that is what counts. */
+/* Loads a node in advance: while a search compares the middle node, the next node of either half is already being
+ * fetched. In a large map the fetches are what takes the time. */
 static void prefetch_node(const struct page *page, uint32_t index)
 {
 	__builtin_prefetch(page->bytes + load_u16(page->bytes + SM_PAGE_HEAD + 2 * index));
@@ -174,7 +176,7 @@ static int compare(const struct walk *walk, const struct node *node)
 	return walk->key_size < node->key_size ? -1 : walk->key_size > node->key_size;
 }
 
-/* The child that covers the key: the last node whose key is not above it; the first one's key is below all. */
+/* The child that covers the key: the last node whose key is not above it. The first node counts as below all keys. */
 static enum sm_status find_child(const struct walk *walk, const struct page *page, uint64_t *ret)
 {
 	uint32_t low = 1, high = page->n_nodes;
@@ -221,7 +223,7 @@ static enum sm_status find_node(const struct walk *walk, const struct page *page
 	return SM_MISS;
 }
 
-/* Where a large value lies, on pages of its own. */
+/* Finds a large value, which lies on pages of its own. */
 static enum sm_status find_overflow(const struct walk *walk, uint64_t number, size_t size, const uint8_t **ret)
 {
 	const uint8_t *page;
@@ -351,7 +353,7 @@ static bool is_meta(const uint8_t *meta)
 	       load_u32(meta + SM_META_VERSION) == SM_MAP_VERSION;
 }
 
-/* The size of its pages; SM_CORRUPT: no map, both of whose first pages say that it is one. */
+/* The size of the file's pages. SM_CORRUPT: its first two pages are not both meta pages of a map. */
 static enum sm_status measure(const uint8_t *bytes, size_t size, uint32_t *ret_shift)
 {
 	uint32_t page_size = is_meta(bytes) ? load_u32(bytes + SM_META_PAGE_SIZE) : 0;
@@ -374,7 +376,7 @@ static enum sm_status map_file(int fd, const struct stat *file, size_t reserve, 
 	ret->length = size > reserve ? size : reserve;
 	bytes = mmap(NULL, ret->length, PROT_READ, MAP_SHARED, fd, 0);
 	if (bytes == MAP_FAILED) {
-		ret->length = size; /* a limit on address space */
+		ret->length = size; /* there may be a limit on address space */
 		bytes = mmap(NULL, ret->length, PROT_READ, MAP_SHARED, fd, 0);
 	}
 	if (bytes == MAP_FAILED)
@@ -386,7 +388,7 @@ static enum sm_status map_file(int fd, const struct stat *file, size_t reserve, 
 	return SM_OK;
 }
 
-/* In a time namespace the boot was at another time, and the map's times say nothing. */
+/* In a time namespace the time since boot has an offset, so the map's times mean nothing. */
 static bool has_own_time(void)
 {
 	SM_SCOPE_CLOSE int fd = open("/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC);
@@ -398,7 +400,7 @@ static bool has_own_time(void)
 	return line && strspn(line + strlen("boottime"), " 0") != strcspn(line + strlen("boottime"), "\n");
 }
 
-/* Times in the map count from the boot. In memory it dies with the boot; anywhere else it must say which boot it is of. */
+/* Times in the map count from the boot. A file in memory is gone after a reboot; any other must name its boot. */
 static bool is_of_this_boot(int fd, const struct sm_mapped *mapped)
 {
 	SM_SCOPE_CLOSE int kernel = -1;

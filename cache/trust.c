@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Trust: every directory below /, one lstat each. Not / itself: who can write there has replaced this very code. */
+/* Trust: one lstat for every directory below /. Not for / itself: a user who can write there can replace this code. */
 #include "cache/trust.h"
 
 #include "cache/map.h"
@@ -29,7 +29,7 @@ static enum sm_status look(const char *path, struct stat *ret)
 	return errno == ENOENT || errno == ENOTDIR ? SM_MISS : SM_REFUSED;
 }
 
-/* *ret_is_shared: others can write to the last of them. */
+/* *ret_is_shared: other users can write to the direct parent of `path`. */
 static enum sm_status check_parents(const char *path, bool or_mine, bool *ret_is_shared)
 {
 	char parent[SM_MAP_PATH_MAX];
@@ -70,7 +70,7 @@ enum sm_status sm_trust_directory(const char *path, bool or_mine, struct stat *r
 		return status;
 	if (!S_ISDIR(directory.st_mode) || others_can_write(&directory))
 		return SM_REFUSED;
-	/* below a sticky directory anybody could have made it */
+	/* in a sticky directory that others can write, any user could have created it */
 	if (is_shared && directory.st_uid != 0 && !(or_mine && directory.st_uid == geteuid()))
 		return SM_REFUSED;
 	*ret = directory;

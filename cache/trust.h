@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who could have put the host map there? Nobody but the owner of its directory, and root. */
+/* Checks that only the owner of its directory, or root, can have placed the host map there. */
 #pragma once
 
 #include "base/status.h"
@@ -7,11 +7,12 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-/* `path` is absolute, at most SM_MAP_PATH_MAX bytes. Good is a directory that its owner alone can write, and above it, but
- * for / itself, directories of root (or, where `or_mine`, of this process's user) that only their owner can write, or that
- * are sticky; right below a sticky one the directory has to be root's, or mine, itself. No symbolic links among them.
- * SM_OK: *ret is the directory. SM_MISS: there is none. SM_REFUSED: not to be trusted. */
+/* `path` is absolute, at most SM_MAP_PATH_MAX bytes. Only the owner of the directory may be able to write to it.
+ * Every directory above it, except /, must belong to root (or, with `or_mine`, to this process's user), and only its
+ * owner may be able to write to it, or it is sticky. Directly below a sticky one the directory itself must belong to
+ * root (or, with `or_mine`, to this process's user). No component is a symbolic link. SM_OK: *ret is the directory.
+ * SM_MISS: there is none. SM_REFUSED: it cannot be trusted. */
 enum sm_status sm_trust_directory(const char *path, bool or_mine, struct stat *ret) SM_MUST_CHECK;
 
-/* Is `file` a regular file of the directory's owner, which nobody else can write? */
+/* Is `file` a regular file that belongs to the directory's owner, and that no other user can write? */
 bool sm_trust_file(const struct stat *directory, const struct stat *file);

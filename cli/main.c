@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* srvmesh: the command beside the plugin. A plugin has nowhere to complain; this does: check-config reads the
- * configuration as every process does, and says all that is wrong with it, and what it comes to; status asks srvmeshd what it
- * counts; disable and enable switch names off and on. */
+/* srvmesh: the command for the administrator, because the plugin cannot report errors. check-config reads the
+ * configuration as every process does, and prints all errors and the resulting rules; status prints srvmeshd's
+ * counters; disable and enable switch names off and on. */
 #include "base/clock.h"
 #include "cli/switch.h"
 #include "conf/conf.h"
@@ -17,9 +17,9 @@ enum exit_code { EXIT_GOOD = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_NO_DAEMON = 3 
 #define STATUS_WAIT_NS (2 * SM_NS_PER_S)
 
 static const char usage[] = "usage: srvmesh check-config [FILE]   check FILE, or the configuration of this host\n"
-                            "       srvmesh status                what srvmeshd counts, a line each\n"
-                            "       srvmesh disable [DOMAIN]      no name, or none of DOMAIN, is ours from now on\n"
-                            "       srvmesh enable [DOMAIN]       takes that back\n"
+                            "       srvmesh status                print the counters of srvmeshd, one a line\n"
+                            "       srvmesh disable [DOMAIN]      switch off all names, or those of DOMAIN\n"
+                            "       srvmesh enable [DOMAIN]       switch them on again\n"
                             "       srvmesh --version\n";
 
 static void print_server(const struct sm_server *server)
@@ -36,7 +36,7 @@ static void print_rule(const struct sm_rule *rule)
 	printf("%s %s: SRV", rule->is_exact ? "service" : "domain", rule->name.text);
 	for (uint32_t i = 0; i < rule->n_templates; i++)
 		printf(" %s", rule->templates[i]);
-	printf(rule->is_torn ? ", servers unknown for the errors above: try again" : ", servers");
+	printf(rule->is_torn ? ", servers unknown because of the errors above: try again" : ", servers");
 	for (uint32_t i = 0; i < rule->n_servers; i++)
 		print_server(&rule->servers[i]);
 	printf(", deadline %ums%s\n", rule->deadline_ms, rule->is_disabled ? ", disabled" : "");
@@ -71,7 +71,7 @@ static int check_config(const char *named)
 	if (is_good)
 		printf("%s: good\n", sources.file);
 	else if (conf->rules.n_rules > 0)
-		printf("%s: %u error%s; a file with an error is left out, the others hold\n", sources.file, complaints.n_errors,
+		printf("%s: %u error%s; a file with an error is left out, others apply\n", sources.file, complaints.n_errors,
 		       complaints.n_errors == 1 ? "" : "s");
 	sm_conf_free(conf);
 	return fflush(stdout) == 0 && is_good ? EXIT_GOOD : EXIT_NO;
@@ -98,7 +98,7 @@ static int print_status(const char *socket)
 	return kind == SM_FRAME_TEXT && fflush(stdout) == 0 ? EXIT_GOOD : EXIT_NO_DAEMON;
 }
 
-/* What the files say of the socket, as far as they can be read. */
+/* Uses the socket that the files name, as far as they can be read. */
 static int status(void)
 {
 	const struct sm_conf_sources sources = sm_conf_sources(secure_getenv("SRVMESH_CONF"));

@@ -25,7 +25,7 @@ static const char *subject(const char *domain)
 	return domain ? domain : "all names";
 }
 
-/* The configuration of the host, whatever is wrong with it; NULL: no memory. */
+/* The configuration of the host, even if it has errors; NULL: no memory. */
 static struct sm_conf *load(void)
 {
 	const struct sm_conf_sources sources = sm_conf_sources(NULL);
@@ -36,15 +36,15 @@ static struct sm_conf *load(void)
 	return sm_conf_load(&sources, NULL, &watch, &nobody, &conf) == SM_OK ? conf : NULL;
 }
 
-/* The name as sections have it, and the drop-in that is ours for it. */
+/* The name in the form used in sections, and the path of our drop-in for it. */
 static bool name_dropin(const char *domain, struct sm_name *ret_name, char path[PATH_SIZE])
 {
 	ret_name->length = 0;
 	ret_name->text[0] = '\0';
 	if (secure_getenv("SRVMESH_CONF"))
-		return fail(secure_getenv("SRVMESH_CONF"), "SRVMESH_CONF stands for all files: write enabled = no there");
+		return fail(secure_getenv("SRVMESH_CONF"), "SRVMESH_CONF replaces all other files: write enabled = no into it");
 	if (domain && sm_name_parse(domain, strlen(domain), ret_name) != SM_OK)
-		return fail(domain, "no domain name; expected the name of a [domain NAME] or [service NAME]");
+		return fail(domain, "not a domain name; expected the name of a [domain NAME] or [service NAME]");
 	snprintf(path, PATH_SIZE, domain ? "%s/disabled-%s.conf" : "%s/disabled.conf", SM_CONF_DROPINS, ret_name->text);
 	return true;
 }
@@ -66,7 +66,7 @@ static void add_section(char text[TEXT_MAX], const char *kind, const char *name)
 	snprintf(text + used, TEXT_MAX - used, "[%s%s%s]\nenabled = no\n", kind, name[0] ? " " : "", name);
 }
 
-/* What the drop-in says; false: there is no such section to be switched off. */
+/* Makes the text of the drop-in; false: there is no section of that name to switch off. */
 static bool write_text(const struct sm_conf *conf, const struct sm_name *name, char text[TEXT_MAX])
 {
 	bool is_domain = has_section(conf, SM_SECTION_DOMAIN, name), is_service = has_section(conf, SM_SECTION_SERVICE, name);
@@ -81,7 +81,7 @@ static bool write_text(const struct sm_conf *conf, const struct sm_name *name, c
 	return name->length == 0 || is_domain || is_service;
 }
 
-/* Whole or not at all. */
+/* Writes the file completely or not at all. */
 static bool put_file(const char *path, const char *text)
 {
 	char fresh[PATH_SIZE + 8];
@@ -112,7 +112,7 @@ static bool is_disabled(const struct sm_conf *conf, const struct sm_name *name)
 	return is_off;
 }
 
-/* A drop-in beyond those that are read would say nothing. */
+/* Is the name off now? A drop-in has no effect if there are more drop-ins than are read. */
 static bool has_effect(const struct sm_name *name)
 {
 	struct sm_conf *conf = load();
@@ -141,7 +141,7 @@ bool sm_switch_off(const char *domain)
 	if (!put_file(path, text))
 		return fail(path, strerror(errno));
 	if (!has_effect(&name))
-		return fail(path, "written, and not read: srvmesh check-config says why");
+		return fail(path, "written, but not read by programs: srvmesh check-config says why");
 	printf("%s: disabled by %s; running programs follow within two seconds\n", subject(domain), path);
 	return true;
 }
@@ -156,7 +156,7 @@ static bool is_off(const struct sm_piece *piece, const struct sm_setting *settin
 	       (name->length > 0 && sm_name_under(name->text, name->length, &section->name));
 }
 
-/* Other files may say no as well. */
+/* Names the other files that also switch the name off. */
 static bool name_others(const struct sm_conf *conf, const struct sm_name *name)
 {
 	if (!is_disabled(conf, name))

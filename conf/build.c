@@ -10,15 +10,15 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/* A section, whichever files it stands in. */
+/* A section, merged from all files that have it. */
 struct merged {
 	enum sm_section_kind kind;
 	struct sm_name name;
-	const char *path; /* where it stands first, */
+	const char *path; /* where it first occurs, */
 	uint32_t line;
-	bool is_said;        /* by a file that counts */
+	bool is_said;        /* by a file that is used */
 	bool is_torn;        /* by a file that was left out */
-	bool has_servers;    /* a key of its own says where questions go, be it the host's servers */
+	bool has_servers;    /* its own `servers` key says where questions go, even if to the host's servers */
 };
 
 struct merging {
@@ -26,9 +26,9 @@ struct merging {
 	struct sm_complaints *complaints;
 	uint32_t n;
 	struct merged *sections;
-	bool is_resolver_torn;     /* what [resolver] says is not all known, */
+	bool is_resolver_torn;     /* not all settings of [resolver] are known, */
 	bool has_resolver_servers; /* but its servers are */
-	bool has_unknown;          /* any section may say more than is known */
+	bool has_unknown;          /* any section may have settings that are not known */
 };
 
 static struct merged *find_section(const struct merging *merging, const struct sm_section *section)
@@ -70,7 +70,7 @@ static bool counts(const struct sm_piece *piece, const struct sm_setting *settin
 	return !piece->is_left_out || sm_key_is_switch(setting->key);
 }
 
-/* The settings of one section on top of what is there. They were checked when they were read. */
+/* Applies the settings of one section to the values so far. They were checked when they were read. */
 static void apply(const struct merging *merging, const struct merged *merged, struct sm_rule *rule, struct sm_host_conf *host)
 {
 	for (uint32_t i = 0; i < merging->conf->n_pieces; i++) {
@@ -89,7 +89,7 @@ static void apply(const struct merging *merging, const struct merged *merged, st
 	}
 }
 
-/* Two files can be right each, and not together: the larger of the two bounds holds then. */
+/* Two files can each be valid but contradict each other: the larger of the two bounds then applies. */
 static void check_rule(struct merging *merging, struct sm_rule *rule, const struct merged *merged)
 {
 	if (rule->min_ttl_ms <= rule->max_ttl_ms)
@@ -137,8 +137,8 @@ static struct sm_rule *add_rule(struct sm_conf *conf, const struct sm_rule *base
 	return rule;
 }
 
-/* Are the servers that a section inherits, or those of the host, not the ones that are meant? Where its own key names them, or
- * nothing above it is missing, they are. */
+/* May the servers that a section inherits, or those of the host, be the wrong ones? They are right if its own key names
+ * servers, or if no setting above it is missing. */
 static bool has_lost_servers(const struct merging *merging, const struct merged *section, const struct merged *above)
 {
 	if (!section->is_said)
@@ -171,7 +171,7 @@ static void build_domains(struct merging *merging)
 	}
 }
 
-/* A service outside every domain is its own: {domain} is what stands right of its first label. */
+/* A service outside every domain has a domain of its own: {domain} is the part after its first label. */
 static struct sm_name domain_of(const struct sm_name *name)
 {
 	const char *dot = strchr(name->text, '.');
@@ -243,13 +243,13 @@ static uint64_t fingerprint_of(const struct merging *merging)
 		}
 	}
 	for (uint32_t i = 0; i < merging->n; i++)
-		/* one without keys makes names ours too */
+		/* a section without keys makes names ours too */
 		if (merging->sections[i].is_said && merging->sections[i].name.length > 0)
 			fingerprint = add_name(fingerprint, merging->sections[i].kind, &merging->sections[i].name);
 	return fingerprint;
 }
 
-/* ---- all of it */
+/* ---- the whole configuration */
 
 static void build(struct merging *merging, bool is_private)
 {

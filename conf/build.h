@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Pieces → rules: sections of one name are one, and the general goes before the specific. Pure. */
+/* Pieces → rules: sections of the same name are merged, and a more specific section overrides a more general one.
+ * Pure. */
 #pragma once
 
 #include "conf/conf.h"

@@ -33,7 +33,7 @@ struct sm_conf_sources sm_conf_sources(const char *named)
 
 /* ---- files */
 
-/* What the file said when it could last be used; NULL: nothing is known. */
+/* The contents of the file when it could last be used; NULL: not known. */
 static const struct sm_piece *old_piece(const struct loading *loading, const char *path)
 {
 	const struct sm_conf *old = loading->old;
@@ -44,7 +44,7 @@ static const struct sm_piece *old_piece(const struct loading *loading, const cha
 	return NULL;
 }
 
-/* A file that has to be left out says what it said before, if anything: that becomes a piece too. */
+/* For a file that must be left out, its old contents, if known, are used again: they become another piece. */
 static enum sm_status keep_old(struct loading *loading, struct sm_piece *piece)
 {
 	const struct sm_piece *old = old_piece(loading, piece->path);
@@ -58,7 +58,8 @@ static enum sm_status keep_old(struct loading *loading, struct sm_piece *piece)
 	return sm_piece_copy(old, &loading->conf->pieces[loading->conf->n_pieces++]);
 }
 
-/* Programs of every user read the configuration, and one who cannot read a file does not know which names are ours. */
+/* Programs of every user read the configuration. A program that cannot read a file does not know which names are
+ * ours. */
 static void check_mode(struct loading *loading, const char *path, mode_t needed)
 {
 	struct stat status;
@@ -119,7 +120,7 @@ static bool is_dropin_of(const char *directory, const char *path)
 	return strncmp(path, directory, length) == 0 && path[length] == '/';
 }
 
-/* The directory cannot be listed: the drop-ins that were known go on. */
+/* The directory cannot be listed: the drop-ins known so far stay in force. */
 static enum sm_status keep_old_dropins(struct loading *loading)
 {
 	const struct sm_conf *old = loading->old;
@@ -157,7 +158,7 @@ static enum sm_status read_dropins(struct loading *loading)
 	}
 	if (status == SM_FULL) {
 		sm_complain(loading->complaints, SM_COMPLAINT_ERROR, directory, 0,
-		            "more than %d drop-ins; the first %d of them count, in name order", SM_DROPINS_MAX, SM_DROPINS_MAX);
+		            "more than %d drop-ins; only the first %d are read, in name order", SM_DROPINS_MAX, SM_DROPINS_MAX);
 		loading->conf->is_incomplete = loading->conf->has_unknown = true;
 	} else if (status != SM_OK) {
 		return status;
@@ -168,7 +169,7 @@ static enum sm_status read_dropins(struct loading *loading)
 
 		snprintf(path, sizeof(path), "%s/%s", directory, dropins->names[i]);
 		status = read_file(loading, path);
-		if (status != SM_OK && status != SM_MISS) /* removed since it was listed: as if it had been before */
+		if (status != SM_OK && status != SM_MISS) /* removed after the listing: counts as never there */
 			return status;
 	}
 	return SM_OK;
@@ -194,7 +195,7 @@ static bool takes_hosts_servers(const struct sm_rule *rule)
 	return rule->n_servers == 0 && !rule->is_torn;
 }
 
-/* Rules that no key gave servers take those of resolv.conf, which is watched only if there are such rules. */
+/* Rules without servers of their own get those of resolv.conf, which is watched only if there are such rules. */
 static enum sm_status add_servers(struct loading *loading)
 {
 	struct sm_rules *rules = &loading->conf->rules;
@@ -226,7 +227,7 @@ static enum sm_status add_servers(struct loading *loading)
 	return SM_OK;
 }
 
-/* gai.conf is glibc's: what it cannot use of it is not our error to report. */
+/* gai.conf belongs to glibc: we do not report errors in it. */
 static enum sm_status add_policies(struct loading *loading)
 {
 	SM_SCOPE_FREE char *text = NULL;
@@ -240,14 +241,14 @@ static enum sm_status add_policies(struct loading *loading)
 	return status == SM_FULL ? SM_OK : status;
 }
 
-/* ---- all of it */
+/* ---- the whole configuration */
 
 static enum sm_status load(struct loading *loading)
 {
 	struct sm_conf *conf = loading->conf;
 	enum sm_status status;
 
-	/* the old ones may have to be kept besides */
+	/* twice, because the old pieces may have to be kept as well */
 	conf->pieces = calloc(2 * (1 + SM_DROPINS_MAX) + (loading->old ? loading->old->n_pieces : 0), sizeof(struct sm_piece));
 	if (!conf->pieces)
 		return SM_MEMORY;

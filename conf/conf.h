@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The configuration: files in, one immutable value out. srvmesh.conf(5).
+/* The configuration: reads files and returns one immutable value. srvmesh.conf(5).
  *
- * A key of [resolver] may stand in [domain NAME] and [service NAME], and the most specific wins. Drop-ins come after the
- * file and override it. Without a [domain] or [service] no name is ours.
+ * A key of [resolver] may also be in [domain NAME] and [service NAME]; the most specific section wins. Drop-ins are
+ * read after the file and override it. Without a [domain] or [service] no name is ours.
  *
- * What fails here fails towards "try again", never towards another's DNS: a file with an error is left out as a whole, and
- * the others hold. A section that only such files have is ours all the same, and has no server to ask; neither has one that
- * may have got its servers from there: where a file, or a header in it, cannot be read, that is any without servers. */
+ * An error leads to "try again", never to a question to the wrong servers. A file with an error is left out as a
+ * whole; the other files apply. The names of a section that is only in such files are still ours, but it has no
+ * server to ask. The same holds for a section that may have got its servers from such a file: if a file, or a header
+ * in it, cannot be read, that is every section without servers. */
 #pragma once
 
 #include "base/status.h"
@@ -23,32 +24,33 @@
 
 struct sm_conf_sources {
 	const char *file;
-	bool must_exist;     /* a file that was named: its absence is an error */
+	bool must_exist;     /* the file was named explicitly: it is an error if it is missing */
 	const char *dropins; /* NULL: none */
-	const char *resolv;  /* where servers come from that no key names */
-	const char *gai;     /* how glibc sorts addresses */
-	bool is_private;     /* the caller's own: it has a host map and a daemon only where it names them */
+	const char *resolv;  /* the source of servers if no key names any */
+	const char *gai;     /* gai.conf: how glibc sorts addresses */
+	bool is_private;     /* the caller's own: host map and daemon are used only if it names them */
 };
 
 struct sm_conf {
 	struct sm_rules rules;
-	uint64_t fingerprint; /* of what the files say that shapes answers; not of resolv.conf */
-	/* A file was left out: the fingerprint is not that of what is meant, and nothing is to be thrown away for it. */
+	uint64_t fingerprint; /* of the settings that affect answers; not of resolv.conf */
+	/* A file was left out: the fingerprint is not that of the intended configuration, and must not cause answers
+	 * to be thrown away. */
 	bool is_incomplete;
-	bool has_unread;  /* a file is there that cannot be read: which names it makes ours is not known */
-	bool has_unknown; /* the same, or a file was not looked at: which servers it names is not known */
+	bool has_unread;  /* a file exists but cannot be read: the names that it makes ours are not known */
+	bool has_unknown; /* the same, or a file was not looked at: the servers that it names are not known */
 	struct sm_host_conf host;
-	uint32_t n_pieces; /* what each file said, in their order */
+	uint32_t n_pieces; /* the contents of each file, in order */
 	struct sm_piece *pieces;
 };
 
-/* The sources of this process: `named` (SRVMESH_CONF) replaces file and drop-ins; NULL for the usual ones. */
+/* The sources of this process: `named` (SRVMESH_CONF) replaces the file and the drop-ins; NULL: the default ones. */
 struct sm_conf_sources sm_conf_sources(const char *named);
 
-/* `old` is what was in force before, or NULL: of a file that has an error now it still gives what it had. `complaints` hears
- * all that is wrong. *ret is the caller's, to be released by sm_conf_free.
- * SM_MEMORY: this process or this moment lacks something (memory, a free descriptor, a file half written): another time
- * may be better. In every case `watch` holds the files that decided. */
+/* `old` is the configuration in force before, or NULL: if a file has an error now, its old contents are used again.
+ * `complaints` gets every error. The caller owns *ret and releases it with sm_conf_free. SM_MEMORY: something is
+ * lacking in this process or at the moment (memory, a free descriptor, or a file is half written): a later try may
+ * succeed. In every case `watch` then holds the files that were decisive. */
 enum sm_status sm_conf_load(const struct sm_conf_sources *sources, const struct sm_conf *old, struct sm_watch *watch,
                             struct sm_complaints *complaints, struct sm_conf **ret) SM_MUST_CHECK;
 void sm_conf_free(struct sm_conf *conf);

@@ -14,7 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* What an error says of the file; what does not speak of the file speaks of this process, or this moment. */
+/* The status for an errno. An error that is not about the file is about this process or the moment: SM_MEMORY. */
 static enum sm_status status_of(int error)
 {
 	switch (error) {
@@ -30,7 +30,7 @@ static enum sm_status status_of(int error)
 	return SM_REFUSED;
 }
 
-/* A link to /dev/null in place of a file means: as if it were empty. */
+/* A link to /dev/null in place of a file counts as an empty file. */
 static bool is_null_device(const struct stat *status)
 {
 	return S_ISCHR(status->st_mode) && status->st_rdev == makedev(1, 3);
@@ -81,7 +81,7 @@ enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size)
 			break;
 	}
 	if (done != size)
-		return SM_MEMORY; /* another size than a moment ago: somebody is writing it */
+		return SM_MEMORY; /* another size than a moment ago: the file is being written */
 	text[done] = '\0';
 	*ret_size = done;
 	*ret = text;
@@ -96,7 +96,7 @@ static bool is_dropin(const char *name)
 	return name[0] != '.' && length > 5 && length <= NAME_MAX && strcmp(name + length - 5, ".conf") == 0;
 }
 
-/* Puts a name where it belongs by its bytes. Of more than there is room for the first ones stay. */
+/* Inserts a name in byte order. If there are too many names, the first ones are kept. */
 static void insert(struct sm_dropins *dropins, const char *name)
 {
 	size_t at = dropins->n;

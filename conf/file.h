@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reading small text files and listing drop-ins, without stdio, never waiting for a pipe or a device. */
+/* Reads small text files and lists drop-ins, without stdio, and never waits for a pipe or a device. */
 #pragma once
 
 #include "base/status.h"
@@ -10,10 +10,10 @@
 #define SM_FILE_MAX (1U << 20)
 #define SM_DROPINS_MAX 64
 
-/* The whole file, owned by the caller (free). SM_MISS: there is none. SM_FULL: above SM_FILE_MAX. SM_REFUSED: it is there
- * and cannot be read. SM_INVALID: it is not a regular file, nor
- * /dev/null, which is an empty one. SM_MEMORY: it is this process or this moment that lacks something (memory, a free
- * descriptor, a file being written): another time may be better. */
+/* The whole file, owned by the caller (free). SM_MISS: there is none. SM_FULL: larger than SM_FILE_MAX. SM_REFUSED: it
+ * exists but cannot be read. SM_INVALID: it is neither a regular file nor /dev/null, which counts as an empty file.
+ * SM_MEMORY: something is lacking in this process or at the moment (memory, a free descriptor, or the file is being
+ * written): a later try may succeed. */
 enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size) SM_MUST_CHECK;
 
 struct sm_dropins {
@@ -21,6 +21,6 @@ struct sm_dropins {
 	char names[SM_DROPINS_MAX][NAME_MAX + 1];
 };
 
-/* The names of `*.conf` in a directory, in byte order; none when there is no directory. SM_FULL: there are more than
- * SM_DROPINS_MAX, and *ret has the first ones. SM_REFUSED: not readable. SM_MEMORY: as above. */
+/* The names of `*.conf` in a directory, in byte order; none if the directory does not exist. SM_FULL: there are more
+ * than SM_DROPINS_MAX, and *ret has the first ones. SM_REFUSED: not readable. SM_MEMORY: as above. */
 enum sm_status sm_file_dropins(const char *directory, struct sm_dropins *ret) SM_MUST_CHECK;

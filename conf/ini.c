@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Slicing INI lines. Indentation means nothing, CRLF and a byte-order mark are forgiven. */
+/* Slices INI lines. Ignores indentation; accepts CRLF and a byte-order mark. */
 #include "conf/ini.h"
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The key table. Defaults are text and go through the same parsers as the administrator's, so the table, the sample file
- * and the behaviour cannot drift apart. */
+/* The key table. Defaults are text and go through the same parsers as the administrator's values, so the table, the
+ * sample file and the behaviour cannot become different. */
 #include "conf/keys.h"
 
 #include "conf/value.h"
@@ -21,11 +21,11 @@ struct sm_key {
 	const char *expected;
 	enum kind kind;
 	unsigned sections;
-	uint64_t low, high;         /* bounds of numbers, in the unit they are kept in */
-	const char *const *choices; /* their index is what is kept */
-	size_t offset;              /* of a uint32_t, or of the first thing that the kind sets */
-	bool is_future;             /* its work is not there yet */
-	bool is_manner;             /* how answers are come by and given, not what they are */
+	uint64_t low, high;         /* bounds of numbers, in the unit in which they are stored */
+	const char *const *choices; /* the index of the choice is stored */
+	size_t offset;              /* of a uint32_t, or of the first member that the kind sets */
+	bool is_future;             /* not implemented yet */
+	bool is_manner;             /* affects how answers are obtained and given out, not their contents */
 	bool may_be_empty;
 };
 
@@ -123,7 +123,7 @@ const struct sm_key *sm_key_find(const char *name)
 	return NULL;
 }
 
-/* Edits between two words (Levenshtein), for words of up to 31 characters. */
+/* The edit distance of two words (Levenshtein), for words of up to 31 characters. */
 static unsigned distance(const char *a, const char *b)
 {
 	unsigned row[32], size = (unsigned)strlen(b);
@@ -149,7 +149,7 @@ static unsigned distance(const char *a, const char *b)
 const struct sm_key *sm_key_nearest(const char *name)
 {
 	const struct sm_key *nearest = NULL;
-	unsigned least = 4; /* more edits than three is another word */
+	unsigned least = 4; /* with more than three edits it is a different word */
 
 	for (size_t i = 0; i < N_KEYS; i++) {
 		unsigned edits = distance(name, keys[i].name);
@@ -232,7 +232,7 @@ static enum sm_status kib_of(const char *value, uint64_t *ret)
 	return status;
 }
 
-/* The kinds that come down to one number. */
+/* The kinds of values that are stored as one number. */
 static enum sm_status number_of(const struct sm_key *key, const char *value, uint64_t *ret)
 {
 	switch (key->kind) {
@@ -353,7 +353,7 @@ static enum sm_status apply_path(const struct sm_key *key, const char *value, st
 	return SM_OK;
 }
 
-/* A key whose work is not there yet: validated like any other, accepted with its default alone. */
+/* A key that is not implemented yet: validated like any other, but accepted only with its default. */
 static enum sm_status check_future(const struct sm_key *key, const char *value)
 {
 	uint64_t number, usual;
@@ -401,7 +401,7 @@ void sm_keys_defaults(struct sm_rule *ret_rule, struct sm_host_conf *ret_host)
 	memset(ret_rule, 0, sizeof(*ret_rule));
 	memset(ret_host, 0, sizeof(*ret_host));
 	for (size_t i = 0; i < N_KEYS; i++) {
-		/* a test holds that every default is accepted */
+		/* a test checks that every default is accepted */
 		enum sm_status status = sm_key_apply(&keys[i], keys[i].fallback, ret_rule, ret_host);
 
 		(void)status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The one table of configuration keys: where each may stand, what it takes, its default, where it goes. */
+/* The table of all configuration keys: allowed sections, allowed values, the default, and where the value is stored. */
 #pragma once
 
 #include "base/status.h"
@@ -17,9 +17,9 @@ enum sm_section_kind {
 enum sm_log_level { SM_LOG_ERROR, SM_LOG_WARNING, SM_LOG_INFO, SM_LOG_DEBUG };
 enum sm_log_format { SM_LOG_LOGFMT, SM_LOG_JSON };
 
-/* What [cache] and [daemon] say. */
+/* The settings of [cache] and [daemon]. */
 struct sm_host_conf {
-	char directory[SM_PATH_MAX + 1]; /* empty: none, by a configuration of the caller's own that names none */
+	char directory[SM_PATH_MAX + 1]; /* empty: none, because a private configuration names none */
 	uint32_t size_kib;
 	uint32_t memory_entries;
 	uint32_t is_embedded; /* 0 or 1 */
@@ -34,32 +34,32 @@ struct sm_host_conf {
 
 struct sm_key;
 
-/* The rows in the order of the sample configuration; NULL behind the last. */
+/* The keys in the order of the sample configuration; NULL after the last. */
 const struct sm_key *sm_key_at(size_t index);
 /* NULL: there is no such key. */
 const struct sm_key *sm_key_find(const char *name);
-/* The known key that looks most like `name`; NULL if none does. */
+/* The known key that is most similar to `name`; NULL: none is similar. */
 const struct sm_key *sm_key_nearest(const char *name);
 
 const char *sm_key_name(const struct sm_key *key);
 const char *sm_key_default(const struct sm_key *key);
-/* What the key takes, to go behind "expected". */
+/* The values that the key takes, as text to follow the word "expected". */
 const char *sm_key_expected(const struct sm_key *key);
-/* What may have been meant by a value that is not valid, to go behind what is expected; "": nothing comes to mind. */
+/* A suggestion what an invalid value may have meant, as text to follow sm_key_expected; "": there is none. */
 #define SM_REMEDY_MAX 96
 const char *sm_key_remedy(const struct sm_key *key, const char *value, char text[SM_REMEDY_MAX]);
-/* Does the key switch names off? Its "no" holds wherever it stands, and whatever comes later. */
+/* Does the key switch names off? Its "no" applies in whichever file it is, and no later file can override it. */
 bool sm_key_is_switch(const struct sm_key *key);
-/* Does the key say where questions go? */
+/* Does the key name the servers to ask? */
 bool sm_key_is_servers(const struct sm_key *key);
-/* Is an answer that was kept before the key was changed another one now? */
+/* Does a change of this key change answers, so that kept answers are no longer right? */
 bool sm_key_shapes_answers(const struct sm_key *key);
 bool sm_key_belongs(const struct sm_key *key, enum sm_section_kind section);
 
-/* Sets what the key sets: something of `rule` or of `host`. SM_INVALID: not what is expected. SM_REFUSED: a valid value, but
- * the work behind this key is not there yet, and so only its default is accepted. Nothing is changed then. */
+/* Stores the value in `rule` or in `host`. SM_INVALID: not an allowed value. SM_REFUSED: a valid value, but the
+ * feature is not implemented yet, so only the default is accepted. On an error nothing is changed. */
 enum sm_status sm_key_apply(const struct sm_key *key, const char *value, struct sm_rule *rule,
                             struct sm_host_conf *host) SM_MUST_CHECK;
 
-/* Every key's default. */
+/* Sets every key to its default. */
 void sm_keys_defaults(struct sm_rule *ret_rule, struct sm_host_conf *ret_host);

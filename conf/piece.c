@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One file, line by line. An error never ends the reading: the lines behind it may have more of them, and sections that have
- * to be known. */
+/* One file, line by line. Reading goes on after an error: the following lines may have more errors, and sections
+ * that must be known. */
 #include "conf/piece.h"
 
 #include "base/scope.h"
@@ -11,20 +11,20 @@
 #include <string.h>
 
 #define VALUE_MAX 4096
-#define ERRORS_MAX 20 /* that are told of one file: what is no configuration at all has one in every line */
+#define ERRORS_MAX 20 /* reported for one file: a file that is no configuration at all has one in every line */
 #define NO_SECTION UINT32_MAX
-#define PASSED_OVER (UINT32_MAX - 1) /* behind a header that makes no section */
+#define PASSED_OVER (UINT32_MAX - 1) /* after a header that does not start a section */
 
 struct reading {
 	struct sm_piece *piece;
 	struct sm_complaints *complaints;
 	uint32_t n_errors, section;
-	/* every setting is tried on these */
+	/* every setting is applied to these to check it */
 	struct sm_rule rule;
 	struct sm_host_conf host;
 };
 
-/* Words of a line as they appear in an error, bounded. */
+/* The length of a word as shown in an error, bounded. */
 #define SHOWN(length) (int)((length) < 100 ? (length) : 100)
 
 #define COMPLAIN(reading, line, ...)                                                                                     \
@@ -33,7 +33,7 @@ struct reading {
 			sm_complain((reading)->complaints, SM_COMPLAINT_ERROR, (reading)->piece->path, line, __VA_ARGS__); \
 	} while (0)
 
-/* The same of a header: whose section it is, is not known. */
+/* The same for a header: the section that it starts is not known. */
 #define COMPLAIN_UNKNOWN(reading, line, ...)                    \
 	do {                                                    \
 		(reading)->piece->has_unknown = true;           \
@@ -141,7 +141,8 @@ static const char *home_of(const struct sm_key *key)
 	return sm_key_belongs(key, SM_SECTION_CACHE) ? "[cache]" : "[daemon]";
 }
 
-/* The key of a line, at home in this section; NULL: none that counts. "?key" is one that another version may not know. */
+/* The key of a line, if it is allowed in this section; NULL: the line is not used. "?key" is a key that another version
+ * may not know. */
 static const struct sm_key *read_key(struct reading *reading, const struct sm_ini_line *line)
 {
 	bool is_optional = line->first[0] == '?';

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What one configuration file says: its sections and settings, each checked where it stands. */
+/* The contents of one configuration file: its sections and settings, each checked by itself. */
 #pragma once
 
 #include "base/status.h"
@@ -15,7 +15,7 @@
 struct sm_section {
 	enum sm_section_kind kind;
 	struct sm_name name; /* of [domain] and [service] */
-	uint32_t line;       /* where it stands first */
+	uint32_t line;       /* where it first occurs */
 };
 
 struct sm_setting {
@@ -26,22 +26,23 @@ struct sm_setting {
 
 struct sm_piece {
 	char *path;
-	/* It has an error, and is left out: of its sections only the names count, and of its settings the one that switches
+	/* The file has an error and is left out: only the names of its sections count, and the setting that switches
 	 * names off (sm_key_is_switch). */
 	bool is_left_out;
-	bool is_unread;   /* it is there and cannot be read: what it says is not known */
-	bool has_unknown; /* it may have sections that are not below, for a header could not be read */
-	/* What the file said before its error counts, and is a piece of its own: of this one only what is new. */
+	bool is_unread;   /* the file exists but cannot be read: its contents are not known */
+	bool has_unknown; /* it may have more sections than are listed, because a header could not be read */
+	/* The contents of the file before its error are used, as another piece: of this piece only new sections
+	 * count. */
 	bool is_shadow;
 	uint32_t n_sections, n_settings;
 	struct sm_section *sections;
 	struct sm_setting *settings;
 };
 
-/* Reads `text` into a piece that has its path and nothing else. Every error is complained about, and sets is_left_out.
- * SM_MEMORY: the piece is to be cleared. */
+/* Reads `text` into a piece in which only the path is set. Every error goes to `complaints`, and sets is_left_out.
+ * SM_MEMORY: the caller must clear the piece. */
 enum sm_status sm_piece_read(struct sm_piece *piece, const char *text, size_t size,
                              struct sm_complaints *complaints) SM_MUST_CHECK;
-/* A copy of its own; SM_MEMORY: *ret is to be cleared. */
+/* A deep copy. SM_MEMORY: the caller must clear *ret. */
 enum sm_status sm_piece_copy(const struct sm_piece *piece, struct sm_piece *ret) SM_MUST_CHECK;
 void sm_piece_clear(struct sm_piece *piece);

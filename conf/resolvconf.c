@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* resolv.conf: of all it says, the servers. */
+/* resolv.conf: reads only its servers. */
 #include "conf/resolvconf.h"
 
 #include "conf/value.h"
@@ -15,7 +15,7 @@ static void take_line(const char *line, size_t length, struct sm_rule *rule)
 	if (rule->n_servers == SM_SERVERS_MAX)
 		return;
 	if (length >= sizeof(copy))
-		length = sizeof(copy) - 1; /* a comment: nothing before it is as long */
+		length = sizeof(copy) - 1; /* the rest is a comment: nothing else is that long */
 	memcpy(copy, line, length);
 	copy[length] = '\0';
 	copy[strcspn(copy, "#;\r")] = '\0';

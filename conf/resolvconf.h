@@ -4,6 +4,6 @@
 
 #include "mesh/rule.h"
 
-/* Sets the first SM_SERVERS_MAX `nameserver` lines, port 53, as the rule's servers; 127.0.0.1 if there is none, as glibc
- * does. Scoped link-local addresses are passed over: a server address has no place for a scope. */
+/* Sets the rule's servers to the first SM_SERVERS_MAX `nameserver` lines, port 53; to 127.0.0.1 if there is none, as
+ * glibc does. Link-local addresses with a scope are ignored: struct sm_server cannot hold a scope. */
 void sm_resolvconf_parse(const char *text, struct sm_rule *rule);

@@ -10,7 +10,7 @@ struct unit {
 	uint64_t factor;
 };
 
-/* Digits at *text; moves *text behind them. */
+/* Digits at *text; moves *text past them. */
 static enum sm_status digits(const char **text, uint64_t *ret)
 {
 	const char *at = *text;
@@ -127,7 +127,7 @@ static enum sm_status port_of(const char *text, uint16_t *ret)
 	return SM_OK;
 }
 
-/* 2001:db8::53 is none of these, for 2001:db8: is no address. */
+/* 2001:db8::53 is not ambiguous, because 2001:db8: is not an address. */
 bool sm_value_is_ambiguous(const char *text, struct sm_server *ret)
 {
 	const char *colon = strrchr(text, ':');

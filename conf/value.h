@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The values that a configuration key can have. Pure; every parser takes NUL-terminated text and SM_INVALID means: not
- * such a value, or outside the bounds. Independent of the locale. */
+/* The values that a configuration key can have. Pure, and independent of the locale. Every parser takes NUL-terminated
+ * text. SM_INVALID: not a value of this kind, or out of bounds. */
 #pragma once
 
 #include "base/status.h"
@@ -20,14 +20,16 @@ enum sm_status sm_value_percent(const char *text, uint64_t *ret) SM_MUST_CHECK;
 enum sm_status sm_value_address(const char *text, struct sm_address *ret) SM_MUST_CHECK;
 /* `127.0.0.1`, `127.0.0.1:8600`, `::1`, `[::1]`, `[::1]:53`; port 53 if none is given. */
 enum sm_status sm_value_server(const char *text, struct sm_server *ret) SM_MUST_CHECK;
-/* `::1:8600`: an IPv6 address, or another one and a port (*ret)? sm_value_server refuses it, for it would be asked in vain. */
+/* Is the text ambiguous, as `::1:8600` is: an IPv6 address, or a shorter one with a port (*ret)? sm_value_server
+ * refuses such text, because questions to the long address would be in vain. */
 bool sm_value_is_ambiguous(const char *text, struct sm_server *ret);
-/* A template of an SRV owner: placeholders known, and a valid name once they are filled in. */
+/* A template of an SRV owner: all placeholders are known, and filling them in gives a valid name. */
 enum sm_status sm_value_template(const char *text) SM_MUST_CHECK;
 
 /* An absolute path of at most SM_PATH_MAX bytes, in one form only: no empty, `.` or `..` component. */
-#define SM_PATH_MAX 100 /* with ".hint" and a NUL behind it, it fits into struct sockaddr_un */
+#define SM_PATH_MAX 100 /* with ".hint" and a NUL appended, it fits into struct sockaddr_un */
 enum sm_status sm_value_path(const char *text) SM_MUST_CHECK;
 
-/* The next word of a list by blanks or commas: moves *text on, copies the word. SM_MISS: no more. SM_FULL: too long. */
+/* The next word of a list separated by blanks or commas: moves *text on, copies the word. SM_MISS: there is none.
+ * SM_FULL: the word is too long. */
 enum sm_status sm_value_word(const char **text, char *word, size_t size) SM_MUST_CHECK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Watching files by their stat data. */
+/* Watches files by their stat data. */
 #include "conf/watch.h"
 
 #include "base/clock.h"
@@ -13,7 +13,7 @@
 #define FRESH_NS (200 * SM_NS_PER_MS)
 #define UNSETTLED_MAX_NS (2 * SM_NS_PER_S)
 
-/* All zero: it is not there. false: that cannot be told. */
+/* All zero: the file does not exist. false: that is not known. */
 static bool stat_of(const char *path, struct stat *ret)
 {
 	if (stat(path, ret) == 0)
@@ -110,7 +110,7 @@ enum sm_watch_state sm_watch_look(struct sm_watch *watch, int64_t now_ns)
 		enum sm_watch_state one = state_of(watch, i, wall_ns);
 
 		if (one > state)
-			state = one; /* the more doubtful one */
+			state = one; /* keep the more doubtful state */
 	}
 	if (state != SM_WATCH_FRESH && state != SM_WATCH_FADING) {
 		watch->unsettled_ns = 0;

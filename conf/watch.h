@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Has a file changed since it was read, and is what it holds now meant to stay? One stat a file, no descriptor, no thread.
+/* Has a file changed since it was read, and is the change complete? One stat for each file, no descriptor, no
+ * thread.
  *
- * Many tools rewrite a file in place, or remove it for a moment. So a file that vanished or became empty is given two seconds to
- * come back, and one that was written just now may not be whole yet. */
+ * Many tools rewrite a file in place, or remove it for a moment. So a file that vanished or became empty has two
+ * seconds to come back, and a file written within the last 200 ms counts as incomplete. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,13 +17,14 @@
 
 struct sm_watch {
 	size_t n;
-	/* "/" as it was: after a chroot the same paths are other files, and the configuration stays what it was */
+	/* "/" at the time of reading: after a chroot the same paths are other files, and the configuration then
+	 * stays */
 	dev_t root_device;
 	ino_t root_inode;
-	int64_t unsettled_ns; /* since when there is a change that may not be the last; 0: there is none */
+	int64_t unsettled_ns; /* since when there is a change that may be incomplete; 0: there is none */
 	struct {
 		char path[SM_WATCH_PATH_MAX];
-		bool is_unread; /* there, and not to be read */
+		bool is_unread; /* it exists, but cannot be read */
 		dev_t device; /* all zero: the file was not there */
 		ino_t inode;
 		off_t size;
@@ -38,10 +40,10 @@ enum sm_watch_state {
 };
 
 void sm_watch_begin(struct sm_watch *watch);
-/* Notes the file as it is now, there or not. Call it before reading: a change in between is then seen next time. More
- * files than SM_WATCH_FILES_MAX, or longer paths, are not watched. */
+/* Records the file's present state, also if it does not exist. Call it before reading: a change in between is then seen
+ * next time. Files beyond SM_WATCH_FILES_MAX, and paths that are too long, are not watched. */
 void sm_watch_add(struct sm_watch *watch, const char *path);
-/* The file that was added last could not be read: once it can be opened, it has changed. */
+/* The file added last could not be read: as soon as it can be opened, it counts as changed. */
 void sm_watch_try_again(struct sm_watch *watch);
-/* A file that cannot be looked at (but for ENOENT) has not changed. `now_ns`: sm_clock_now_ns. */
+/* A file on which stat fails (other than with ENOENT) counts as unchanged. `now_ns`: sm_clock_now_ns. */
 enum sm_watch_state sm_watch_look(struct sm_watch *watch, int64_t now_ns);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A connection is one request and one reply. Many are answered and closed as they are accepted; who has to wait costs the
- * loop a timer, and only if it takes long is he watched for having gone. */
+/* A connection is one request and one reply. Many are answered and closed as soon as they are accepted. A client
+ * that has to wait needs a timer; only if it waits long is its connection watched, to notice that it is closed. */
 #include "daemon/clients.h"
 
 #include "base/clock.h"
@@ -14,15 +14,15 @@
 
 #define ACCEPTS_AT_ONCE 256
 #define HINTS_AT_ONCE 256
-#define PAUSE_MS 100       /* of accepting, while there are no descriptors */
-#define SILENCE_MS 5000    /* that a client may have between connecting and asking */
-#define WAIT_MAX_MS 120000 /* beyond every deadline */
+#define PAUSE_MS 100       /* accepting stops for this time when there are no descriptors */
+#define SILENCE_MS 5000    /* allowed between a client's connect and its request */
+#define WAIT_MAX_MS 120000 /* longer than every deadline */
 #define SPARE_MS 1000
 
 struct client {
 	struct sm_waiter waiter;
 	struct sm_daemon *daemon;
-	struct sm_settings *settings; /* of the rule; NULL until something is asked */
+	struct sm_settings *settings; /* to which the rule belongs; NULL until there is a request */
 	const struct sm_rule *rule;
 	struct sm_request request;
 	uid_t uid;
@@ -90,13 +90,13 @@ static void on_told(struct sm_waiter *waiter, enum sm_frame_kind kind, const voi
 static void serve(struct client *client);
 static void wait_ms(struct client *client, uint32_t ms);
 
-/* After which who has asked is surely gone. */
+/* The time after which the client has certainly stopped waiting. */
 static uint32_t patience_ms(const struct client *client)
 {
 	return (client->request.wait_ms < WAIT_MAX_MS ? client->request.wait_ms : WAIT_MAX_MS) + SPARE_MS;
 }
 
-/* A request; or, from one who waits, the end: he has nothing more to say. */
+/* A request; or, from a client that already waits, the end of its connection: it sends nothing else. */
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct client *client = poll->data;
@@ -125,7 +125,7 @@ static void on_time(uv_timer_t *timer)
 		close_client(client);
 		return;
 	}
-	client->may_be_stale = false; /* it is gone; the job's word is all there will be */
+	client->may_be_stale = false; /* the old answer is gone; only the job can give an answer */
 	wait_ms(client, patience_ms(client));
 }
 
@@ -155,7 +155,7 @@ static void wait_ms(struct client *client, uint32_t ms)
 
 /* ---- lookups */
 
-/* What the cache has to say at once. */
+/* Finds a record that the cache can give at once. */
 static enum sm_status find_cached(struct sm_daemon *daemon, const struct sm_rule *rule, const struct sm_name *name,
                                   const void **ret, size_t *ret_size, enum sm_freshness *ret_freshness)
 {
@@ -181,12 +181,12 @@ static void refuse(struct client *client)
 	reply(client, SM_FRAME_BUSY, NULL, 0);
 }
 
-/* The servers are known to be silent: the old answer goes out now, and somebody has to notice when they are back. */
+/* The servers are known not to answer: the client gets the old answer now, and a job checks whether they are back. */
 static void renew_behind(struct client *client)
 {
 	enum sm_status status = sm_jobs_ask(client->daemon, client->rule, &client->request, client->uid, NULL);
 
-	(void)status; /* the next who asks */
+	(void)status; /* if it fails, the next client's request starts a job */
 }
 
 static void answer_from_cache(struct client *client, const void *record, size_t size, enum sm_freshness freshness)
@@ -199,7 +199,7 @@ static void answer_from_cache(struct client *client, const void *record, size_t 
 		reply(client, SM_FRAME_RECORD, record, size);
 		return;
 	}
-	memcpy(copy, record, size); /* a job uses the same room */
+	memcpy(copy, record, size); /* a job uses the same buffer */
 	renew_behind(client);
 	reply(client, SM_FRAME_RECORD, copy, size);
 }
@@ -234,10 +234,10 @@ static void look_up(struct client *client)
 	daemon->counters.requests++;
 	client->rule = rule_of(daemon, name);
 	if (!client->rule || client->rule->is_torn) {
-		sm_reload_if_changed(daemon); /* the program may know newer files */
+		sm_reload_if_changed(daemon); /* the program may have read newer files */
 		client->rule = rule_of(daemon, name);
 	}
-	client->settings = sm_settings_hold(daemon->settings); /* whose the rule is */
+	client->settings = sm_settings_hold(daemon->settings); /* to which the rule belongs */
 	if (!client->rule) {
 		daemon->counters.not_ours++;
 		reply(client, SM_FRAME_NOT_OURS, NULL, 0);
@@ -265,7 +265,7 @@ static void serve(struct client *client)
 
 	if (status == SM_MISS) {
 		if (!client->has_timer)
-			wait_ms(client, SILENCE_MS); /* the time goes on, whatever wakes us */
+			wait_ms(client, SILENCE_MS); /* started once: other wake-ups do not extend the time */
 		watch(client);
 		return;
 	}
@@ -280,7 +280,7 @@ static void serve(struct client *client)
 
 /* ---- accepting */
 
-/* What he asks is taken from the queue first: a connection that is closed with something unread is reset. */
+/* Reads the client's request first: if a connection is closed with unread data, it is reset and the reply is lost. */
 static void turn_away(struct sm_daemon *daemon, int fd)
 {
 	struct sm_request ignored;
@@ -344,7 +344,8 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 	}
 }
 
-/* A hint renews what is near its end, and nothing else: it cannot make us ask more than the lifetimes allow. */
+/* A hint renews only an answer that is near its end. So hints cannot make us ask more often than the lifetimes
+ * allow. */
 static void take_hint(struct sm_daemon *daemon, const struct sm_request *hint)
 {
 	const struct sm_rule *rule = rule_of(daemon, &hint->name);

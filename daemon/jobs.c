@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Jobs. Their sockets come and go, and c-ares closes them when it likes: so they are all in one epoll, which forgets what is
- * closed by itself, and the loop watches that one. */
+/* Jobs. c-ares opens and closes their sockets at any time. So all sockets are in one epoll, which removes closed
+ * ones by itself, and the loop watches that epoll. */
 #include "daemon/jobs.h"
 
 #include "base/clock.h"
@@ -16,9 +16,9 @@
 #include <sys/epoll.h>
 
 #define READY_AT_ONCE 64
-#define SIGN_AFTER_NS (100 * SM_NS_PER_MS) /* well before any client doubts that we live, */
-#define SIGN_SHARE 6                       /* and before one does who has little time: they doubt after a third of it */
-#define DEADLINE_PERCENT 95 /* of a client's own: that nobody could say is to be told, not waited for */
+#define SIGN_AFTER_NS (100 * SM_NS_PER_MS) /* well before any client assumes that the daemon is dead, */
+#define SIGN_SHARE 6                       /* also one with little time: it waits a third of its time for a sign */
+#define DEADLINE_PERCENT 95 /* of a client's own: so that a failure still reaches it in time */
 
 TAILQ_HEAD(waiters, sm_waiter);
 
@@ -31,17 +31,17 @@ struct sm_job {
 	uid_t uid;
 	struct sm_lookup *lookup;
 	struct waiters waiters;
-	int64_t settled_ns[SM_IPV4_AND_IPV6]; /* by family: since when all is known of it; 0: not yet */
+	int64_t settled_ns[SM_IPV4_AND_IPV6]; /* by family: when all its addresses became known; 0: not yet */
 	bool has_signed, is_finished;
 	int64_t sign_ns;
-	enum sm_frame_kind kind; /* the last word */
+	enum sm_frame_kind kind; /* of the final reply */
 	void *body;
 	size_t body_size;
 
 	uv_timer_t timer;
 };
 
-/* The tree is one of names, each inside its job. */
+/* The tree contains the names, each of which is a member of its job. */
 static int compare(const void *a, const void *b)
 {
 	return strcmp(((const struct sm_name *)a)->text, ((const struct sm_name *)b)->text);
@@ -68,7 +68,8 @@ static void on_closed(uv_handle_t *handle)
 	free_job(handle->data);
 }
 
-/* No one can find it any more; what it holds of the system goes at once, its memory when the loop lets go of it. */
+/* Removes the job from the tree and closes its descriptors at once; its memory is freed when the loop has closed its
+ * handles. */
 static void close_job(struct sm_job *job)
 {
 	struct sm_daemon *daemon = job->daemon;
@@ -91,7 +92,7 @@ static void set_last_word(struct sm_job *job, enum sm_frame_kind kind, const voi
 	}
 }
 
-/* What is kept of a name, if it may still serve. */
+/* The kept answer of a name, if it may still serve. */
 static enum sm_status get_servable(struct sm_daemon *daemon, const struct sm_name *name, int64_t now_ns,
                                    struct sm_arena *arena, struct sm_answer *ret, struct sm_times *ret_times)
 {
@@ -130,7 +131,7 @@ static void note_servers(struct sm_job *job, bool is_failure)
 	*known = is_down;
 }
 
-/* A failure does not replace what may still serve. */
+/* A failure does not replace an answer that may still serve. */
 static void keep_answer(struct sm_job *job, const struct sm_answer *answer)
 {
 	struct sm_daemon *daemon = job->daemon;
@@ -156,7 +157,7 @@ static void keep_answer(struct sm_job *job, const struct sm_answer *answer)
 static void finish(struct sm_job *job)
 {
 	uv_timer_stop(&job->timer);
-	/* of another configuration: who waits is better served by himself */
+	/* the configuration has changed meanwhile: the waiting program should rather look the name up itself */
 	if (job->settings->conf->fingerprint == job->daemon->settings->conf->fingerprint &&
 	    sm_lookup_status(job->lookup) == SM_OK)
 		keep_answer(job, sm_lookup_answer(job->lookup, sm_surroundings_network(job->daemon)));
@@ -207,7 +208,7 @@ static void process(struct sm_job *job)
 	step(job);
 }
 
-/* A job that finishes here is told of and freed later, so that every event of a batch finds its own. */
+/* A job that finishes here is reported and freed later, so that every event of a batch still finds its job. */
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
 	struct sm_daemon *daemon = poll->data;
@@ -245,7 +246,7 @@ static void on_time(uv_timer_t *timer)
 	step(timer->data);
 }
 
-/* Makes the epoll watch what the lookup wants. What the lookup does not want any more it has closed. */
+/* Makes the epoll watch the sockets of the lookup. Sockets that the lookup no longer needs are already closed. */
 static void watch(struct sm_job *job)
 {
 	struct pollfd fds[SM_ASKER_FDS_MAX];
@@ -279,8 +280,8 @@ static bool has_family(const struct sm_answer *answer, uint8_t family)
 	return false;
 }
 
-/* Who asked for one family does not wait much longer than for that one (RFC 8305): he is told what is known so far. It is not
- * kept, and the job goes on for all the others. */
+/* A client that asked for one family does not wait much longer than for that family (RFC 8305): it gets the answer
+ * known so far. This answer is not kept, and the job goes on for all other clients. */
 static void tell_early(struct sm_job *job, uint8_t family, int64_t now_ns)
 {
 	static uint8_t record[SM_RECORD_MAX];
@@ -311,7 +312,7 @@ static bool is_awaited(const struct sm_job *job, uint8_t family)
 	return false;
 }
 
-/* When to come back for those of one family at the latest. */
+/* Answers the clients that wait for one family if it is time; else returns when to call it again. */
 static int64_t serve_family(struct sm_job *job, uint8_t family, int64_t now_ns)
 {
 	int64_t *settled_ns = &job->settled_ns[family - 1];
@@ -423,6 +424,6 @@ enum sm_status sm_jobs_ask(struct sm_daemon *daemon, const struct sm_rule *rule,
 	if (is_new)
 		step(job);
 	else if (!job->is_finished)
-		uv_timer_start(&job->timer, on_time, 0, 0); /* he may be served already; but not from in here */
+		uv_timer_start(&job->timer, on_time, 0, 0); /* perhaps there is an answer already; not sent from here */
 	return SM_OK;
 }

@@ -49,7 +49,7 @@ static void drop_if_idle(struct sm_limits *limits, struct user *user)
 	free(user);
 }
 
-/* At least one for everybody. */
+/* Every uid has a share of at least one. */
 static uint32_t share_of(const struct sm_limits *limits, enum sm_limited what)
 {
 	uint64_t share = (uint64_t)limits->max[what] * limits->quota_percent / 100;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who uses how much of what there is a limit of: connections and jobs, in all and by uid. */
+/* Counts the use of limited resources: connections and jobs, in total and for each uid. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,11 +10,11 @@ enum sm_limited { SM_LIMITED_CLIENTS, SM_LIMITED_JOBS, SM_LIMITED_KINDS };
 
 struct sm_limits {
 	uint32_t max[SM_LIMITED_KINDS];
-	uint32_t quota_percent; /* of each, for one uid */
+	uint32_t quota_percent; /* of each limit, for one uid */
 	uint32_t used[SM_LIMITED_KINDS];
 	void *by_uid;
 };
 
-/* false: the uid's share, or all, is used up. What is taken must be given back. */
+/* false: the uid's share, or the total, is used up. The caller must give back what it has taken. */
 bool sm_limits_take(struct sm_limits *limits, enum sm_limited what, uid_t uid);
 void sm_limits_give(struct sm_limits *limits, enum sm_limited what, uid_t uid);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The log. A line is put together in a bounded buffer and written at once; text that does not fit is cut. */
+/* The log. A line is composed in a bounded buffer and written with one call; text that does not fit is cut. */
 #include "daemon/log.h"
 
 #include <poll.h>
@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 2048
-#define TAIL_BYTES 8    /* for what closes a value and the line, always */
-#define FIELD_BYTES 128 /* for a key and the beginning of its value, or the field is left out */
+#define TAIL_BYTES 8    /* always reserved to close a value and the line */
+#define FIELD_BYTES 128 /* needed for a key and the start of its value; else the field is left out */
 
 static struct {
 	enum sm_log_level level;
@@ -35,7 +35,7 @@ static void add_char(struct line *line, char c)
 		line->text[line->n++] = c;
 }
 
-/* One of those few that TAIL_BYTES keep a place for. */
+/* Adds a character for which TAIL_BYTES reserves the space. */
 static void close_with(struct line *line, char c)
 {
 	line->text[line->n++] = c;
@@ -47,7 +47,7 @@ static void add_text(struct line *line, const char *text)
 		add_char(line, *text++);
 }
 
-/* As in JSON; logfmt readers take the same. What is not printable ASCII is escaped byte by byte. */
+/* Quotes as in JSON, which logfmt readers accept too. Bytes that are not printable ASCII are escaped one by one. */
 static void add_quoted(struct line *line, const char *text)
 {
 	char escape[8];
@@ -125,7 +125,7 @@ static const char *word_of(enum sm_log_level level)
 
 void sm_log(enum sm_log_level level, const char *event, ...)
 {
-	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT}; /* who reads no log does not stop us */
+	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT}; /* so that a full pipe does not block us */
 	struct line line = {.n = 0};
 	const char *key;
 	va_list fields;
@@ -148,7 +148,7 @@ void sm_log(enum sm_log_level level, const char *event, ...)
 	if (poll(&room, 1, 0) == 0)
 		return;
 	written = write(STDERR_FILENO, line.text, line.n);
-	(void)written; /* there is nowhere to complain */
+	(void)written; /* there is no other place to report it */
 }
 
 void sm_log_number(enum sm_log_level level, const char *event, const char *key, uint64_t number)

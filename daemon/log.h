@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The daemon's log: one line an event on stderr, logfmt or JSON. */
+/* The daemon's log: one line for each event on stderr, logfmt or JSON. */
 #pragma once
 
 #include "conf/keys.h"
 
 void sm_log_setup(enum sm_log_level level, enum sm_log_format format);
 
-/* `event` says what happened; then keys ([a-z_]+) and values (any text) in turn, and NULL. */
+/* `event` says what happened; then follow pairs of a key ([a-z_]+) and a value (any text), and NULL. */
 void sm_log(enum sm_log_level level, const char *event, ...) __attribute__((sentinel));
-/* The same with one value that is a number. */
+/* The same with one value, which is a number. */
 void sm_log_number(enum sm_log_level level, const char *event, const char *key, uint64_t number);

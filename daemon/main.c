@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* srvmeshd: resolves each name once for everybody on the host, and owns the host map. srvmeshd(8). */
+/* srvmeshd: resolves each name once for all programs of the host, and owns the host map. srvmeshd(8). */
 #include "base/clock.h"
 #include "cache/trust.h"
 #include "daemon/clients.h"
@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 
 #define LOOK_MS 1000
-#define OWN_KIB (64 * 1024) /* without map and jobs, generously */
+#define OWN_KIB (64 * 1024) /* a generous value, without map and jobs */
 
 enum exit_code { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -28,34 +28,35 @@ static const char usage_text[] = "usage: srvmeshd [--config FILE] [--foreground]
                             "       srvmeshd --help | --version\n"
                             "\n"
                             "  --config FILE   instead of " SM_CONF_FILE " and its drop-ins\n"
-                            "  --foreground    stay, as a service manager wants it; otherwise the command returns\n"
-                            "                  when the daemon is ready\n"
-                            "  --memory        print what it may take by its configuration, as systemd writes it\n";
+                            "  --foreground    stay in the foreground, as service managers expect; without it the\n"
+                            "                  command returns when the daemon is ready\n"
+                            "  --memory        print the memory limits for this configuration, as lines for systemd\n";
 
 struct options {
 	const char *config;
 	char absolute[PATH_MAX];
 	bool is_foreground;
-	bool wants_memory; /* prints it, and nothing else */
-	int ready; /* the pipe to who waits for us in the background; -1: nobody */
+	bool wants_memory; /* only prints the memory limits */
+	int ready; /* the pipe to the command that waits for the background process; -1: none */
 };
 
-/* ---- what the loop does by itself */
+/* ---- regular work of the loop */
 
-/* Files change without anybody's SIGHUP, and who finds his answer in the map asks nobody: so they are looked at by the clock. */
+/* Files may change without a SIGHUP, and a program that finds its answer in the map sends no request. So a timer
+ * checks the files. */
 static void on_looking(uv_timer_t *timer)
 {
 	sm_reload_if_changed(timer->data);
 }
 
-/* A manager that hears nothing in time takes us for hung. */
+/* A service manager that gets no sign of life in time assumes that the daemon hangs. */
 static void on_watchdog(uv_timer_t *timer)
 {
 	(void)timer;
 	sm_listener_notify(secure_getenv("NOTIFY_SOCKET"), "WATCHDOG=1");
 }
 
-/* sd_watchdog_enabled(3). Three signs of life in the time that is given. */
+/* sd_watchdog_enabled(3). Sends three signs of life in each watchdog interval. */
 static void start_watchdog(struct sm_daemon *daemon)
 {
 	const char *pid = secure_getenv("WATCHDOG_PID"), *usec = secure_getenv("WATCHDOG_USEC");
@@ -83,7 +84,7 @@ static bool has_nothing_to_do(const struct sm_daemon *daemon)
 	return daemon->is_stopping && daemon->limits.used[SM_LIMITED_CLIENTS] == 0 && daemon->limits.used[SM_LIMITED_JOBS] == 0;
 }
 
-/* Before each wait. */
+/* Runs before each wait of the loop. */
 static void on_flush(uv_prepare_t *prepare)
 {
 	sm_jobs_flush(prepare->data);
@@ -99,7 +100,7 @@ static void on_hangup(uv_signal_t *signal, int number)
 	sm_reload(signal->data);
 }
 
-/* The first time: no more requests, and what runs is finished. The second time: now. */
+/* First signal: accept no more requests, and exit when all jobs are finished. Second signal: exit now. */
 static void on_terminate(uv_signal_t *signal, int number)
 {
 	struct sm_daemon *daemon = signal->data;
@@ -147,7 +148,7 @@ static const char *why_not_owner(enum sm_status status)
 	case SM_REFUSED:
 		return "another srvmeshd owns it, or it cannot be written";
 	case SM_INVALID:
-		return "expected a directory of this user's own that nobody else can write";
+		return "expected a directory that this user owns and no other user can write";
 	case SM_CORRUPT:
 		return "expected liblmdb 0.9";
 	case SM_OK: case SM_MISS: case SM_FULL: case SM_SILENT: case SM_MEMORY:
@@ -172,7 +173,7 @@ static bool open_owner(struct sm_daemon *daemon)
 	return true;
 }
 
-/* Sockets that a service manager hands over (sd_listen_fds), or our own. */
+/* Takes the sockets that a service manager passes (sd_listen_fds), or opens our own. */
 static bool open_listener(struct sm_daemon *daemon)
 {
 	const char *path = daemon->settings->conf->host.socket;
@@ -187,7 +188,7 @@ static bool open_listener(struct sm_daemon *daemon)
 	if (status == SM_OK)
 		return true;
 	return fail("no socket", path, is_taken ? "the sockets handed over are not a listening SOCK_SEQPACKET and a SOCK_DGRAM"
-	                                        : "it is in use, or cannot be made there");
+	                                        : "it is in use, or cannot be created there");
 }
 
 static void raise_descriptor_limit(void)
@@ -200,7 +201,8 @@ static void raise_descriptor_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Errors of the files are in the log, and what they leave holds. Only a file that was named, and is not there, is none. */
+/* Errors in the files are logged, and the rest of the configuration applies. Only if a named file is missing,
+ * loading fails. */
 static bool load(struct sm_daemon *daemon, const char *config)
 {
 	if (config && access(config, F_OK) != 0)
@@ -227,7 +229,7 @@ static bool serve(struct sm_daemon *daemon, const struct options *options)
 	start_handles(daemon);
 	sm_surroundings_start(daemon);
 	if (sm_jobs_start(daemon) != SM_OK || sm_clients_start(daemon) != SM_OK)
-		return fail("no event loop", "", "a socket cannot be waited for");
+		return fail("no event loop", "", "cannot wait for events of a socket");
 	if (sm_seal() != SM_OK)
 		sm_log(SM_LOG_WARNING, "no seccomp filter: the kernel refuses it", NULL);
 	tell_ready(daemon, options);
@@ -259,7 +261,8 @@ static bool run(const struct options *options)
 
 /* ---- the command */
 
-/* Two maps, and what jobs of the largest number take, some 400 KiB each; beyond MemoryHigh= the kernel slows it down. */
+/* Memory for two maps and for the maximum number of jobs, some 400 KiB each. Above MemoryHigh= the kernel slows the
+ * daemon. */
 static enum exit_code print_memory(const char *config)
 {
 	const struct sm_conf_sources sources = sm_conf_sources(config);
@@ -270,13 +273,13 @@ static enum exit_code print_memory(const char *config)
 
 	if (sm_conf_load(&sources, NULL, &watch, &nobody, &conf) != SM_OK)
 		return EXIT_FAILED;
-	kib = OWN_KIB + 2ULL * conf->host.size_kib; /* an old one, too, as long as programs map it */
+	kib = OWN_KIB + 2ULL * conf->host.size_kib; /* two, because programs may still map an old one */
 	printf("MemoryHigh=%lluK\nMemoryMax=%lluK\n", kib + conf->host.max_jobs * 384ULL, kib + conf->host.max_jobs * 512ULL);
 	sm_conf_free(conf);
 	return EXIT_GOOD;
 }
 
-/* Goes into the background; the command that was typed ends when the daemon is ready, or with its failure. */
+/* Goes into the background. The original command exits when the daemon is ready, or has failed. */
 static enum exit_code detach(struct options *options)
 {
 	int ends[2], null;
@@ -300,8 +303,8 @@ static enum exit_code detach(struct options *options)
 	return chdir("/") == 0 ? EXIT_GOOD : EXIT_FAILED;
 }
 
-/* The background is in another directory. The path stays what it is, link by link: where a link is moved, as a ConfigMap's
- * is, the file that it leads to then is the one that was meant. */
+/* The background process has another working directory. Links in the path are not resolved: if a link is changed
+ * later, as in a ConfigMap, its new target is the right file. */
 static const char *make_absolute(const char *path, char ret[PATH_MAX])
 {
 	char here[PATH_MAX];
@@ -345,7 +348,7 @@ static int parse(int argc, char **argv, struct options *ret)
 	return optind == argc ? EXIT_GOOD : EXIT_USAGE;
 }
 
-/* Where 0, 1 or 2 are closed, the host map would be opened there, and written to by the log. */
+/* If 0, 1 or 2 were closed, the host map could be opened as that descriptor, and the log would write into it. */
 static void occupy_standard_descriptors(void)
 {
 	int fd;
@@ -370,7 +373,7 @@ int main(int argc, char **argv)
 	occupy_standard_descriptors();
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full file system */
+	signal(SIGXFSZ, SIG_IGN); /* a limit on the file size is then handled like a full file system */
 	if (!options.is_foreground && detach(&options) != EXIT_GOOD)
 		return EXIT_FAILED;
 	return run(&options) ? EXIT_GOOD : EXIT_FAILED;

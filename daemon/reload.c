@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define OWN_DESCRIPTORS 32 /* standard ones, map, lock, sockets, loop, and those that are open for a moment */
+#define OWN_DESCRIPTORS 32 /* standard ones, map, lock, sockets, loop, and some that are open only briefly */
 
-/* The most that a job takes: a socket for each server, and one more while TCP is tried. */
+/* The most descriptors that a job needs: one for each server, and one more while TCP is tried. */
 static uint32_t descriptors_of_job(const struct sm_rules *rules)
 {
 	uint32_t n = rules->elsewhere.n_servers;
@@ -20,7 +20,7 @@ static uint32_t descriptors_of_job(const struct sm_rules *rules)
 	return n + 1;
 }
 
-/* Half of the descriptors are for clients and half for jobs, so that neither takes the other's. */
+/* Half of the descriptors are for clients and half for jobs, so that neither uses up those of the other. */
 static void fit_descriptors(struct sm_daemon *daemon)
 {
 	uint32_t *max = daemon->limits.max, half, jobs;
@@ -62,7 +62,7 @@ static void warn_of_restart(const struct sm_host_conf *old, const struct sm_host
 		sm_log(SM_LOG_WARNING, "directory, socket, size and the cache's quota change with the next start", NULL);
 }
 
-/* Without names the daemon waits for some; a file with an error costs no answer that is kept. */
+/* If no name is configured, the daemon waits until one is. A file with an error does not remove kept answers. */
 static void follow(struct sm_daemon *daemon)
 {
 	const struct sm_conf *conf = daemon->settings->conf;
@@ -75,7 +75,7 @@ static void follow(struct sm_daemon *daemon)
 
 static void load_again(struct sm_daemon *daemon)
 {
-	static struct sm_watch watch; /* large; it takes the old one's place when all is read */
+	static struct sm_watch watch; /* large; replaces the old one when all files are read */
 	struct sm_settings *settings;
 	enum sm_status status = sm_settings_load(&daemon->sources, daemon->settings, &watch, &settings);
 

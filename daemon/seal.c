@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The filter: everything but what shortens files, and what would lead around the filter. A foreign architecture's calls
- * kill (libseccomp's default). */
+/* The filter: allows every call except those that shorten files, and those that would bypass the filter. Calls of a
+ * foreign architecture kill the process (libseccomp's default). */
 #include "daemon/seal.h"
 
 #include <errno.h>
@@ -16,12 +16,12 @@ static const int forbidden[] = {
 	SCMP_SYS(open_by_handle_at), SCMP_SYS(setxattr), SCMP_SYS(lsetxattr), SCMP_SYS(fsetxattr),
 };
 
-/* Newer than the library's names; their numbers are those of every architecture. */
+/* Too new to have names in the library; their numbers are the same on every architecture. */
 #define CALL_FCHMODAT2 452
 #define CALL_SETXATTRAT 463
 
-/* As if the kernel did not have them: the arguments of some lie in memory, where a filter cannot look, and C libraries have
- * another way for the others, which is forbidden or looked at here. */
+/* These calls fail as if the kernel did not have them. A filter cannot look at the arguments of some, which lie in
+ * memory; instead of the others, C libraries use calls that are forbidden or checked here. */
 static const int unknown[] = {SCMP_SYS(openat2), SCMP_SYS(io_uring_setup), CALL_FCHMODAT2, CALL_SETXATTRAT};
 
 static int forbid_all(scmp_filter_ctx filter)
@@ -35,7 +35,7 @@ static int forbid_all(scmp_filter_ctx filter)
 	return code;
 }
 
-/* A call whose argument has all bits of `bits`. */
+/* Forbids a call if its argument has all bits of `bits`. */
 static int forbid_bits(scmp_filter_ctx filter, int call, unsigned argument, uint64_t bits)
 {
 	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 1, SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, bits, bits));
@@ -43,7 +43,7 @@ static int forbid_bits(scmp_filter_ctx filter, int call, unsigned argument, uint
 
 static int forbid_some(scmp_filter_ctx filter)
 {
-	/* who may write to the map could shorten it: the file's mode stays */
+	/* a user with write permission could shorten the map, so its mode must not be opened to others */
 	static const struct { int call; unsigned argument; uint64_t bits; } some[] = {
 		{SCMP_SYS(open), 1, O_TRUNC},     {SCMP_SYS(openat), 2, O_TRUNC},   {SCMP_SYS(chmod), 1, S_IWGRP},
 		{SCMP_SYS(chmod), 1, S_IWOTH},    {SCMP_SYS(fchmod), 1, S_IWGRP},   {SCMP_SYS(fchmod), 1, S_IWOTH},

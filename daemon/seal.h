@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What srvmeshd gives up for good, so that neither a fault of its own nor who takes it over can make its readers crash: a
- * mapping of the host map dies by SIGBUS when the file is shortened, or a hole is punched into it where there is no memory
- * to fill it. (A descriptor handed to an accomplice cannot be seen by a filter.) */
+/* The system calls that srvmeshd gives up for good, so that neither an error in it nor an attacker who controls it
+ * can make the readers of the host map crash. A reader gets SIGBUS if the file is shortened, or if a hole is punched
+ * into it and there is no memory to fill the hole. (A filter cannot prevent that a descriptor is passed to another
+ * process.) */
 #pragma once
 
 #include "base/status.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One configuration in force, for as long as any job works by it, and what has been learnt of its servers. */
+/* One configuration in force, kept as long as any job uses it, and the observed state of its servers. */
 #pragma once
 
 #include "conf/conf.h"
@@ -7,10 +7,10 @@
 struct sm_settings {
 	uint32_t n_users;
 	struct sm_conf *conf;
-	bool *is_down; /* by rule: no server of it said a word when it was last asked */
+	bool *is_down; /* by rule: when its servers were last asked, none of them answered */
 };
 
-/* As sm_conf_load, with what is in force as `old`; every complaint goes into the log. *ret has one user. */
+/* As sm_conf_load, with the configuration in force as `old`; every complaint goes to the log. *ret has one user. */
 enum sm_status sm_settings_load(const struct sm_conf_sources *sources, const struct sm_settings *old, struct sm_watch *watch,
                                 struct sm_settings **ret) SM_MUST_CHECK;
 struct sm_settings *sm_settings_hold(struct sm_settings *settings);

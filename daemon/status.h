@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The answer to a status request: a line "name=value" each, counters since the start and figures of this moment. */
+/* The answer to a status request: lines of "name=value", with counters since the start and current values. */
 #pragma once
 
 #include "daemon/daemon.h"

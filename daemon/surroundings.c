@@ -15,7 +15,7 @@ static void forget(struct sm_daemon *daemon)
 	daemon->network = NULL;
 }
 
-/* ---- the ranks of what is kept */
+/* ---- new ranks for kept answers */
 
 static void rerank(struct sm_daemon *daemon, const struct sm_network *network, const struct sm_name *name)
 {
@@ -34,7 +34,7 @@ static void rerank(struct sm_daemon *daemon, const struct sm_network *network, c
 	if (memcmp(before, answer.ranks, answer.n_addresses * sizeof(before[0])) == 0)
 		return;
 	status = sm_owner_put(daemon->owner, name, &answer, &times, SM_LEDGER_NOBODY, sm_clock_now_ns(), &record, &size);
-	(void)status; /* what cannot be kept is not in the map any more */
+	(void)status; /* an answer that cannot be kept is no longer in the map */
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -50,13 +50,13 @@ static void on_idle(uv_idle_t *idle)
 		daemon->is_reranking = true;
 		rerank(daemon, network, &daemon->reranked);
 		if (i == ENTRIES_AT_ONCE - 1)
-			return; /* more of it in the next turn of the loop */
+			return; /* goes on in the next iteration of the loop */
 	}
 	uv_idle_stop(idle);
 	daemon->is_reranking = false;
 }
 
-/* Some changes come in crowds. A round that is under way goes on, and another one follows it. */
+/* Many changes may come together. A pass that is already running goes on, and another one follows it. */
 static void on_settled(uv_timer_t *timer)
 {
 	struct sm_daemon *daemon = timer->data;
@@ -73,7 +73,7 @@ static void on_change(uv_poll_t *poll, int status, int events)
 
 	(void)events;
 	if (status < 0)
-		uv_poll_start(poll, UV_READABLE, on_change); /* an overrun is an error to libuv, which stops at it */
+		uv_poll_start(poll, UV_READABLE, on_change); /* libuv takes an overrun as an error and stops the poll */
 	if (!sm_network_has_changed(daemon->network_fd) && status >= 0)
 		return;
 	forget(daemon);
@@ -111,7 +111,7 @@ const struct sm_network *sm_surroundings_network(struct sm_daemon *daemon)
 	enum sm_status status = SM_OK;
 
 	if (daemon->network_fd < 0)
-		return NULL; /* nobody would say when it is out of date */
+		return NULL; /* without reports of changes it could become out of date */
 	if (!daemon->network)
 		status = sm_network_learn(&daemon->network);
 	return status == SM_OK ? daemon->network : NULL;

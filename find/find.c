@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The order of lookup: ours at all? the host map; the process's own memory; the daemon; DNS, by ourselves. What is past its
- * TTL is kept in hand meanwhile, and given where nothing better comes in time. */
+/* The order of lookup: is the name ours? then the host map; the process's own memory cache; the daemon; DNS from
+ * inside the process. An answer past its TTL is kept meanwhile, and given to the program if nothing better comes in
+ * time. */
 #include "find/find.h"
 
 #include "base/clock.h"
@@ -16,25 +17,25 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define SMALL_RECORD 1024 /* on the stack; a larger one is fetched again into memory of its size */
+#define SMALL_RECORD 1024 /* on the stack; a larger record is fetched again into allocated memory */
 #define SMALL_ANSWER 1024 /* on the stack; the arrays of a larger one are allocated */
-#define SIGN_SHARE 3      /* of the time there is, a third is for the daemon to show that it lives */
-#define ABSENT_NS SM_NS_PER_S       /* between looks for a daemon that is not there, */
-#define SILENT_NS (5 * SM_NS_PER_S) /* and between tries at one that costs time */
-#define SPARE_NS (50 * SM_NS_PER_MS) /* that the daemon may take to say that the time is up */
+#define SIGN_SHARE 3      /* the daemon has a third of the available time to show that it is alive */
+#define ABSENT_NS SM_NS_PER_S       /* between tries at a daemon that does not listen, */
+#define SILENT_NS (5 * SM_NS_PER_S) /* and at one that does not answer */
+#define SPARE_NS (50 * SM_NS_PER_MS) /* extra time for the daemon to report that the time is up */
 
-/* One program's question, and where its answer goes: to one of the two. */
+/* One program's question, and where its answer goes: to one of the two pointers. */
 struct wish {
 	struct sm_generation *generation;
 	const struct sm_rule *rule;
 	struct sm_name name;
 	uint8_t families;
 	int64_t now_ns, deadline_ns;
-	int64_t stale_after_ns; /* how long to try where something old is in hand */
-	void *old;              /* its record; NULL: nothing */
+	int64_t stale_after_ns; /* how long to try for a new answer if there is an old one */
+	void *old;              /* the record of an old answer; NULL: none */
 	size_t old_size;
-	bool has_daemon; /* it lives, but has not helped */
-	const struct sm_pin *pin; /* of the host's name, as it was at the door; NULL: none */
+	bool has_daemon; /* the daemon is alive, but gave no answer */
+	const struct sm_pin *pin; /* of the name, as it was when the lookup started; NULL: none */
 	struct sm_found *found;
 	struct sm_found_service *service;
 };
@@ -75,7 +76,7 @@ static enum sm_verdict choose_port(const struct wish *wish, const struct sm_answ
 		return verdict_of(answer->kind);
 	if ((!missed || sm_choose_target(answer, wish->rule, missed, sm_process_draw(), &pin) != SM_OK) &&
 	    sm_choose_target(answer, wish->rule, SM_IPV4_AND_IPV6, sm_process_draw(), &pin) != SM_OK)
-		return SM_VERDICT_NO_NAME; /* addresses, but no SRV: nobody knows a port */
+		return SM_VERDICT_NO_NAME; /* addresses, but no SRV: no port is known */
 	if (sm_pin_set(&wish->name, &pin, wish->now_ns) != SM_OK)
 		return SM_VERDICT_TRY_AGAIN;
 	wish->service->name = wish->name;
@@ -95,7 +96,7 @@ static void send_hint(const struct wish *wish, const void *bytes)
 	const struct sm_request hint = {.kind = SM_FRAME_HINT, .families = SM_IPV4_AND_IPV6, .name = wish->name};
 	uint64_t record;
 
-	memcpy(&record, bytes, sizeof(record)); /* its checksum */
+	memcpy(&record, bytes, sizeof(record)); /* the record's checksum */
 	if (!sm_process_has_daemon(wish->generation, wish->now_ns) || !sm_process_takes_hint(record, wish->now_ns))
 		return;
 	if (sm_client_hint(wish->generation->conf->host.socket, &hint) != SM_OK)
@@ -193,7 +194,7 @@ static void remember(const struct wish *wish, const struct sm_answer *answer, co
 		sm_memory_put(&wish->generation->memory, &wish->name, bytes, size, times->expires_ns, wish->now_ns);
 }
 
-/* What is in hand, and will do for some time without another try. */
+/* Uses the old answer after a failed renewal, and caches that it may serve for some time without another try. */
 static enum sm_status find_old(struct wish *wish, enum sm_verdict *ret)
 {
 	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
@@ -210,7 +211,7 @@ static enum sm_status find_old(struct wish *wish, enum sm_verdict *ret)
 
 /* ---- the daemon */
 
-/* The moment until which something better is waited for. */
+/* Until when to wait for a better answer. */
 static int64_t patience_ns(const struct wish *wish, int64_t spare_ns)
 {
 	if (wish->old && wish->stale_after_ns + spare_ns < wish->deadline_ns)
@@ -218,7 +219,8 @@ static int64_t patience_ns(const struct wish *wish, int64_t spare_ns)
 	return wish->deadline_ns;
 }
 
-/* The daemon vouches for what it sends, be it past its TTL. Where there is no host map, the process remembers it. */
+/* An answer of the daemon may be used even if it is past its TTL. If there is no host map, the process caches the
+ * answer. */
 static enum sm_status use_reply(struct wish *wish, const void *bytes, size_t size, enum sm_verdict *ret)
 {
 	_Alignas(uint64_t) char room[SMALL_ANSWER];
@@ -228,7 +230,7 @@ static enum sm_status use_reply(struct wish *wish, const void *bytes, size_t siz
 
 	if (sm_record_decode(&wish->name, bytes, size, &arena, &answer, &times) != SM_OK)
 		return SM_CORRUPT;
-	/* what is from the future is of a daemon in another time namespace */
+	/* a record from the future comes from a daemon in another time namespace */
 	if (!atomic_load_explicit(&wish->generation->view, memory_order_relaxed) && times.made_ns <= wish->now_ns)
 		sm_memory_put(&wish->generation->memory, &wish->name, bytes, size, times.expires_ns, wish->now_ns);
 	*ret = choose(wish, &answer, times.expires_ns);
@@ -282,9 +284,9 @@ static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup)
 	struct sm_times times;
 
 	if (status == SM_REFUSED)
-		return SM_VERDICT_NOT_OURS; /* a sandbox: somebody else may have a way */
+		return SM_VERDICT_NOT_OURS; /* a sandbox: another module may have a way to ask */
 	if (status != SM_OK)
-		return SM_VERDICT_TRY_AGAIN; /* our own want, and nothing to remember of the name */
+		return SM_VERDICT_TRY_AGAIN; /* this process lacks something: nothing to cache about the name */
 	answer = sm_lookup_answer(lookup, NULL);
 	wish->now_ns = sm_clock_now_ns();
 	if (answer->kind == SM_ANSWER_FAILURE && wish->old)
@@ -330,7 +332,7 @@ static enum sm_status find_anything_kept(struct wish *wish, enum sm_verdict *ret
 	return sm_process_look_at_map(wish->generation) ? find_kept(wish, get_from_map, ret) : SM_MISS;
 }
 
-/* A kept failure is no reason to give up what the process itself still has. */
+/* If the host map holds a failure, the process may still have an older answer, which is then used. */
 static enum sm_verdict find_somewhere(struct wish *wish)
 {
 	enum sm_verdict verdict, other;
@@ -354,17 +356,17 @@ static enum sm_verdict find_ours(struct wish *wish, const char *name, size_t len
 	wish->old = NULL;
 	wish->has_daemon = false;
 	if (sm_name_parse(name, length, &wish->name) != SM_OK)
-		return SM_VERDICT_NO_NAME; /* under our suffix, but no name: nobody is to be asked about it */
+		return SM_VERDICT_NO_NAME; /* under our suffix, but not a valid name: no server is asked */
 	if (wish->service && proto && strcmp(proto, wish->rule->proto) != 0)
-		return SM_VERDICT_NO_NAME; /* glibc asks for six protocols; SRV records are of one */
+		return SM_VERDICT_NO_NAME; /* glibc asks for six protocols; SRV records are for one */
 	wish->pin = wish->found ? sm_pin_get(&wish->name, wish->families, wish->now_ns) : NULL;
 	verdict = find_somewhere(wish);
 	free(wish->old);
 	return verdict;
 }
 
-/* A file of the configuration cannot be read, so that a name may be ours without our knowing. What is in the host map is
- * ours: srvmeshd could read the file once. */
+/* A file of the configuration cannot be read, so it is not known whether a name is ours. A name in the host map is
+ * ours, because srvmeshd was able to read the file. */
 static enum sm_verdict find_unknown(struct wish *wish, const char *name, size_t length)
 {
 	enum sm_verdict verdict = SM_VERDICT_NOT_OURS;
@@ -406,7 +408,7 @@ static enum sm_verdict find(struct wish *wish, const char *name, const char *pro
 	return verdict;
 }
 
-/* The program's thread is not to be cancelled while it holds what is ours. */
+/* The program's thread must not be cancelled while it holds our resources. */
 static enum sm_verdict find_uncancelled(struct wish *wish, const char *name, const char *proto)
 {
 	enum sm_verdict verdict;
@@ -422,7 +424,7 @@ enum sm_verdict sm_find(const char *name, uint8_t families, struct sm_found *ret
 {
 	struct wish wish;
 
-	/* field by field: an initializer would clear the whole name first, for foreign lookups too */
+	/* field by field: an initializer would clear the whole name first, also in lookups that are not ours */
 	wish.families = families;
 	wish.found = ret;
 	wish.service = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Pins, behind one pthread key: unlike __thread storage of a module that is loaded late, it fails politely. */
+/* Pins, behind one pthread key. If there is no memory for it, it returns an error, which __thread storage of a
+ * module that is loaded late cannot do. */
 #include "find/pin.h"
 
 #include <pthread.h>
@@ -14,7 +15,7 @@ struct pinned {
 	uint8_t spent_families, missed_families;
 };
 
-static _Atomic unsigned key_plus_one; /* 0: not made yet */
+static _Atomic unsigned key_plus_one; /* 0: not created yet */
 
 static enum sm_status make_key(void)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Process state, without a lock that anyone waits for.
+/* Process state, without a lock for which any thread waits.
  *
- * A generation is published by one atomic pointer. Users are counted; who replaces it puts the old one aside, and frees
- * it at a moment when it counts itself alone: everyone who comes later sees the new pointer. Counter, the reloader's flag
- * and the dice lie in fork-zeroed memory, so that a child does not wait for threads that it does not have. */
+ * A generation is published by one atomic pointer. Users are counted. The thread that replaces a generation retires
+ * the old one, and frees it when it is itself the only user: every later user sees the new pointer. The counter, the
+ * reloader's flag and the random state are in fork-zeroed memory, so that a child does not wait for threads that it
+ * does not have. */
 #include "find/process.h"
 
 #include "base/clock.h"
@@ -18,15 +19,15 @@
 #define LOOK_SOON_NS (200 * SM_NS_PER_MS)
 #define HINTS 64
 #define HINT_AGAIN_NS (10 * SM_NS_PER_S)
-#define HINT_OTHER_NS (SM_NS_PER_S / 10) /* two records that share a place do not take turns */
-#define RETIRED_MAX 8 /* a process that is never without a lookup keeps what it has, rather than pile up what it had */
+#define HINT_OTHER_NS (SM_NS_PER_S / 10) /* so that two records that share a slot do not send hints in turn */
+#define RETIRED_MAX 8 /* if a process always has lookups running, it stops replacing generations at this number */
 
-/* Zeroed in a fork's child. */
+/* Zeroed in the child of a fork. */
 struct wiped_state {
 	_Alignas(64) _Atomic uint32_t users;
 	_Alignas(64) _Atomic uint32_t reloading;
 	_Alignas(64) _Atomic uint64_t dice;
-	_Alignas(64) _Atomic int64_t daemon_back_ns; /* given up until then */
+	_Alignas(64) _Atomic int64_t daemon_back_ns; /* not asked until then */
 	struct hint {
 		_Atomic uint64_t record;
 		_Atomic int64_t sent_ns;
@@ -37,12 +38,13 @@ static struct {
 	_Atomic(struct sm_generation *) current;
 	_Atomic(struct wiped_state *) wiped;
 	_Atomic int64_t looked_ns;
-	struct sm_generation *retired; /* these three are the reloader's alone */
+	struct sm_generation *retired; /* only the reloader uses these three */
 	struct sm_view *retired_views;
 	uint32_t n_retired;
 } process;
 
-/* Where fork-zeroed memory is refused: nothing can then be freed, for a child could not trust its counter. */
+/* Used where fork-zeroed memory is not available. Nothing can then be freed, because a child could not trust its
+ * counter. */
 static struct wiped_state unreliable_state;
 
 static struct wiped_state *make_state(void)
@@ -73,14 +75,14 @@ static void free_view(struct sm_view *view)
 	free(view);
 }
 
-/* NULL: there is none that could be used. */
+/* NULL: there is no usable host map. */
 static struct sm_view *make_view(const struct sm_generation *generation)
 {
 	const struct sm_host_conf *host = &generation->conf->host;
 	struct sm_view *view;
 
 	if (host->directory[0] == '\0' || generation->conf->rules.elsewhere.is_disabled)
-		return NULL; /* switched off, a fault of the reader is switched off, too */
+		return NULL; /* switched off: then the reader is not used either, and cannot do harm */
 	view = calloc(1, sizeof(*view));
 	if (view && sm_reader_map(host->directory, generation->is_private, host->size_kib * (size_t)1024,
 	                          &view->mapped) == SM_OK)
@@ -106,7 +108,7 @@ static struct sm_conf_sources sources(void)
 	return sources;
 }
 
-/* SRVMESH=off: this process is to live without us. */
+/* SRVMESH=off: the plugin is switched off in this process. */
 static bool is_off(void)
 {
 	const char *word = secure_getenv("SRVMESH");
@@ -114,7 +116,7 @@ static bool is_off(void)
 	return word && strcmp(word, "off") == 0;
 }
 
-/* The files as they are now; of one that cannot be used, what `old` had of it. */
+/* Loads the files as they are now; for a file that cannot be used, takes its contents from `old`. */
 static enum sm_status load(const struct sm_conf *old, struct sm_generation **ret)
 {
 	struct sm_generation *generation = calloc(1, sizeof(*generation));
@@ -155,12 +157,12 @@ static struct sm_generation *load_first(void)
 static void replace(struct sm_generation *old, struct sm_generation *fresh)
 {
 	atomic_store(&process.current, fresh);
-	process.n_retired++; /* before it is in the list: a fork of another thread may come in between */
+	process.n_retired++; /* before it is in the list: another thread may fork in between */
 	old->next = process.retired;
 	process.retired = old;
 }
 
-/* What replaces a view has been mapped already: the old one goes when nobody can be walking in it. */
+/* Replaces a view by a fresh one, which is already mapped. The old one is freed when no thread can be reading it. */
 static void replace_view(struct sm_generation *generation, struct sm_view *fresh)
 {
 	struct sm_view *old = atomic_exchange(&generation->view, fresh);
@@ -172,8 +174,8 @@ static void replace_view(struct sm_generation *generation, struct sm_view *fresh
 	process.retired_views = old;
 }
 
-/* Without a map, and with another file in its place, a mapping is made. A path that leads nowhere takes nothing away: what
- * is mapped grows old by itself. true: there is more to be seen than before. */
+/* Maps the file if none is mapped, or if another file has replaced it. If the path leads nowhere, the old mapping
+ * stays: its records expire by themselves. true: more can be read than before. */
 static bool look_at_map(struct sm_generation *generation)
 {
 	struct sm_view *view = atomic_load(&generation->view), *fresh;
@@ -202,7 +204,7 @@ static void free_retired(const struct wiped_state *state)
 	while (process.retired) {
 		struct sm_generation *generation = process.retired;
 
-		/* out of the list first: a fork of another thread may copy the list at any moment */
+		/* remove it from the list first: another thread may fork, and so copy the list, at any moment */
 		process.retired = generation->next;
 		process.n_retired--;
 		free_generation(generation);
@@ -216,7 +218,7 @@ static void free_retired(const struct wiped_state *state)
 	}
 }
 
-/* false: what the files hold now may not stay so, and it is worth another look soon. */
+/* false: the files may still be changing, and should be looked at again soon. */
 static bool reload(struct sm_generation *old, int64_t now_ns)
 {
 	struct sm_generation *fresh;
@@ -310,7 +312,7 @@ void sm_process_leave(void)
 	struct wiped_state *state = state_of_process();
 	uint32_t users = atomic_load(&state->users);
 
-	/* zero already: a signal handler forked in the middle of a lookup, and this is the child */
+	/* zero already: this is the child of a signal handler that forked in the middle of a lookup */
 	while (users > 0 && !atomic_compare_exchange_weak(&state->users, &users, users - 1))
 		continue;
 }

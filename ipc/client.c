@@ -27,7 +27,7 @@ static enum sm_status status_of_errno(void)
 	return SM_REFUSED;
 }
 
-/* Where the daemon's queue of connections is full, connect waits for a place: as long as for a sign of life. */
+/* If the daemon's queue of connections is full, connect waits for a place, at most as long as for a sign of life. */
 static enum sm_status connect_to(int fd, const struct sockaddr_un *address, int64_t until_ns)
 {
 	int64_t left_ns = until_ns - sm_clock_now_ns();
@@ -42,14 +42,14 @@ static enum sm_status connect_to(int fd, const struct sockaddr_un *address, int6
 	return connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ? SM_OK : status_of_errno();
 }
 
-/* The frame at the head of the queue, whole. */
+/* Receives the first message of the queue, complete. */
 static enum sm_status receive(int fd, void **ret, size_t *ret_size)
 {
 	SM_SCOPE_FREE uint8_t *bytes = NULL;
 	uint8_t first;
 	ssize_t size = recv(fd, &first, sizeof(first), MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
 
-	if (size < 0 && errno == ECONNRESET) /* told once, and before what was sent ahead of it */
+	if (size < 0 && errno == ECONNRESET) /* reported once, before data that was sent earlier */
 		size = recv(fd, &first, sizeof(first), MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
 	if (size < 0)
 		return status_of_errno();
@@ -66,7 +66,7 @@ static enum sm_status receive(int fd, void **ret, size_t *ret_size)
 	return SM_OK;
 }
 
-/* Takes the head off. */
+/* Checks and removes the head of a frame. */
 static enum sm_status open_frame(uint8_t *bytes, size_t size, enum sm_frame_kind *ret_kind, void **ret, size_t *ret_size)
 {
 	if (sm_frame_decode_reply(bytes, size, ret_kind) != SM_OK) {
@@ -115,7 +115,7 @@ static enum sm_status await(int fd, int64_t sign_ns, int64_t deadline_ns, bool *
 		}
 		until_ns = deadline_ns;
 		if (now_ns >= until_ns)
-			return SM_SILENT; /* one that sends nothing else would keep us here */
+			return SM_SILENT; /* a daemon that only sends WORKING must not keep us here */
 	}
 }
 
@@ -138,7 +138,7 @@ enum sm_status sm_client_ask(const char *socket_path, const struct sm_request *r
 	status = connect_to(fd, &address, sign_ns);
 	if (status != SM_OK)
 		return status;
-	/* EPIPE: the daemon has said its word already, without listening */
+	/* EPIPE: the daemon has sent its reply already, without reading the request */
 	if (send(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)size && errno != EPIPE)
 		return status_of_errno();
 	return await(fd, sign_ns, deadline_ns, has_sign, ret_kind, ret, ret_size);

@@ -21,7 +21,7 @@ static int make_socket(int type)
 	return socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-/* A socket that nobody listens at. */
+/* Is it a socket on which no process listens? */
 static bool is_left_over(const struct sockaddr_un *address, int type)
 {
 	SM_SCOPE_CLOSE int fd = make_socket(type);
@@ -38,7 +38,7 @@ static enum sm_status bind_to(int fd, int type, const struct sockaddr_un *addres
 
 	if (code != 0 && errno == EADDRINUSE && is_left_over(address, type) && unlink(address->sun_path) == 0)
 		code = bind(fd, (const struct sockaddr *)address, sizeof(*address));
-	/* who may not write to a socket's file may not connect to it */
+	/* only a process that may write to the socket's file may connect */
 	return code == 0 && chmod(address->sun_path, 0666) == 0 ? SM_OK : SM_REFUSED;
 }
 

@@ -30,23 +30,23 @@ struct sm_target {
 	uint16_t port; /* 0: not known (an address without SRV) */
 	uint16_t first_address;
 	uint16_t n_addresses;
-	bool is_down;         /* its health check says so */
-	const char *metadata; /* "key=value" words by blanks; borrowed; NULL: none */
+	bool is_down;         /* by its health check */
+	const char *metadata; /* "key=value" words separated by blanks; borrowed; NULL: none */
 };
 
 enum sm_answer_kind {
 	SM_ANSWER_ADDRESSES,
-	SM_ANSWER_NO_NAME, /* the service decidedly does not exist: NXDOMAIN, or the SRV target "." */
-	SM_ANSWER_NO_DATA, /* it exists, without an address of the families that were asked */
-	SM_ANSWER_FAILURE, /* nobody could say */
+	SM_ANSWER_NO_NAME, /* the service certainly does not exist: NXDOMAIN, or the SRV target "." */
+	SM_ANSWER_NO_DATA, /* it exists, but has no address of the requested families */
+	SM_ANSWER_FAILURE, /* no server could tell */
 };
 
 struct sm_answer {
 	enum sm_answer_kind kind;
-	uint32_t ttl_s;             /* as DNS gave it: the smallest along the chain; not yet clamped */
-	uint8_t uncertain_families; /* families for which some target's addresses could not be learnt */
-	uint8_t unasked_families;   /* families for which our bounds kept some target from being asked for */
-	uint8_t unawaited_families; /* families that nobody waited for to the end: who wants them asks again */
+	uint32_t ttl_s;             /* from DNS: the smallest along the chain; not yet clamped */
+	uint8_t uncertain_families; /* families for which the addresses of some target could not be found */
+	uint8_t unasked_families;   /* families for which, because of our bounds, some target was not asked for */
+	uint8_t unawaited_families; /* families not waited for to the end: a caller that wants them asks again */
 	uint16_t n_targets;
 	uint16_t n_addresses;
 	struct sm_target *targets;     /* by priority, lowest first */

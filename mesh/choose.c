@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Choosing: leave out, group by priority, settle the family, draw by weight, copy. */
+/* Choosing: leave out targets, group by priority, choose the family, draw by weight, copy. */
 #include "mesh/choose.h"
 
 #include "base/random.h"
 
 #include <string.h>
 
-/* The group that is drawn from: indexes into answer->targets. */
+/* The targets to draw from: indexes into answer->targets. */
 struct group {
 	uint32_t n;
 	uint16_t members[SM_TARGETS_MAX];
@@ -21,7 +21,7 @@ static uint8_t families_of(const struct sm_answer *answer, const struct sm_targe
 	return families;
 }
 
-/* A name without SRV has no port of its own: the rule's port is then the program's affair. */
+/* A name without SRV has no port of its own: the rule's port then does not apply. */
 static bool suits_port(const struct sm_target *target, const struct sm_rule *rule, const struct sm_pin *pin)
 {
 	if (pin)
@@ -114,7 +114,7 @@ static uint16_t draw(const struct sm_answer *answer, struct group *group, uint64
 	return take(group, at);
 }
 
-/* The first draw, which is the pinned target where there is one. */
+/* The first draw: the pinned target if there is one, else a random one. */
 static uint16_t draw_first(const struct sm_answer *answer, struct group *group, const struct sm_pin *pin, uint64_t *seed)
 {
 	for (uint32_t i = 0; pin && i < group->n; i++)
@@ -131,7 +131,7 @@ static bool has_address(const struct sm_choice *choice, const struct sm_address 
 	return false;
 }
 
-/* The address that must stay first; none while `at` is NOBODY. */
+/* An index that means: no address has to stay first. */
 #define NOBODY UINT32_MAX
 
 static bool stays_behind(const struct sm_answer *answer, uint32_t at, uint32_t first)
@@ -140,7 +140,7 @@ static bool stays_behind(const struct sm_answer *answer, uint32_t at, uint32_t f
 	                                          answer->addresses[first].family);
 }
 
-/* Of a target's addresses the one that glibc would sort first. */
+/* The one of a target's addresses that glibc would sort first. */
 static uint32_t best_address(const struct sm_answer *answer, const struct sm_target *target, uint8_t families)
 {
 	uint32_t best = NOBODY, end = (uint32_t)target->first_address + target->n_addresses;
@@ -198,7 +198,7 @@ static void make_group(const struct sm_answer *answer, const struct sm_rule *rul
 
 	take_best_priority(answer, rule, pin, *families, false, ret);
 	if (ret->n == 0)
-		take_best_priority(answer, rule, pin, *families, true, ret); /* all down counts as all up */
+		take_best_priority(answer, rule, pin, *families, true, ret); /* if all are down, they count as up */
 	if (preferred && group_has(answer, ret, preferred)) {
 		*families = preferred;
 		keep_family(answer, preferred, ret);

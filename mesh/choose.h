@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Choosing (RFC 2782): which addresses of an answer a program gets, in which order. Pure: chance is a seed. */
+/* Choosing (RFC 2782): which addresses of an answer a program gets, and in which order. Pure: the
+ * caller passes the random seed. */
 #pragma once
 
 #include "mesh/answer.h"
@@ -11,25 +12,25 @@ struct sm_choice {
 	struct sm_address addresses[SM_ANSWERS_MAX]; /* each once */
 };
 
-/* A target drawn before, for its port: the addresses must belong to it. */
+/* A target whose port was given out before: the addresses must belong to this target. */
 struct sm_pin {
 	struct sm_name target;
 	uint16_t port;
 };
 
 /* Chooses for a program that asked for `families` (enum sm_families):
- *  - targets without an address of these families, or on another port than the rule's or the pin's, are left out, and
- *    those that are down unless nothing else is left;
- *  - of the others, the group of the best priority; where the rule prefers a family and any target of the group has
- *    it, only that family;
- *  - the group in the order of repeated weighted draws, the pinned target first; at most `max_answers` addresses:
- *    `answers = all` all of them; `one` those of the first target; `ordered` the best address of the first target as
- *    glibc ranks it, and behind it, in the order drawn, only addresses that glibc will not sort before it.
- * Weights draw exactly in proportion: equal weights are equal, and a zero beside others is drawn as 1/256 of weight 1,
- * the "very small chance" of RFC 2782. `pin` may be NULL; when nothing is left of what it pins, the answer is FAILURE. */
+ *  - leaves out targets without an address of these families, and those on another port than the rule's or the pin's;
+ *    also those that are down, unless no other is left;
+ *  - keeps the group of the best priority; where the rule prefers a family and any target of the group has it, keeps
+ *    only that family;
+ *  - orders the group by repeated weighted draws, the pinned target first, and takes at most `max_answers` addresses:
+ *    `answers = all` takes all of them; `one` those of the first target; `ordered` the best address of the first target
+ *    as glibc ranks it, then, in the order drawn, only addresses that glibc will not sort before that one.
+ * Draws are exactly in proportion to the weights; a weight of zero beside others counts as 1/256 of weight 1, the "very
+ * small chance" of RFC 2782. `pin` may be NULL; when no address of the pinned target is left, the answer is FAILURE. */
 void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families, const struct sm_pin *pin,
                uint64_t seed, struct sm_choice *ret);
 
-/* Draws a target with a port, by the same rules, for the services database. SM_MISS: there is none of these families. */
+/* Draws a target with a port, by the same rules, for the services database. SM_MISS: no target has these families. */
 enum sm_status sm_choose_target(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families,
                                 uint64_t seed, struct sm_pin *ret) SM_MUST_CHECK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The expansion. One rule runs through it: what is not known is never reported as not existing. */
+/* The expansion. It keeps to one rule: what is unknown is never reported as nonexistent. */
 #include "mesh/expand.h"
 
 #include <stdlib.h>
@@ -8,12 +8,12 @@
 #define CHAIN_MAX 16 /* CNAMEs followed inside one message */
 #define NO_HOST UINT16_MAX
 
-/* Where the chain of CNAMEs that starts at a question leads inside one message. */
+/* Where a chain of CNAMEs that starts at the question's name ends inside one message. */
 enum chain_end {
-	CHAIN_RECORDS,   /* to records of the asked type */
-	CHAIN_NO_NAME,   /* to a name that does not exist */
-	CHAIN_NO_DATA,   /* to a name without such records */
-	CHAIN_ELSEWHERE, /* out of the message */
+	CHAIN_RECORDS,   /* at records of the asked type */
+	CHAIN_NO_NAME,   /* at a name that does not exist */
+	CHAIN_NO_DATA,   /* at a name without such records */
+	CHAIN_ELSEWHERE, /* at a name of which the message says nothing */
 };
 
 static uint8_t family_of(enum sm_rr_type type)
@@ -108,7 +108,7 @@ static void add_address(struct sm_expand *expand, uint16_t host, const struct sm
 	lower(&expand->ttl_s, record->ttl_s);
 }
 
-/* Asks for what glue has not told. Families that the policy leaves out are not asked. */
+/* Asks for the addresses that were not in the glue. Families that the policy excludes are not asked for. */
 static void ask_addresses(struct sm_expand *expand)
 {
 	uint8_t wanted = sm_rule_families(expand->rule);
@@ -188,8 +188,8 @@ static const struct sm_dns_record *find_record(const struct sm_reply *reply, con
 	return NULL;
 }
 
-/* Follows CNAMEs from `*at`, which ends as the name where the chain leaves off; their TTLs count only where the chain
- * leads to records. */
+/* Follows CNAMEs from `*at`, and sets `*at` to the name at the end of the chain. The TTLs of the CNAMEs count only
+ * where the chain leads to records, in this message or a later one. */
 static enum chain_end follow(const struct sm_reply *reply, enum sm_rr_type type, const char **at, uint32_t *ttl_s)
 {
 	uint32_t ttl = UINT32_MAX;
@@ -218,7 +218,7 @@ static enum chain_end follow(const struct sm_reply *reply, enum sm_rr_type type,
 	return CHAIN_ELSEWHERE;
 }
 
-/* Best first: by priority, then the heavier, then as the server listed them. */
+/* Best first: by priority, then by weight (heavier first), then in the server's order. */
 static int better_first(const void *left, const void *right)
 {
 	const struct sm_dns_record *a = *(const struct sm_dns_record *const *)left;
@@ -374,7 +374,7 @@ bool sm_expand_is_settled(const struct sm_expand *expand, uint8_t families)
 	return true;
 }
 
-/* Families about which some host is still unsure. */
+/* Families for which the addresses of some host are not known for certain. */
 static uint8_t uncertain_families(const struct sm_expand *expand)
 {
 	uint8_t families = 0;
@@ -468,7 +468,7 @@ static void fill_answer(const struct sm_expand *expand, struct sm_arena *room, s
 		answer->kind = SM_ANSWER_FAILURE;
 		return;
 	}
-	/* that there is no SRV, or nothing known of some target, is a link of the chain too */
+	/* missing SRV records, or missing addresses of some target, are part of the answer: their TTL counts too */
 	if (expand->is_fallback || some_host_is_empty(expand, first))
 		lower(&answer->ttl_s, expand->negative_ttl_s);
 	gather_targets(expand, first, answer);
@@ -487,6 +487,6 @@ void sm_expand_answer(const struct sm_expand *expand, struct sm_arena *room, str
 	if (ret->kind == SM_ANSWER_ADDRESSES)
 		fill_answer(expand, room, ret);
 	else if (!expand->is_denied)
-		/* "." is said by the SRV record itself, everything else by the lack of records */
+		/* "." has the TTL of its SRV record; every other negative answer comes from missing records */
 		ret->ttl_s = expand->negative_ttl_s == UINT32_MAX ? 0 : expand->negative_ttl_s;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* From a service name to its addresses: a state machine without loop, clock or network.
  *
- * It hands out questions, is told replies in any order, and at any moment makes the best answer of what it knows:
+ * It hands out questions, takes replies in any order, and can give the best answer known so far at any moment:
  *
  *   SRV of template 1, 2, ... ──found──► addresses of the targets (glue first, the rest asked all at once)
  *              └──none exists──► addresses of the name itself (fallback = address)
  *
- * CNAMEs are followed inside a message, and asked again where a message ends before its chain does. */
+ * CNAMEs are followed inside a message. Where the message ends before the chain, the last name is asked for again. */
 #pragma once
 
 #include "base/arena.h"
@@ -20,7 +20,7 @@
 struct sm_question {
 	const char *name; /* lives as long as the expansion */
 	enum sm_rr_type type;
-	bool is_alias; /* where a CNAME led: the name may be anybody's */
+	bool is_alias; /* reached by a CNAME: the name may belong to any domain */
 };
 
 /* A host whose addresses are wanted; targets with the same name share it. */
@@ -53,12 +53,12 @@ struct sm_expand {
 	const struct sm_rule *rule;
 	struct sm_name name;
 	uint32_t template;
-	bool is_fallback; /* no SRV: the one host is the name itself */
+	bool is_fallback; /* no SRV: the only host is the name itself */
 	bool is_denied;   /* the SRV target "." */
-	bool is_failed;   /* no word on the SRV owner */
-	bool is_cut;      /* a bound, or a name that cannot be asked for, kept some question from being asked */
-	bool has_other_ports; /* targets that the rule's port leaves out */
-	uint8_t unasked_families; /* what the bounds kept from being known */
+	bool is_failed;   /* no server answered for the SRV owner */
+	bool is_cut;      /* some question was not asked: a bound was reached, or its name is no host name */
+	bool has_other_ports; /* some targets were left out because of the rule's port */
+	uint8_t unasked_families; /* families not asked for because of our bounds */
 	uint32_t ttl_s, negative_ttl_s;
 
 	uint32_t n_questions, questions_room, n_handed_out, n_open;
@@ -75,16 +75,16 @@ struct sm_expand {
 void sm_expand_init(struct sm_expand *expand, const struct sm_rule *rule, const struct sm_name *name,
                     struct sm_arena *arena);
 
-/* The next question that nobody was handed yet, and the number to answer it by. SM_MISS: none at the moment. */
+/* The next question that was not yet handed out, and the number to answer it with. SM_MISS: none at the moment. */
 enum sm_status sm_expand_next(struct sm_expand *expand, struct sm_question *ret, uint32_t *ret_number) SM_MUST_CHECK;
 
-/* What a question brought: a reply (NOERROR or NXDOMAIN; read, not kept), or that nobody could answer it. */
+/* The result of a question: a reply (NOERROR or NXDOMAIN; read, not kept), or that no server could answer it. */
 void sm_expand_reply(struct sm_expand *expand, uint32_t number, const struct sm_reply *reply);
 void sm_expand_failed(struct sm_expand *expand, uint32_t number);
 
-/* No question is open: the answer is final. Before, it counts what is open as failed. */
+/* No question is open: the answer is final. Until then sm_expand_answer counts open questions as failed. */
 bool sm_expand_is_finished(const struct sm_expand *expand);
-/* No question is open but for addresses of other families than these. */
+/* The only open questions, if any, are for addresses of other families than these. */
 bool sm_expand_is_settled(const struct sm_expand *expand, uint8_t families);
 /* The arrays of the answer live in `room`, the targets' names as long as the expansion. Without room it is a failure. */
 void sm_expand_answer(const struct sm_expand *expand, struct sm_arena *room, struct sm_answer *ret);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Lifetimes. An answer that could not be completed lives no longer than a failure: the rest is worth asking again. */
+/* Lifetimes. An incomplete answer is kept no longer than a failure, so that the missing part is soon asked again. */
 #include "mesh/lifetime.h"
 
 #define NS_PER_MS 1000000LL

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Domain names: parsing, and the suffix test that every foreign lookup passes through. */
+/* Domain names: parsing, and the suffix test, which every lookup runs, also for names that are not ours. */
 #include "mesh/name.h"
 
 #include <string.h>

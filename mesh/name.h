@@ -19,7 +19,7 @@ struct sm_name {
 /* Accepts one trailing dot. SM_INVALID: empty, too long, an empty or too long label, or any other character. */
 enum sm_status sm_name_parse(const char *text, size_t length, struct sm_name *ret) SM_MUST_CHECK;
 
-/* Is `text` the suffix itself, or does it end in "." and the suffix? Without case; `text` need not be a valid name. */
+/* Is `text` the suffix itself, or does it end in "." and the suffix? Ignores case; `text` need not be a valid name. */
 bool sm_name_under(const char *text, size_t length, const struct sm_name *suffix);
 
 /* `_service._proto.rest` (RFC 2782): the two leftmost labels begin with an underscore. */
@@ -31,7 +31,7 @@ static inline char sm_name_fold(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
-/* May this (folded) character stand in a label of ours? */
+/* Is this (folded) character allowed in our labels? */
 static inline bool sm_name_allows(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';

@@ -4,7 +4,7 @@
  *   60 unreachable (1) │ 59 scope differs (2) │ 58 deprecated (3) │ 57 not home (4) │ 56 label differs (5)
  *   25..55 lack of precedence (6) │ 24 not native (7) │ 8..23 scope (8) │ 0..7 lack of common prefix (9)
  *
- * Rules 2-5, 7 and 9 count for reachable destinations only, and rule 9 only between two of one family. */
+ * Rules 2-5, 7 and 9 apply to reachable destinations only, and rule 9 only between two addresses of one family. */
 #include "mesh/rank.h"
 
 #include <arpa/inet.h>
@@ -63,7 +63,7 @@ static bool is_mapped(const uint8_t address[16])
 	return memcmp(address, mapped, sizeof(mapped)) == 0;
 }
 
-/* Leading bits that two strings of bytes share. */
+/* The number of leading bits that two byte strings share. */
 static unsigned common_bits(const uint8_t *a, const uint8_t *b, unsigned bytes)
 {
 	for (unsigned i = 0; i < bytes; i++)
@@ -105,8 +105,8 @@ static int32_t scope_of(const struct sm_policies *policies, const struct sm_addr
 	return SCOPE_GLOBAL;
 }
 
-/* Rule 9. Of IPv4 only addresses on the source's own subnet count; an unknown prefix length makes glibc's mask, by the
- * processor's shift, that of a subnet of one. */
+/* Rule 9. For IPv4 only addresses on the source's own subnet count. Where the prefix length is unknown, glibc's mask
+ * becomes, by the way the processor shifts, that of a subnet with one address. */
 static unsigned common_prefix(const struct sm_address *destination, const struct sm_source *source)
 {
 	unsigned bits, subnet = source->prefix_length ? source->prefix_length : 32;
@@ -185,7 +185,7 @@ static bool number_of(const char *text, long most, long *ret)
 	return *end == '\0' && *ret <= most;
 }
 
-/* `prefix` or `prefix/bits`, IPv6; with `takes_ipv4` IPv4 too, whose bits count from the mapped prefix. */
+/* `prefix` or `prefix/bits` of IPv6. With `takes_ipv4` also of IPv4, whose bits are counted after the mapped prefix. */
 static bool policy_of(const struct line *line, bool takes_ipv4, struct sm_policy *ret)
 {
 	char text[64];
@@ -214,7 +214,7 @@ static bool policy_of(const struct line *line, bool takes_ipv4, struct sm_policy
 	return true;
 }
 
-/* Keeps the table sorted: behind every entry that is as specific or more. */
+/* Keeps the table sorted: inserts after all entries that are equally or more specific. */
 static enum sm_status insert(struct sm_policy *entries, uint32_t *n, const struct sm_policy *policy)
 {
 	uint32_t at = *n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Where glibc's getaddrinfo will sort an address (RFC 6724, as glibc 2.36 compares: sysdeps/posix/getaddrinfo.c,
- * rfc3484_sort). A rank sums up what it compares, so that a plugin can tell beforehand what will come first. Pure: what the
- * kernel says of an address is an argument. */
+ * rfc3484_sort). A rank holds everything that rfc3484_sort compares, so that the plugin knows the resulting order
+ * beforehand. Pure: what the kernel says of an address is an argument. */
 #pragma once
 
 #include "base/status.h"
@@ -11,13 +11,13 @@
 
 #define SM_POLICIES_MAX 64 /* entries of one table of gai.conf */
 
-/* What the kernel says of a destination. */
+/* What the kernel says about a destination. */
 struct sm_source {
 	bool is_reachable;         /* there is a route */
-	struct sm_address address; /* the source address it would use; of the destination's family */
+	struct sm_address address; /* the source address the kernel would use; same family as the destination */
 	bool is_deprecated;
 	bool is_home;
-	bool is_native;         /* known to leave by an interface that is no tunnel */
+	bool is_native;         /* packets are known to leave by an interface that is no tunnel */
 	uint8_t prefix_length; /* of the source address on its interface; 0: not known */
 };
 
@@ -27,7 +27,7 @@ struct sm_policy {
 	int32_t value;
 };
 
-/* The tables of gai.conf(5), each by falling length of prefix and ending with a catch-all. */
+/* The tables of gai.conf(5), each sorted by prefix length, longest first, and ending with a catch-all. */
 struct sm_policies {
 	struct {
 		uint32_t n;
@@ -35,19 +35,19 @@ struct sm_policies {
 	} labels, precedences, ipv4_scopes;
 };
 
-/* The 16 bytes by which policies and glibc compare addresses: IPv4 becomes ::ffff:0:0/96 (RFC 4291, 2.5.5.2). */
+/* The 16 bytes that policies and glibc compare for an address: IPv4 becomes ::ffff:0:0/96 (RFC 4291, 2.5.5.2). */
 void sm_address_map(const struct sm_address *address, uint8_t ret[16]);
 
 /* glibc's built-in tables. */
 void sm_policies_default(struct sm_policies *ret);
 
-/* Replaces tables that the text of a gai.conf has lines for, as glibc does: a table without a catch-all gets one. Lines that
- * glibc passes over are passed over. SM_FULL: more lines than a table holds; the tables are the defaults then. */
+/* Replaces each table for which the text of a gai.conf has lines, as glibc does; a table without a catch-all gets one.
+ * Lines that glibc ignores are ignored. SM_FULL: more lines than a table holds; all tables are then the defaults. */
 enum sm_status sm_policies_parse(const char *text, struct sm_policies *ret) SM_MUST_CHECK;
 
-/* The rank: less sorts earlier, but compare with sm_rank_before. */
+/* The rank: a smaller one sorts earlier, but use sm_rank_before to compare. */
 uint64_t sm_rank(const struct sm_policies *policies, const struct sm_address *destination,
                  const struct sm_source *source);
 
-/* Will glibc sort `a` before `b`, whatever their order in the list? If neither is before the other, it keeps their order. */
+/* Will glibc sort `a` before `b`, whatever their order in the list? If neither sorts first, glibc keeps their order. */
 bool sm_rank_before(uint64_t a, uint8_t a_family, uint64_t b, uint8_t b_family);

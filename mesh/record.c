@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The record codec. Little endian, without padding:
  *
- *   0  u64 checksum     XXH3 of everything behind it
+ *   0  u64 checksum     XXH3 of all following bytes
  *   8  u8  version      3 of format 1, 4 of format 2
  *   9  u8  kind         enum sm_answer_kind
  *  10  u8  families     uncertain, from bit 2 unawaited, from bit 4 unasked
@@ -196,7 +196,7 @@ enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answ
 
 /* ---- decoding */
 
-/* A length, so many bytes, and a NUL. */
+/* A length, that many bytes, and a NUL. */
 static const char *decode_text(struct sm_reader *reader)
 {
 	uint8_t length = sm_read_u8(reader);
@@ -356,7 +356,7 @@ static struct sm_times decode_times(const uint8_t *bytes)
 	};
 }
 
-/* Everything before the lists, checksum and all. */
+/* Everything before the lists; also checks the checksum. */
 static enum sm_status decode_head(struct sm_reader *reader, struct head *ret)
 {
 	const uint8_t *fixed = sm_read_bytes(reader, HEAD_SIZE);

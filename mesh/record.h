@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An answer as bytes, for every cache. Self-proving: a record carries its own name and a checksum over itself, so that
- * bytes read from the wrong place, at the wrong moment or from a damaged file are a miss, never a wrong answer. Pure. */
+/* An answer as bytes, for every cache. A record carries its own name and a checksum over itself. So bytes read from the
+ * wrong place, at the wrong moment or from a damaged file are a miss, never a wrong answer. Pure. */
 #pragma once
 
 #include "base/arena.h"
@@ -30,7 +30,7 @@ enum sm_format {
 /* A size that the record of this answer does not exceed. */
 size_t sm_record_size(const struct sm_name *name, const struct sm_answer *answer);
 
-/* SM_FULL: `size` is too small; nothing of `bytes` is to be used then. */
+/* SM_FULL: `size` is too small; the contents of `bytes` are then undefined. */
 enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answer *answer, const struct sm_times *times,
                                 enum sm_format format, void *bytes, size_t size, size_t *ret_size) SM_MUST_CHECK;
 

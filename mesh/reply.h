@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What one DNS message says, as far as it concerns us: the shape that the decoder fills and the expansion reads. */
+/* The contents of one DNS message, as far as we need them: the decoder fills the struct, the expansion reads it. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +25,7 @@ enum sm_rcode {
 
 struct sm_dns_record {
 	const char *owner;  /* folded text, NUL-terminated; "" is the root */
-	const char *target; /* SRV, CNAME; NULL: no name that a host has */
+	const char *target; /* SRV, CNAME; NULL: not a valid host name */
 	uint32_t ttl_s;
 	uint16_t type;
 	uint16_t priority, weight, port; /* SRV */
@@ -35,7 +35,7 @@ struct sm_dns_record {
 
 struct sm_reply {
 	uint8_t rcode;
-	bool is_referral; /* no answer but a hint where to ask, from a server that does not recurse */
+	bool is_referral; /* no answer but the servers to ask instead, from a server that does not recurse */
 	bool has_soa;     /* an authority section that explains a negative answer */
 	uint32_t negative_ttl_s; /* RFC 2308: the smaller of the SOA's TTL and its minimum; 0 without SOA */
 	uint16_t n_records;

@@ -39,7 +39,7 @@ const struct sm_rule *sm_rules_match(const struct sm_rules *rules, const char *t
 	return NULL;
 }
 
-/* Text that grows inside a fixed buffer, sticky when it overflows. */
+/* Text that grows inside a fixed buffer; an overflow is a sticky error. */
 struct growing {
 	char text[2 * SM_NAME_MAX];
 	size_t length;
@@ -60,7 +60,7 @@ static void grow_placeholder(struct growing *growing, const char *word, size_t l
                              const struct sm_name *name)
 {
 	if (length == 7 && memcmp(word, "service", 7) == 0) {
-		/* all labels left of the domain; nothing is left of the domain itself, and an empty label is invalid */
+		/* all labels to the left of the domain; the domain itself has none, and an empty label is invalid */
 		size_t labels = name->length > rule->domain.length ? (size_t)(name->length - rule->domain.length - 1) : 0;
 
 		grow(growing, name->text, labels);
@@ -97,7 +97,7 @@ static enum sm_status expanded(const struct sm_rule *rule, const struct sm_name 
 	}
 	if (growing.failed)
 		return SM_INVALID;
-	/* "_{service}" of the domain itself would leave a label of one underscore, which no service has */
+	/* for the domain itself "_{service}" would become a label of one underscore, which is no service */
 	if (growing.length >= 2 && growing.text[0] == '_' && growing.text[1] == '.')
 		return SM_INVALID;
 	return sm_name_parse(growing.text, growing.length, ret);

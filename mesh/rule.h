@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the configuration says of a name: a rule for a suffix or for one exact name, and the finding of the most
- * specific one. Values; a rule set is immutable once it is built, so any thread may read it. */
+/* What the configuration says about a name: a rule applies to a suffix or to one exact name, and the most specific rule
+ * wins. Values; a rule set is immutable once it is built, so any thread may read it. */
 #pragma once
 
 #include "mesh/answer.h"
 #include "mesh/name.h"
 #include "mesh/rank.h"
 
-#define SM_SERVERS_MAX 8   /* more servers than a deadline can try help nobody */
-#define SM_TEMPLATES_MAX 8 /* each costs a round trip before the next */
-#define SM_ANSWERS_MAX 64  /* addresses returned to a program; glibc pays a connect for each */
+#define SM_SERVERS_MAX 8   /* more servers than can be tried within a deadline are useless */
+#define SM_TEMPLATES_MAX 8 /* each costs one more round trip */
+#define SM_ANSWERS_MAX 64  /* addresses returned to a program; glibc calls connect for each */
 
 enum sm_family_policy {
 	SM_FAMILY_ANY,
@@ -39,8 +39,8 @@ struct sm_rule {
 	struct sm_name name;   /* the suffix, or the exact name */
 	struct sm_name domain; /* what {domain} stands for */
 	bool is_exact;         /* a [service] section */
-	bool is_disabled;      /* not ours after all */
-	bool is_torn;          /* what said its servers cannot be read: it has none, and nobody is asked */
+	bool is_disabled;      /* switched off: the name is not ours */
+	bool is_torn;          /* the text that names its servers cannot be read: it has none, and none is asked */
 
 	uint32_t n_templates;
 	char templates[SM_TEMPLATES_MAX][SM_NAME_MAX + 1];
@@ -68,22 +68,23 @@ struct sm_rule {
 };
 
 struct sm_rules {
-	struct sm_rule elsewhere; /* for the addresses of targets under no rule */
+	struct sm_rule elsewhere; /* for the addresses of targets to which no rule applies */
 	uint32_t n_rules;
 	struct sm_rule *rules;       /* sorted by sm_rules_sort */
-	struct sm_policies policies; /* by which glibc sorts on this host */
+	struct sm_policies policies; /* the tables by which glibc sorts on this host */
 };
 
 /* Most specific first: longer names before shorter ones, exact before suffix. */
 void sm_rules_sort(struct sm_rules *rules);
 
-/* The most specific rule for `text`, or NULL: not one of our names. `text` need not be a valid name. */
+/* The most specific rule for `text`; NULL: not one of our names. `text` need not be a valid name. */
 const struct sm_rule *sm_rules_match(const struct sm_rules *rules, const char *text, size_t length);
 
-/* The SRV owner that template `index` makes of `name`. A name that is itself an SRV owner has one template: itself.
- * SM_MISS: no such template. SM_INVALID: this one makes no valid name (for instance {service} of the suffix itself). */
+/* The SRV owner that results from `name` and template `index`. A name that is itself an SRV owner has one template:
+ * itself. SM_MISS: no such template. SM_INVALID: the result is no valid name (for instance {service} of the suffix
+ * itself). */
 enum sm_status sm_rule_owner(const struct sm_rule *rule, const struct sm_name *name, uint32_t index,
                              struct sm_name *ret) SM_MUST_CHECK;
 
-/* Which families the policy lets be asked at all. */
+/* The families that the policy allows to ask for. */
 uint8_t sm_rule_families(const struct sm_rule *rule);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The entry points: find, fill, tell. */
+/* The entry points: find the answer, fill glibc's structures, return the status. */
 #include "nss_srvmesh/entry.h"
 
 #include "nss_srvmesh/fill.h"

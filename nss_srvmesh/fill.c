@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Filling glibc's structures from an arena over glibc's buffer. */
+/* Fills glibc's structures from an arena over glibc's buffer. */
 #include "nss_srvmesh/fill.h"
 
 #include "base/arena.h"
@@ -16,7 +16,7 @@ static size_t address_size(int family)
 static void set_tuple(struct gaih_addrtuple *tuple, char *name, const struct sm_address *address)
 {
 	tuple->next = NULL;
-	tuple->name = name; /* never NULL in the first: AI_CANONNAME dereferences it */
+	tuple->name = name; /* never NULL in the first tuple: AI_CANONNAME dereferences it */
 	tuple->family = address->family == SM_IPV4 ? AF_INET : AF_INET6;
 	memset(tuple->addr, 0, sizeof(tuple->addr));
 	memcpy(tuple->addr, address->bytes, address_size(tuple->family));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Laying what was found into glibc's buffer: allocate and copy, and nothing of the caller's is touched before it is certain
- * that all of it fits. SM_FULL: it does not. */
+/* Copies the answer into glibc's buffer. The caller's objects are not changed before it is certain that everything
+ * fits. SM_FULL: it does not fit. */
 #pragma once
 
 #include "base/status.h"
@@ -13,7 +13,7 @@
 enum sm_status sm_fill_tuples(const struct sm_found *found, struct gaih_addrtuple **pat, char *buffer,
                               size_t size) SM_MUST_CHECK;
 
-/* The hostent of one address family, AF_INET or AF_INET6, of which `found` has nothing else. */
+/* The hostent of one address family, AF_INET or AF_INET6; `found` must have only addresses of that family. */
 enum sm_status sm_fill_hostent(const struct sm_found *found, int family, struct hostent *result, char *buffer,
                                size_t size) SM_MUST_CHECK;
 

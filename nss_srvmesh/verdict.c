@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The verdicts. Only TOO_SMALL may say NETDB_INTERNAL: anywhere else it makes getaddrinfo fail with EAI_SYSTEM although
- * the next module has the name (glibc 2.36, sysdeps/posix/getaddrinfo.c: gaih_inet). */
+/* The verdicts. Only TOO_SMALL may return NETDB_INTERNAL: anywhere else it makes getaddrinfo fail with EAI_SYSTEM
+ * although the next module has the name (glibc 2.36, sysdeps/posix/getaddrinfo.c: gaih_inet). */
 #include "nss_srvmesh/verdict.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The one table of what a lookup came to, and what glibc is told: status, errno, h_errno. */
+/* The table from the result of a lookup to what glibc gets: status, errno, h_errno. */
 #pragma once
 
 #include "find/find.h"

@@ -77,8 +77,8 @@ static void fail(struct sm_asked *asked, uint8_t server)
 	asked->failed |= (uint8_t)(1U << server);
 }
 
-/* A socket that broke was broken for every question under way on it; only one of them gets to hear of it (an ICMP error
- * is told once, to whoever sends or receives next). */
+/* A failed socket affects every open question on it, but only one of them gets the error: the kernel reports an ICMP
+ * error once, to the next send or receive. */
 static void fail_everywhere(struct sm_asker *asker, const struct sm_server *server)
 {
 	for (uint32_t i = 0; i < asker->n_connections; i++)
@@ -110,7 +110,7 @@ static void hear(void *context, enum sm_status status, const uint8_t *message, s
 	if (status == SM_REFUSED)
 		fail_everywhere(asked->asker, &asked->rule->servers[try->server]);
 	if (asked->message && can_settle(asked->message, asked->message_size))
-		return; /* a good one waits to be read */
+		return; /* a good message is already waiting to be read */
 	copy = status == SM_OK ? malloc(size) : NULL;
 	if (!copy) {
 		fail(asked, try->server);
@@ -118,15 +118,15 @@ static void hear(void *context, enum sm_status status, const uint8_t *message, s
 	}
 	memcpy(copy, message, size);
 	if (asked->message)
-		fail(asked, asked->heard_from); /* a bad one, replaced before it was read */
+		fail(asked, asked->heard_from); /* a bad message, replaced before it was read */
 	free(asked->message);
 	asked->message = copy;
 	asked->message_size = size;
 	asked->heard_from = try->server;
 }
 
-/* timeout × backoff^n, and up to a quarter more, so that a crowd that failed together does not return together. The
- * first try waits as long as configured. */
+/* timeout × backoff^n, plus up to a quarter, so that many clients that failed together do not retry together. The first
+ * try waits exactly as configured. */
 static int64_t wait_ns(const struct sm_asked *asked)
 {
 	int64_t wait = asked->rule->timeout_ms * SM_NS_PER_MS, longest = asked->rule->deadline_ms * SM_NS_PER_MS;
@@ -145,7 +145,7 @@ static bool has_failed(const struct sm_asked *asked, uint32_t server)
 	return asked->failed & 1U << server;
 }
 
-/* The next server in turn that has not said its last word. */
+/* The next server in turn that may still be asked. */
 static enum sm_status choose_server(struct sm_asked *asked)
 {
 	uint32_t n = asked->rule->n_servers;
@@ -176,7 +176,7 @@ static void send_try(struct sm_asked *asked, int64_t now_ns)
 	asker->transport->ask(connection, asked->question.name, asked->question.type, 0, hear, try, now_ns);
 }
 
-/* Sends to the next server that will take it; a server that fails at once costs no try. */
+/* Sends to the next server that accepts the question; a server that fails at once does not count as a try. */
 static enum sm_status start_try(struct sm_asked *asked, int64_t now_ns)
 {
 	if (asked->n_silent >= asked->rule->attempts)
@@ -217,7 +217,7 @@ enum sm_status sm_asker_socket_status(const struct sm_asker *asker)
 	enum sm_status status = asker->n_connections > 0 ? SM_REFUSED : SM_MEMORY;
 
 	if (asker->n_asked == 0)
-		return SM_OK; /* there was nothing to ask */
+		return SM_OK; /* there was no question to send */
 	for (uint32_t i = 0; i < asker->n_connections; i++) {
 		enum sm_status one = asker->transport->socket_status(asker->connections[i].connection);
 
@@ -261,7 +261,7 @@ void sm_asker_process(struct sm_asker *asker, const struct pollfd *fds, size_t n
 		asker->transport->process(asker->connections[i].connection, fds, n, now_ns);
 }
 
-/* Reads what came. Anything that does not settle the question is the last word of the server it came from. */
+/* Reads the received message. If it does not settle the question, its server is not asked again. */
 static enum sm_status read_message(struct sm_asked *asked, struct sm_arena *room, struct sm_reply *ret)
 {
 	enum sm_status status;

@@ -13,7 +13,7 @@
 #include "mesh/expand.h"
 #include "wire/transport.h"
 
-#define SM_CONNECTIONS_MAX 16 /* servers that one lookup talks to: two domains' worth */
+#define SM_CONNECTIONS_MAX 16 /* servers used in one lookup: enough for two domains */
 #define SM_ASKER_FDS_MAX (SM_CONNECTIONS_MAX * SM_TRANSPORT_FDS_MAX)
 
 struct sm_asked; /* a question and what has become of it */
@@ -28,7 +28,7 @@ struct sm_asker {
 		struct sm_connection *connection;
 		bool is_dead;
 	} connections[SM_CONNECTIONS_MAX];
-	bool has_heard; /* a message of any server, good or not */
+	bool has_heard; /* some server has sent a message, good or bad */
 	uint32_t n_asked, asked_room;
 	struct sm_asked **asked;
 };
@@ -43,13 +43,13 @@ void sm_asker_clear(struct sm_asker *asker);
 enum sm_status sm_asker_ask(struct sm_asker *asker, uint32_t number, const struct sm_question *question,
                             const struct sm_rule *rule, int64_t now_ns) SM_MUST_CHECK;
 
-/* Could anything be asked at all? SM_OK; SM_REFUSED, SM_MEMORY: this process got no socket, see wire/transport.h. */
+/* Could any question be sent at all? SM_OK; SM_REFUSED, SM_MEMORY: this process got no socket, see wire/transport.h. */
 enum sm_status sm_asker_socket_status(const struct sm_asker *asker);
 
-/* What to poll, at most SM_ASKER_FDS_MAX entries, and when to come back at the latest (INT64_MAX: no need). */
+/* What to poll, at most SM_ASKER_FDS_MAX entries, and until when to wait at most (INT64_MAX: without limit). */
 size_t sm_asker_fds(const struct sm_asker *asker, struct pollfd *ret);
 int64_t sm_asker_wakes_ns(const struct sm_asker *asker);
-/* Takes up polled entries. */
+/* Handles the polled entries. */
 void sm_asker_process(struct sm_asker *asker, const struct pollfd *fds, size_t n, int64_t now_ns);
 
 /* Moves on the tries that have ended, and returns the next question that is settled: SM_OK with its reply, which lives in

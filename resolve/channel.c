@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* c-ares, tamed for life inside somebody else's process: no configuration files, no environment (see also
- * resolve/confine.c), sockets that are close-on-exec, never 0-2, and never raise SIGPIPE. */
+/* c-ares, made safe for use inside a foreign process: no configuration files, no environment (see also
+ * resolve/confine.c), and sockets that are close-on-exec, never 0-2, and never raise SIGPIPE. */
 #include "resolve/channel.h"
 
 #include "base/descriptor.h"
@@ -8,7 +8,7 @@
 #include "base/scope.h"
 #include "resolve/inbox.h"
 
-#define CARES_NO_DEPRECATED /* what 1.34 calls deprecated is all that 1.18 has */
+#define CARES_NO_DEPRECATED /* 1.18 has only the functions that 1.34 calls deprecated */
 #include <ares.h>
 #include <arpa/nameser.h>
 #include <errno.h>
@@ -18,15 +18,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* 1.34 would keep answers, and so stand-ins; qcache_max_ttl 0 is none. */
+/* 1.34 would cache answers, and so our stand-ins; qcache_max_ttl 0 switches that off. */
 #ifdef ARES_OPT_QUERY_CACHE
 #define WITHOUT_CACHE ARES_OPT_QUERY_CACHE
 #else
 #define WITHOUT_CACHE 0
 #endif
 #define NEVER_MS 3600000 /* c-ares's own time-out: longer than any deadline of ours */
-#define TCP_TRIES 8      /* for servers that close the connection after each answer, of several under way */
-#define READS_AT_ONCE 16 /* a flood of datagrams that answer nothing does not keep the thread */
+#define TCP_TRIES 8      /* for servers that close the connection after each answer, although more questions are open */
+#define READS_AT_ONCE 16 /* so that a flood of useless datagrams does not hold up the thread */
 
 /* UDP and TCP are two c-ares channels: when a connection breaks, c-ares gives up all questions of its channel. */
 struct leg {
@@ -43,7 +43,7 @@ struct sm_connection {
 	int64_t now_ns; /* of the call that is on the stack, or the last one */
 };
 
-/* A question under way. */
+/* An open question. */
 struct hearing {
 	struct leg *leg;
 	const char *name;
@@ -85,8 +85,8 @@ static int connect_socket(ares_socket_t fd, const struct sockaddr *address, ares
 	return connect(fd, address, size);
 }
 
-/* Reads until there is something for c-ares: messages that answer nothing of ours are not its business, and an empty datagram
- * says nothing; c-ares would take it for the end. */
+/* Reads until there is a stand-in for c-ares. Messages that answer no question of ours are not passed to c-ares; nor
+ * is an empty datagram, which c-ares would take for the end of the connection. */
 static ares_ssize_t receive(ares_socket_t fd, void *bytes, size_t size, int flags, struct sockaddr *from,
                             ares_socklen_t *from_size, void *context)
 {
@@ -114,7 +114,7 @@ static ares_ssize_t receive(ares_socket_t fd, void *bytes, size_t size, int flag
 	return -1;
 }
 
-/* The bytes that the kernel took: `left` of the parts together. */
+/* Records the bytes that the kernel accepted: the first `left` bytes of all parts together. */
 static enum sm_status note_sent(struct sm_inbox *inbox, const struct iovec *parts, size_t left)
 {
 	enum sm_status status = SM_OK;
@@ -148,7 +148,7 @@ static const struct ares_socket_functions socket_functions = {
 	.asendv = send_parts,
 };
 
-/* The any-address is this host, but its answers come from an address of its own. */
+/* The any-address means this host, but its answers come from one of the host's addresses. */
 static void set_address(const struct sm_address *address, struct ares_addr_port_node *node)
 {
 	if (address->family == SM_IPV4) {
@@ -166,7 +166,7 @@ static void set_address(const struct sm_address *address, struct ares_addr_port_
 
 static int init_ares(struct leg *leg)
 {
-	/* Everything that c-ares would otherwise look for in /etc/resolv.conf is given. */
+	/* All options that c-ares would otherwise read from /etc/resolv.conf are set. */
 	static char lookups[] = "b";
 	struct in_addr nowhere = {.s_addr = htonl(INADDR_LOOPBACK)};
 	struct ares_options options = {
@@ -236,7 +236,7 @@ static enum sm_status open_connection(const struct sm_transport *transport, cons
 	return SM_OK;
 }
 
-/* The id is ours: c-ares 1.18 would draw it from a generator that it seeds once, and badly in a chroot. */
+/* We choose the id: c-ares 1.18 would draw it from a generator that is seeded once, and badly in a chroot. */
 static int create_query(const struct hearing *hearing, unsigned char **ret, int *ret_size)
 {
 	uint16_t id;
@@ -253,7 +253,8 @@ static void tell(const struct hearing *hearing, enum sm_status status, const uin
 
 static void send_question(struct hearing hearing);
 
-/* A server that does not know EDNS0 says FORMERR or NOTIMP (RFC 6891, 7): once more without, and so from then on. */
+/* A server that does not know EDNS0 answers FORMERR or NOTIMP (RFC 6891, 7): ask again, and from then on, without
+ * it. */
 static bool dislikes_edns(const struct hearing *hearing, const uint8_t *message)
 {
 	int rcode = message[3] & 0x0f;
@@ -266,7 +267,7 @@ static bool is_truncated(const struct hearing *hearing, const uint8_t *message)
 	return !hearing->leg->inbox.is_stream && (message[2] & 0x02);
 }
 
-/* What came of a question, as its message is. */
+/* Handles the received message of a question. */
 static void use_message(struct hearing hearing, const uint8_t *message, size_t size)
 {
 	struct sm_connection *connection = hearing.leg->connection;
@@ -356,7 +357,7 @@ static size_t fds_of(const struct leg *leg, struct pollfd *ret)
 	int mask = leg->ares ? ares_getsock(leg->ares, sockets, ARES_GETSOCK_MAXNUM) : 0;
 	short events = 0;
 
-	/* one server and one protocol: one socket */
+	/* one server and one protocol mean one socket */
 	if (ARES_GETSOCK_READABLE(mask, 0))
 		events |= POLLIN;
 	if (ARES_GETSOCK_WRITABLE(mask, 0))
@@ -374,8 +375,9 @@ static size_t connection_fds(const struct sm_connection *connection, struct poll
 	return n + fds_of(&connection->tcp, ret + n);
 }
 
-/* The descriptor is looked up afresh: what one channel does may close another's. c-ares reads a length and a message in two
- * calls or in one, whatever its release; what is read and not yet given to it would not be polled for. */
+/* Looks the descriptor up again, because the work of one channel may close that of another. A release of c-ares
+ * reads the length and the message in one call or in two. Bytes that the inbox has read and not yet given out do not
+ * show up in a poll, so they are given out here. */
 static void process_leg(struct leg *leg, const struct pollfd *fds, size_t n)
 {
 	struct pollfd own = {.fd = -1};

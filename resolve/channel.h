@@ -7,6 +7,6 @@
 
 #include "wire/transport.h"
 
-#define SM_EDNS_SIZE 1232 /* what crosses every network unfragmented (DNS flag day 2020) */
+#define SM_EDNS_SIZE 1232 /* crosses every network unfragmented (DNS flag day 2020) */
 
 extern const struct sm_transport sm_channel_transport;

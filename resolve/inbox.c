@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Questions out, messages in, stand-ins to c-ares. */
+/* Takes outgoing questions and incoming messages; gives stand-ins to c-ares. */
 #include "resolve/inbox.h"
 
 #include "base/cursor.h"
 
 #include <stdlib.h>
 
-#define PREFIX 2 /* of a stream: the length of the message behind it */
+#define PREFIX 2 /* of a stream: the length of the message that follows */
 #define FLAG_RESPONSE 0x80 /* in the third byte of a header */
 #define MASK_RCODE 0x0f    /* in the fourth */
 #define LABEL_MAX 63
@@ -64,8 +64,8 @@ static struct sm_inbox_slot *find_slot(const struct sm_inbox *inbox, uint16_t id
 	return slot;
 }
 
-/* The size of the one question behind a header; 0: there is none, or more than one. Its name is not compressed: nothing stands
- * before it. */
+/* The size of the only question after a header; 0: there is none, or more than one. Its name is not compressed,
+ * because no name is before it. */
 static size_t question_size(const uint8_t *message, size_t size)
 {
 	struct sm_reader reader = sm_reader_of(message, size);
@@ -86,7 +86,7 @@ static size_t question_size(const uint8_t *message, size_t size)
 	return reader.at - SM_MESSAGE_HEADER;
 }
 
-/* ---- what leaves */
+/* ---- outgoing messages */
 
 static enum sm_status note_question(struct sm_inbox *inbox, const uint8_t *message, size_t size)
 {
@@ -94,7 +94,7 @@ static enum sm_status note_question(struct sm_inbox *inbox, const uint8_t *messa
 	struct sm_inbox_slot *slot;
 
 	if (question == 0)
-		return SM_OK; /* nothing that could be answered */
+		return SM_OK; /* not a question, so it will get no answer */
 	slot = find_slot(inbox, load_u16(message));
 	if (!slot) {
 		slot = calloc(1, sizeof(*slot));
@@ -109,7 +109,7 @@ static enum sm_status note_question(struct sm_inbox *inbox, const uint8_t *messa
 	return SM_OK;
 }
 
-/* Collects the head of each message of the stream; what lies behind its question is passed over. */
+/* Collects the head of each message of the stream, and skips all bytes after its question. */
 static enum sm_status note_stream(struct sm_inbox *inbox, const uint8_t *bytes, size_t size)
 {
 	enum sm_status status = SM_OK;
@@ -147,14 +147,14 @@ enum sm_status sm_inbox_sent(struct sm_inbox *inbox, const void *bytes, size_t s
 	return inbox->is_stream ? note_stream(inbox, bytes, size) : note_question(inbox, bytes, size);
 }
 
-/* ---- what arrives */
+/* ---- incoming messages */
 
 static uint8_t fold(uint8_t byte)
 {
 	return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte + 'a' - 'A') : byte;
 }
 
-/* Names without case, type and class as they are. The length of a label is below every letter. */
+/* Ignores case in names, compares type and class exactly. Label lengths are smaller than every letter. */
 static bool same_question(const struct sm_inbox_slot *slot, const uint8_t *question)
 {
 	size_t name = slot->question_size - 4;
@@ -165,8 +165,8 @@ static bool same_question(const struct sm_inbox_slot *slot, const uint8_t *quest
 	return memcmp(slot->question + name, question + name, 4) == 0;
 }
 
-/* Does it answer the question that was sent under its id? A server that did not understand may leave the question out of its
- * error (RFC 1035, 4.1.1 says nothing of it; many do). */
+/* Does the message answer the question that was sent under its id? A server that did not understand a message may
+ * leave the question out of its error (RFC 1035, 4.1.1 does not say; many servers do). */
 static bool answers(const struct sm_inbox_slot *slot, const uint8_t *message, size_t size)
 {
 	if (!(message[2] & FLAG_RESPONSE))
@@ -194,7 +194,7 @@ static void make_stand_in(struct sm_inbox *inbox, const struct sm_inbox_slot *sl
 	inbox->stand_in_size = size + (inbox->is_stream ? PREFIX : 0);
 }
 
-/* Keeps the message, and makes its stand-in; what answers nothing, or for the second time, is dropped. */
+/* Keeps the message, and makes its stand-in. Drops a message that answers no question, or one already answered. */
 static void accept_message(struct sm_inbox *inbox, const uint8_t *message, size_t size)
 {
 	struct sm_inbox_slot *slot = size >= SM_MESSAGE_HEADER ? find_slot(inbox, load_u16(message)) : NULL;
@@ -209,7 +209,8 @@ static void accept_message(struct sm_inbox *inbox, const uint8_t *message, size_
 	make_stand_in(inbox, slot);
 }
 
-/* What is understood makes room: once a read, not once a message, for a server may send thousands of tiny ones. */
+/* Removes the parsed bytes: once for each read, not for each message, because a server may send thousands of tiny
+ * ones. */
 static void move_up(struct sm_inbox *inbox)
 {
 	if (inbox->taken == 0)
@@ -240,7 +241,7 @@ void sm_inbox_read(struct sm_inbox *inbox, size_t size)
 		accept_message(inbox, inbox->room, size);
 }
 
-/* The size of the first message in the room, with its length; 0: it is not whole. */
+/* The size of the first message in `room`, with its length prefix; 0: it is incomplete. */
 static size_t whole_message(const struct sm_inbox *inbox)
 {
 	size_t size, there = inbox->filled - inbox->taken;

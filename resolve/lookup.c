@@ -15,8 +15,8 @@ struct sm_lookup {
 	const struct sm_rules *rules;
 	const struct sm_rule *rule;
 	uint8_t families;
-	bool is_settled; /* but for other families */
-	bool is_cut;     /* those were not waited for as long as there was time */
+	bool is_settled; /* all is known, except for other families */
+	bool is_cut;     /* it stopped waiting for those before the deadline */
 	bool is_spent;   /* out of memory */
 	int64_t deadline_ns;
 	struct sm_arena arena; /* of all that lives as long as the lookup */
@@ -58,8 +58,8 @@ void sm_lookup_close(struct sm_lookup *lookup)
 	free(lookup);
 }
 
-/* Names of ours are asked where their rule says, all others at the default servers. SRV owners go to the service's own
- * servers, even where a template leads out of the suffix. */
+/* The rule whose servers are asked. For our names it is their own rule, for all others the default. For SRV owners
+ * it is the service's rule, even if a template gives a name outside its suffix. */
 static const struct sm_rule *rule_of(const struct sm_lookup *lookup, const struct sm_question *question)
 {
 	const struct sm_rule *rule;
@@ -79,7 +79,7 @@ static void hand_out_questions(struct sm_lookup *lookup, int64_t now_ns)
 		lookup->is_spent = sm_asker_ask(&lookup->asker, number, &question, rule_of(lookup, &question), now_ns) != SM_OK;
 }
 
-/* Takes up one settled question; false: there is none. */
+/* Handles one settled question; false: there is none. */
 static bool take_one(struct sm_lookup *lookup, int64_t now_ns)
 {
 	struct sm_reply reply;
@@ -171,7 +171,7 @@ const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup, const struct 
 		lookup->answer.unawaited_families = lookup->answer.uncertain_families & (uint8_t)~lookup->families;
 		lookup->answer.uncertain_families &= lookup->families;
 	}
-	/* one address is not sorted, and where all are wanted nobody asks how */
+	/* one address needs no order, and only `answers = ordered` uses ranks */
 	if (lookup->rule->answers == SM_ANSWERS_ORDERED && lookup->answer.n_addresses > 1)
 		rank(lookup, network);
 	return &lookup->answer;

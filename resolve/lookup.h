@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One name resolved by DNS, from the question to the answer, inside one deadline. Time is an argument: drive it by
- * your own loop, or let sm_lookup_run wait. Not for two threads at once. */
+/* One name resolved by DNS, from the question to the answer, inside one deadline. Time is an argument: drive
+ * the lookup from your own loop, or let sm_lookup_run wait. Not for two threads at once. */
 #pragma once
 
 #include "mesh/expand.h"
@@ -19,21 +19,24 @@ enum sm_status sm_lookup_open(const struct sm_transport *transport, const struct
                               struct sm_lookup **ret) SM_MUST_CHECK;
 void sm_lookup_close(struct sm_lookup *lookup);
 
-/* Moves on as far as it can without waiting; true: finished, be it that the deadline has passed. */
+/* Goes on as far as it can without waiting. true: finished, also if the deadline has passed. */
 bool sm_lookup_advance(struct sm_lookup *lookup, int64_t now_ns);
-/* Until then: what to poll (at most SM_ASKER_FDS_MAX entries), until when, and what to do with the result. */
+/* Until it is finished: what to poll (at most SM_ASKER_FDS_MAX entries), until when, and how to handle the result. */
 size_t sm_lookup_fds(const struct sm_lookup *lookup, struct pollfd *ret);
 int64_t sm_lookup_wakes_ns(const struct sm_lookup *lookup);
 void sm_lookup_process(struct sm_lookup *lookup, const struct pollfd *fds, size_t n, int64_t now_ns);
 
-/* Is all known that there is to know of these families? What is known so far can then be had, and the rest goes on. */
+/* Are all addresses of these families known? If so, sm_lookup_answer gives the answer known so far, and the rest
+ * goes on. */
 bool sm_lookup_is_settled(const struct sm_lookup *lookup, uint8_t families);
 
-/* Waits until it is finished: by poll alone, never beyond the deadline, interrupted by no signal. As sm_lookup_status. */
+/* Waits with poll until it is finished; never past the deadline, and goes on after a signal. Returns
+ * sm_lookup_status. */
 enum sm_status sm_lookup_run(struct sm_lookup *lookup) SM_MUST_CHECK;
 
-/* Once it is finished. SM_REFUSED: a sandbox forbids this process the sockets, or to wait for them. SM_MEMORY: the process
- * lacks what it takes, such as a free descriptor. In both cases the answer says nothing about the name. */
+/* To be called when it is finished. SM_REFUSED: a sandbox forbids this process to open sockets, or to wait for them.
+ * SM_MEMORY: the process lacks something, such as a free descriptor. In both cases the answer says nothing about the
+ * name. */
 enum sm_status sm_lookup_status(const struct sm_lookup *lookup) SM_MUST_CHECK;
 
 /* The answer of what is known, with ranks where the rule needs them; lives until the lookup is advanced or asked again. `network` may be NULL: it
@@ -43,5 +46,5 @@ const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup, const struct 
 /* Bytes that it holds at the moment, beside the transport. */
 size_t sm_lookup_held(const struct sm_lookup *lookup);
 
-/* Has any server said anything at all? */
+/* Has any server sent a message? */
 bool sm_lookup_has_heard(const struct sm_lookup *lookup);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The kernel's part in ranks, following glibc 2.36: sysdeps/posix/getaddrinfo.c, and check_pf.c and check_native.c in
- * sysdeps/unix/sysv/linux, whose ways are kept where they matter to the order. */
+/* The kernel's data for ranks, as in glibc 2.36: sysdeps/posix/getaddrinfo.c, and check_pf.c and check_native.c in
+ * sysdeps/unix/sysv/linux, whose behaviour is copied where it affects the order. */
 #include "resolve/source.h"
 
 #include "base/scope.h"
@@ -17,12 +17,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define OWN_ADDRESSES_MAX 16384 /* a node of a cluster has thousands; the memory is touched as far as needed */
+#define OWN_ADDRESSES_MAX 16384 /* a cluster node has thousands; memory is used only as needed */
 #define LINKS_MAX 4096
 
 struct sm_network {
 	int ipv4, ipv6; /* sockets to ask the kernel with; -1: it refused */
-	bool has_ipv6; /* other than ::1; without it glibc knows nothing of its addresses */
+	bool has_ipv6; /* other than ::1; without one glibc knows nothing about the host's addresses */
 	uint32_t n_addresses, n_links;
 	struct own_address {
 		uint8_t bytes[16]; /* IPv4 as ::ffff:0:0/96 */
@@ -50,7 +50,7 @@ static void take_address(struct sm_network *network, struct nlmsghdr *message)
 
 	if (head->ifa_family != AF_INET && head->ifa_family != AF_INET6)
 		return;
-	/* IFA_ADDRESS, a peer's on a point-to-point link, before IFA_LOCAL */
+	/* prefer IFA_ADDRESS (the peer's address on a point-to-point link) to IFA_LOCAL */
 	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
 		bool is_address = attribute->rta_type == IFA_ADDRESS;
 
@@ -95,7 +95,7 @@ static bool take_messages(struct sm_network *network, struct nlmsghdr *message, 
 	return true;
 }
 
-/* A dump of one kind. The kernel has its answer ready when the question is sent, so nothing is waited for. */
+/* Requests one kind of dump. The kernel has the answer ready when the request is sent, so there is no waiting. */
 static void dump(int fd, uint16_t kind, struct sm_network *network)
 {
 	struct {
@@ -117,7 +117,7 @@ static void dump(int fd, uint16_t kind, struct sm_network *network)
 	}
 }
 
-/* Of the same address on two links the order of the dump stays, as in glibc's stable qsort. */
+/* If two links have the same address, they stay in the order of the dump, as with glibc's stable qsort. */
 static int by_bytes(const void *left, const void *right)
 {
 	const struct own_address *a = left, *b = right;
@@ -147,7 +147,7 @@ static enum sm_status learn_addresses(struct sm_network *network)
 	return SM_OK;
 }
 
-/* -1 where the system has no such sockets, or forbids them. */
+/* *ret is -1 where the system has no such sockets, or forbids them. */
 static enum sm_status open_asker(int family, int *ret)
 {
 	*ret = sm_descriptor_socket(family, SOCK_DGRAM, 0);
@@ -202,7 +202,7 @@ bool sm_network_has_changed(int fd)
 	bool has_changed = false;
 	ssize_t got;
 
-	/* ENOBUFS: it has, and more often than could be told */
+	/* ENOBUFS: it has changed, and more often than the socket could report */
 	while ((got = recv(fd, ignored, sizeof(ignored), MSG_DONTWAIT)) > 0 || (got < 0 && errno == ENOBUFS))
 		has_changed = true;
 	return has_changed;
@@ -216,7 +216,7 @@ static bool is_native(const struct sm_network *network, uint32_t link)
 	return false;
 }
 
-/* glibc's bsearch, step by step: of several equal addresses it is the steps that decide which is found. */
+/* Repeats the steps of glibc's bsearch, because they decide which of several equal addresses is found. */
 static const struct own_address *find_own(const struct sm_network *network, const uint8_t *bytes)
 {
 	uint32_t low = 0, high = network->n_addresses;
@@ -235,7 +235,7 @@ static const struct own_address *find_own(const struct sm_network *network, cons
 	return NULL;
 }
 
-/* What is known of the source address itself. */
+/* Fills in what is known of the source address itself. */
 static void describe(const struct sm_network *network, struct sm_source *source)
 {
 	static const struct sm_address loopback = {.family = SM_IPV4, .bytes = {127, 0, 0, 1}};

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What c-ares takes from libc. Each name below was looked at: it neither ends nor changes the host, or leads to
-# resolve/confine.c, or is of a part that nothing of ours calls. A release of c-ares that takes another name is seen here.
+# The functions that c-ares uses from libc. Each name below was checked: it neither ends the program nor changes its
+# state, or it leads to resolve/confine.c, or it belongs to a part that our code does not call. The test fails for a
+# release of c-ares that uses another name.
 archive=$builddir/confined.a
 [ -f "$archive" ] || { echo "Bail out! $archive is missing"; exit 99; }
 
@@ -19,16 +20,16 @@ known="bind close connect fcntl getsockname recv recvfrom send sendto setsockopt
 	__ctype_b_loc __ctype_tolower_loc inet_ntop __errno_location clock_gettime gettimeofday time \
 	pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock \
 	pthread_mutexattr_destroy pthread_mutexattr_init pthread_mutexattr_settype"
-# ours instead
+# replaced by our own functions
 known="$known sm_confine_arc4random_buf sm_confine_fopen sm_confine_getenv sm_confine_rand sm_confine_srand"
-# behind fopen, which finds no file
+# only called after fopen, which opens no file
 known="$known fclose ferror fgets fread fseek ftell setvbuf"
-# of parts that are not used: ares_getaddrinfo and its kin, ares_fds, the event thread and its watch of files
+# of parts that are not used: ares_getaddrinfo and similar functions, ares_fds, the event thread and its file watch
 known="$known fdelt gethostname getservbyname getservbyname_r getservbyport_r freeifaddrs getifaddrs if_indextoname if_nametoindex \
 	epoll_create1 epoll_ctl epoll_wait inotify_add_watch inotify_init1 pipe2 poll read select stat write \
 	pthread_cond_broadcast pthread_cond_destroy pthread_cond_init pthread_cond_signal pthread_cond_timedwait pthread_cond_wait \
 	pthread_create pthread_join"
-# for what cannot be by c-ares's own making; nothing from outside leads there
+# for errors inside c-ares; no input can lead there
 known="$known __assert_fail"
 
 strangers() { printf '%s\n' $taken | while read -r name; do

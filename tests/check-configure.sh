@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What configure says of an archive of c-ares that cannot be used.
+# The messages of configure for an archive of c-ares that cannot be used.
 place=$(mktemp -d) || exit 99
 trap 'rm -rf "$place"' EXIT
 cd "$place" || exit 99

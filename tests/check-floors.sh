@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The building has floors: a room includes only what is below it, rooms on one floor do not know each other, and some
-# foreign headers are one room's alone.
+# The folders form layers: a folder includes only headers of lower layers, folders of one layer do not include each
+# other, and some foreign headers may be included in one folder only.
 cd "$srcdir" || exit 99
 
 floor_of() {

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What the plugin shows to its host and what it needs of it.
+# The symbols that the plugin exports, and what it needs from the program.
 plugin=$builddir/libnss_srvmesh.so.2
 dynamic=$(readelf -dW "$plugin") || exit 99
 exported=$(nm -D --defined-only "$plugin" | awk '{ print $3 }' | sort | tr '\n' ' ')
-# a sanitizer's own library is part of the instrumented build, not of the plugin
+# a sanitizer's library belongs to the instrumented build, not to the plugin
 needed=$(printf '%s\n' "$dynamic" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^lib(asan|ubsan|tsan)\.' | tr '\n' ' ')
 
 # report NUMBER SENTENCE GOT EXPECTED

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A fresh directory for a test's files. */
+/* A new directory for a test's files. */
 #pragma once
 
 #include "tests/test.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A library to preload: the host's clocks stand still. */
+/* A library for LD_PRELOAD that makes the program's clocks stand still. */
 #include <time.h>
 
 __attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *ret)

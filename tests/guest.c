@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A host program in odd circumstances, that says how the plugin bore them. `quiet` and `forks` call the module as glibc
- * would; all others go through getaddrinfo. */
+/* A program that puts the plugin into unusual situations and prints how it behaves. `quiet` and `forks` call the
+ * module as glibc does; all others call getaddrinfo. */
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -176,7 +176,7 @@ static bool strangers_are_whole(ino_t inode)
 	return true;
 }
 
-/* Lookups between closing everything and filling every number with somebody else's file. */
+/* Makes lookups while, in turn, it closes all descriptors and fills every number with a foreign file. */
 static int descriptors(const char *name)
 {
 	for (int turn = 0; turn < 20; turn++) {
@@ -216,7 +216,7 @@ static int change_root(const char *directory, const char *name)
 	return 0;
 }
 
-/* ---- crowds */
+/* ---- many threads */
 
 static _Atomic int next_number;
 static int numbers;

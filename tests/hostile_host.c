@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A program that exports functions by the names that our libraries use, each of which aborts: were one of the plugin's
- * calls captured, it would show. Linked with -rdynamic. */
+/* A program that exports functions with the names that our libraries use. Each of them aborts, so that the test
+ * fails if one of the plugin's calls is captured. Linked with -rdynamic. */
 #include <netdb.h>
 #include <nss.h>
 #include <stdio.h>

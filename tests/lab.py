@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The lab: fresh directories, free ports, real DNS servers, and the probe; TAP for what was seen.
+"""The lab: fresh directories, free ports, real DNS servers, and the probe; TAP for the results.
 
-Everything listens on loopback. Every process that is started here is ended here, by its pid."""
+Everything listens on loopback. Every process that is started here is also ended here, by its pid."""
 import functools
 import os
 import shutil
@@ -15,15 +15,15 @@ import time
 SRCDIR = os.environ.get("srcdir", os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILDDIR = os.environ.get("builddir", os.path.join(SRCDIR, "build"))
 
-IS_SANITIZED = "ASAN_OPTIONS" in os.environ  # such programs are many times larger and slower
-# The plugin and the programs that look up may be of another build than srvmeshd.
+IS_SANITIZED = "ASAN_OPTIONS" in os.environ  # sanitized programs are many times larger and slower
+# The plugin and the test programs may come from another build than srvmeshd.
 PROGRAMS = os.environ.get("programsdir", BUILDDIR)
 PROBE = os.path.join(PROGRAMS, "tests", "probe")
 GUEST = os.path.join(PROGRAMS, "tests", "guest")
 
 
 class Tap:
-    """Counts and speaks TAP; a failed check tells what it got."""
+    """Counts checks and writes TAP; for a failed check it prints what it got."""
 
     def __init__(self):
         self.count = 0
@@ -40,7 +40,8 @@ class Tap:
         sys.stdout.flush()
 
     def skip(self, sentence, reason):
-        """For what this user, or this machine, cannot do; as root nothing may be skipped (./dev check looks)."""
+        """For checks impossible for this user or on this machine; as root none may be skipped (./dev check
+        verifies)."""
         self.count += 1
         print(f"ok {self.count} - {sentence} # SKIP {reason}")
         sys.stdout.flush()
@@ -54,8 +55,8 @@ class Tap:
 
 
 def follows(shares, sample):
-    """Do counts follow the shares? `sample()` gives {outcome: count}. Chi-square at p > 0.001: of true dice one sample in a
-    thousand fails, so a second one decides then. (good, the last sample)"""
+    """Do counts follow the shares? `sample()` gives {outcome: count}. Chi-square at p > 0.001: even with correct draws
+    one sample in a thousand fails; a second one decides then. Returns (good, the last sample)."""
     bound = {1: 10.83, 2: 13.82}[len(shares) - 1]
     for _ in range(2):
         counts = sample()
@@ -67,7 +68,7 @@ def follows(shares, sample):
 
 
 def free_port():
-    """A port that is free for UDP and TCP on 127.0.0.1 at this moment."""
+    """A port that is free at the moment for UDP and TCP on 127.0.0.1."""
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
             udp.bind(("127.0.0.1", 0))
@@ -79,7 +80,7 @@ def free_port():
 
 
 def need(program):
-    """The path of a program that a test stands on; without it the test fails, it does not skip."""
+    """The path of a program that a test needs; if it is missing, the test fails and is not skipped."""
     path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin")
     if not path:
         print(f"Bail out! {program} is missing: run ./dev check, or install what packaging/debian-packages names")
@@ -96,9 +97,9 @@ def has_user_namespaces():
 
 
 def in_namespaces(is_wired=False):
-    """Runs the program again, as root or as the root of a user namespace, in a network of its own, where port 53 is free, and with
-    mounts and processes that end with it. Where this user may make no namespaces the program is skipped as a whole.
-    `is_wired`: the network has addresses of both families besides loopback, which AI_ADDRCONFIG asks for (glibc 2.41)."""
+    """Runs the program again, as root or as the root of a user namespace, in its own network, where port 53 is free,
+    and with mounts and processes that end with it. If this user may not create namespaces, the program is skipped.
+    `is_wired`: the network has addresses of both families besides loopback, which AI_ADDRCONFIG needs (glibc 2.41)."""
     if os.environ.get("SRVMESH_NAMESPACES") != "inside":
         unshare = [need("unshare"), *([] if os.geteuid() == 0 else ["--map-root-user"]), "--net", "--mount", "--pid", "--fork",
                    "--kill-child", "--mount-proc"]
@@ -108,7 +109,7 @@ def in_namespaces(is_wired=False):
         environment = dict(os.environ, SRVMESH_NAMESPACES="inside", SRVMESH_USER_NAMESPACE="" if os.geteuid() == 0 else "yes")
         os.execve(unshare[0], [*unshare, sys.executable, "-B", *sys.argv], environment)
     if os.environ.get("SRVMESH_USER_NAMESPACE"):
-        # what is the outer root's is nobody's in here, and no place for a host map
+        # in here, files of the outer root belong to the user nobody, so their directories cannot hold a host map
         subprocess.run([need("mount"), "-t", "tmpfs", "-o", "mode=1777", "tmpfs", tempfile.gettempdir()], check=True)
     words = ["link set lo up"]
     if is_wired:
@@ -128,12 +129,12 @@ def as_user(user=NOBODY):
 
 @functools.lru_cache(maxsize=None)
 def can_be_others():
-    """Not in a user namespace with one user."""
+    """Can tests run as other users? Not in a user namespace with one user."""
     return subprocess.run([*as_user(), "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 class Lab:
-    """A directory, and the processes that live in it."""
+    """A directory, and the processes that use it."""
 
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix="srvmesh-lab-")
@@ -180,13 +181,13 @@ class Lab:
         return environment
 
     def run(self, *command, timeout=60, **more):
-        """Runs a program that finds the plugin and this lab's configuration; (exit code, output, errors)."""
+        """Runs a program with the plugin and this lab's configuration; returns (exit code, output, errors)."""
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
                               env=self.environment(**more), check=False)
         return done.returncode, done.stdout.strip(), done.stderr.strip()
 
     def public(self):
-        """A copy of the programs that every user can reach, wherever the tree lies."""
+        """Copies the programs to a place that every user can reach, wherever the source tree is."""
         place = os.path.join(self.path, "public")
         if not os.path.exists(place):
             os.makedirs(os.path.join(place, "tests"))
@@ -196,7 +197,7 @@ class Lab:
         return place
 
     def as_nobody(self, *command, **more):
-        """A program as another user: of ours, its copy."""
+        """Runs a program as another user; for a program of ours, its copy."""
         place = self.public()
         command = [word.replace(PROGRAMS, place) for word in command]
         return self.run(*as_user(), *command, LD_LIBRARY_PATH=place, **more)
@@ -206,7 +207,7 @@ class Lab:
         return os.geteuid() == 0 or has_user_namespaces()
 
     def host(self, *command, hosts="files srvmesh [NOTFOUND=return TRYAGAIN=return]", **more):
-        """Runs an unchanged program on a host whose nsswitch.conf has `hosts`: in a mount namespace of its own."""
+        """Runs an unchanged program in its own mount namespace, in which nsswitch.conf has `hosts`."""
         self.file("nsswitch.conf", f"hosts: {hosts}\nservices: files srvmesh\n")
         namespace = ["unshare", "--mount"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
         script = 'mount --bind "$0" /etc/nsswitch.conf && exec "$@"'
@@ -221,13 +222,13 @@ class Lab:
         return output if code == 0 and not errors else f"{output} [{code}: {errors}]"
 
     def draws(self, times, name):
-        """{address: how often it came first} of that many getaddrinfo calls in one process."""
+        """Returns {address: how often it came first} for that many getaddrinfo calls in one process."""
         lines = self.probe("draws", times, name).splitlines()
         return {line.split()[0]: int(line.split()[1]) for line in lines if len(line.split()) == 2}
 
 
 class Knot:
-    """A real authoritative server (Knot DNS) with the zone `mesh`, and with `elsewhere` where that has records."""
+    """A real authoritative server (Knot DNS) with the zone `mesh`, and with `elsewhere` if that has records."""
 
     def __init__(self, lab, zone, port=None, address="127.0.0.1", elsewhere=None):
         self.lab = lab
@@ -275,13 +276,13 @@ log:
         self.lab.file(f"{name}.zone", head + zone)
 
     def change(self, zone):
-        """Serves another zone from now on."""
+        """Replaces the zone."""
         self.write(zone)
         subprocess.run([need("knotc"), "-b", "-s", f"{self.lab.path}/knot.sock", "zone-reload", "mesh"],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def wait(self):
-        """Until it answers: an SOA question for mesh, by hand."""
+        """Waits until it answers an SOA question for mesh, made by hand."""
         question = b"\x00\x07\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x04mesh\x00\x00\x06\x00\x01"
         for _ in range(100):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
@@ -299,7 +300,7 @@ log:
 
 
 class Daemon:
-    """srvmeshd, by the lab's own configuration: its directory and its socket are in `run`."""
+    """srvmeshd with the lab's own configuration: its directory and its socket are in `run`."""
 
     def __init__(self, lab, config, more="", run=None, wait=True):
         """`config` is the text of the sections; `more` goes into [cache] and [daemon] as "section key = value" lines."""
@@ -320,7 +321,7 @@ class Daemon:
         self.lab.file("srvmesh.conf", config + "\n" + text)
 
     def start(self, wait=True, **options):
-        # the leak sanitizer looks by ptrace, which srvmeshd's seccomp filter forbids
+        # the leak sanitizer needs ptrace, which srvmeshd's seccomp filter forbids
         options.setdefault("env", dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"))
         place = self.lab.public() if "user" in options else BUILDDIR
         self.process = self.lab.start(os.path.join(place, "srvmeshd"), "--foreground", "--config",
@@ -353,7 +354,7 @@ class Daemon:
             return log.read()
 
     def status(self):
-        """What the daemon counts, as a dictionary of numbers; {} without one."""
+        """The daemon's counters, as a dictionary of numbers; {} if there is no daemon."""
         code, output, _ = self.lab.run(os.path.join(BUILDDIR, "srvmesh"), "status")
         pairs = (line.split("=", 1) for line in output.splitlines() if "=" in line)
         return {key: int(value) for key, value in pairs if value.isdigit()} if code == 0 else {}

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# ./dev lint: what other people's tools find in the sources.
+# ./dev lint: runs static analysis tools on the sources.
 cd "$srcdir" || exit 99
 
 rooms="base mesh wire conf cache resolve ipc find nss_srvmesh daemon cli"
@@ -17,11 +17,12 @@ report() {
 }
 
 echo 1..7
-# leaks and loops: it does not follow a pointer into a struct of the caller, nor a counter; sanitizers and tests look for them
+# its checks of leaks and loops are off, because it follows neither pointers in the caller's structs nor counters;
+# sanitizers and tests look for those errors
 report 1 "gcc -fanalyzer finds nothing" "$(printf '%s\n' $sources | xargs -P 2 -I{} gcc -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-infinite-loop \
 	-Wno-analyzer-fd-leak -O1 $flags -c {} -o /dev/null 2>&1)"
 report 2 "clang-tidy finds nothing" "$(printf '%s\n' $sources | xargs -P 2 -I{} clang-tidy --quiet {} -- $flags 2>/dev/null)"
-# words are meant to be split; -nt, -ef are in every sh of ours; srcdir and builddir are set by make
+# word splitting is intended; -nt and -ef exist in every sh that we use; make sets srcdir and builddir
 report 3 "shellcheck finds nothing" "$(shellcheck -S warning -e SC2046,SC2086,SC2089,SC2090,SC2154,SC3013,SC1007 $scripts 2>&1)"
 report 4 "codespell finds nothing" "$(codespell -L statics,nd,te,timeot,timout,nam,servent,collet $texts 2>&1)"
 report 5 "mandoc finds nothing" "$(mandoc -T lint -W style man/*.[158] 2>&1 | grep -vE 'referenced manual not found|outdated mandoc.db')"

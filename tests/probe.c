@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A program that looks names up through glibc and says what it was told; the tests compare its lines.
- * The hosts line is set inside the process, so no file of the system is touched. */
+/* A program that looks names up through glibc and prints the results; the tests compare its lines.
+ * The hosts line is set inside the process, so no system file is changed. */
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,8 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The time that this process waited in vain, by the time-outs that it set itself: what no load on the machine changes. The
- * program's ppoll takes the place of libc's for the plugin too (-rdynamic). Told in the file of PROBE_WAITS at the end. */
+/* The sum of the time-outs after which this process waited in vain. Load on the machine does not change it. The
+ * program's ppoll replaces that of libc, for the plugin too (-rdynamic). At the end the sum is written to the file
+ * PROBE_WAITS. */
 static _Atomic int64_t waited_ns;
 
 int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
@@ -164,8 +165,8 @@ static int draws(int count, const char *name)
 	return 0;
 }
 
-/* getaddrinfo with the name as service too: "ADDRESS PORT COUNT" for each pair. Every hundredth call a child is forked
- * that makes one of its own. */
+/* Calls getaddrinfo with the name also as service, and prints "ADDRESS PORT COUNT" for each pair. At every hundredth
+ * call a child is forked, which makes one call of its own. */
 static char pairs_seen[64][INET6_ADDRSTRLEN + 8];
 static int pairs_counts[64];
 static pthread_mutex_t pairs_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -270,7 +271,7 @@ static int classic(const char *name, const char *proto)
 	return 0;
 }
 
-/* Every buffer length for getservbyname_r, with poison around. */
+/* Tries every buffer length for getservbyname_r, with poison around the buffer. */
 static int service_buffers(const char *name)
 {
 	unsigned char space[4096 + 128];
@@ -294,7 +295,7 @@ static int service_buffers(const char *name)
 	return first_fit <= 0;
 }
 
-/* gethostbyname2_r takes the caller's buffer, and hands it to the module as it is. */
+/* gethostbyname2_r passes the caller's buffer to the module unchanged. */
 static int buffers(int family, const char *name)
 {
 	enum { POISON = 0xa5, AROUND = 64, MOST = 4096 };
@@ -349,8 +350,8 @@ static int threads(int count, const char *name)
 	return failures > 0;
 }
 
-/* glibc's getaddrinfo itself does not survive a fork in the middle of it (2.36: the lock of resolv_conf.c stays locked in
- * the child), so the forks test asks the module as glibc would. */
+/* glibc's own getaddrinfo cannot be called in a child forked in the middle of one (2.36: the lock of resolv_conf.c
+ * stays locked in the child), so the forks test calls the module in the way that glibc does. */
 static _Atomic bool is_over;
 
 static void *look_up_until_over(void *failures)
@@ -428,7 +429,7 @@ static int forks(int count, const char *name)
 	return failures > 0;
 }
 
-/* No descriptor is left once the module is loaded. */
+/* After the module is loaded, no descriptor is free. */
 static int starved(const char *name)
 {
 	struct rlimit limit = {.rlim_cur = 3, .rlim_max = 3};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Prints the rank of each address on the command line as the plugin makes it on this host: "ADDRESS FAMILY RANK". */
+/* Prints the rank that the plugin gives on this host to each address of the command line: "ADDRESS FAMILY RANK". */
 #include "conf/conf.h"
 #include "conf/file.h"
 #include "resolve/source.h"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A DNS server that does what it is told, right or wrong: for what real servers will not do.
+"""A DNS server that behaves as told, right or wrong, for behaviour that real servers do not show.
 
-It answers from a list of records as an authoritative server would (glue included), unless a behaviour says otherwise:
+It answers from a list of records as an authoritative server would (glue included), unless a behaviour is set:
 
     drop [COUNT] [TYPE]     no answer: always, or to the first COUNT questions, or to those of one type
     delay MS [TYPE]         a late answer
@@ -11,15 +11,15 @@ It answers from a list of records as an authoritative server would (glue include
     truncate [TYPE]         TC over UDP, the whole answer over TCP
     tcp-silent, tcp-refuse, tcp-once
                             TCP accepted and then nothing, or closed at once, or closed after one answer
-    tcp-pieces SIZE...      each answer over TCP, its length in front, in pieces of these sizes and the rest
+    tcp-pieces SIZE...      each answer over TCP, after its length, in pieces of these sizes and the rest
     tcp-together            two questions over one connection are answered by one write
-    pad SIZE                the answer has that many bytes, over UDP too, whatever size the question allows
+    pad SIZE                the answer has that many bytes, also over UDP, whatever size the question allows
     bare RCODE [TYPE]       an error of twelve bytes, without the question
     bare-edns               the same, a FORMERR, to every question with OPT
     wrong-id, wrong-question, wrong-source
     garbage                 noise instead of a message
     lying-rdlength, lying-count, pointer-loop
-    referral                an empty answer that points elsewhere
+    referral                an empty answer that names other servers
     cname-loop              every name is an alias of the next
     closed                  nothing listens
 """
@@ -86,7 +86,7 @@ class Server:
         self.tcp.close()
 
     def add(self, line):
-        """`owner ttl TYPE data`; `many COUNT` stands for that many targets of _api._tcp.mesh."""
+        """Adds `owner ttl TYPE data`; `many COUNT` means that many targets of _api._tcp.mesh."""
         words = line.split()
         if words[0] == "many":
             for i in range(int(words[1])):
@@ -100,7 +100,7 @@ class Server:
         return any(behaviour[0] == word for behaviour in self.behaviours)
 
     def matching(self, word, qtype):
-        """The behaviour of that word for questions of that type, as its other words."""
+        """The other words of the behaviour that starts with that word, for questions of that type."""
         for behaviour in self.behaviours:
             if behaviour[0] == word:
                 types = [w for w in behaviour[1:] if w in ("A", "AAAA", "SRV", "TXT")]
@@ -174,7 +174,7 @@ class Server:
         return any(r.name == name or r.name.is_subdomain(name) for r in self.records)
 
     def fill(self, query, reply):
-        """What a plain authoritative server says."""
+        """Fills the reply as a plain authoritative server does."""
         question = query.question[0]
         name, qtype = question.name, question.rdtype
         for _ in range(10):
@@ -199,7 +199,7 @@ class Server:
 
     @staticmethod
     def merge(section, rrset):
-        for other in reversed(section[-8:]):  # a name's records stand together
+        for other in reversed(section[-8:]):  # the records of a name stay together
             if other.name == rrset.name and other.rdtype == rrset.rdtype:
                 other.update(rrset)
                 return
@@ -249,7 +249,7 @@ class Server:
 
     @staticmethod
     def pad(reply, size):
-        """Fills up with one record that nobody asked for, in front of the additional section."""
+        """Fills up to `size` with one extra record, before the additional section."""
         rdata = bytes(size - len(reply.to_wire(max_size=65535)) - 11)  # 11: its owner, type, class, TTL and length
         generic = dns.rdata.GenericRdata(dns.rdataclass.IN, 65280, rdata)
         reply.additional.insert(0, dns.rrset.from_rdata(dns.name.root, 60, generic))
@@ -277,7 +277,7 @@ class Server:
             at = 12
             while wire[at]:
                 at += wire[at] + 1
-            at += 5  # the question ends; the first answer's owner begins
+            at += 5  # here the question ends, and the first answer's owner starts
             if at + 12 <= len(wire) and reply.answer:
                 if self.has("pointer-loop"):
                     wire[at:at + 2] = (0xc000 | at).to_bytes(2, "big")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What cmocka wants included before itself, and what every test here needs. */
+/* The headers that cmocka needs before its own, and those that every test needs. */
 #pragma once
 
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The DNS message decoder. The reason for our own: c-ares gives no TTL for SRV, CNAME and SOA.
+/* The DNS message decoder. We have our own because c-ares gives no TTL for SRV, CNAME and SOA.
  *
- * Names become folded text. A name with a character that no host name has cannot be asked for: as an owner it makes its
- * record useless, and as a target it is NULL. */
+ * Names become folded text. A name with a character that is not allowed in host names cannot be asked for: a record
+ * with such an owner is left out, and such a target is NULL. */
 #include "wire/message.h"
 
 #include "base/cursor.h"
@@ -30,8 +30,8 @@ struct message {
 	struct sm_arena *arena;
 	uint32_t records_room;
 	uint32_t pointers;
-	bool is_cut; /* a bound was reached: stop, keep what there is */
-	/* the owner of the last record: its neighbours mostly share it, by the same pointer */
+	bool is_cut; /* a bound was reached: stop, and keep what was read */
+	/* the owner of the last record: the next record mostly has the same owner, by the same pointer */
 	struct wire_name owner;
 	uint16_t owner_pointer;
 	const char *kept_owner;
@@ -107,8 +107,8 @@ static const char *keep_text(struct message *message, const struct wire_name *na
 	return text;
 }
 
-/* Reads the owner of a record into message->owner. The same pointer as before is the same name: it is not followed again,
- * so that a large set spends its pointers on its targets. */
+/* Reads the owner of a record into message->owner. The same pointer as before means the same name and is not followed
+ * again, so that in a large set most of SM_POINTERS_MAX is left for the targets. */
 static void read_owner(struct message *message)
 {
 	struct sm_reader ahead = message->reader;
@@ -242,7 +242,7 @@ static void read_record(struct message *message, enum section section, struct sm
 	sm_read_bytes(reader, length);
 	if (reader->failed || message->is_cut || class != CLASS_IN)
 		return;
-	/* names in the data may point anywhere before it, but nothing of it may lie behind its end */
+	/* names in the data may point anywhere before it, but the data must not extend past its end */
 	rdata.size = reader->at;
 	if (section == AUTHORITY && record.type == SM_RR_SOA)
 		read_soa(message, &rdata, record.ttl_s, reply);
@@ -281,7 +281,7 @@ enum sm_status sm_message_decode(const void *bytes, size_t size, const char *nam
 	struct message message = {.reader = sm_reader_of(bytes, size), .arena = arena};
 	uint16_t flags, counts[4];
 
-	sm_read_u16be(&message.reader); /* the id: matched where the message was received */
+	sm_read_u16be(&message.reader); /* the id: was compared when the message was received */
 	flags = sm_read_u16be(&message.reader);
 	for (int i = 0; i < 4; i++)
 		counts[i] = sm_read_u16be(&message.reader);
@@ -296,7 +296,7 @@ enum sm_status sm_message_decode(const void *bytes, size_t size, const char *nam
 	read_question(&message, counts[0], name, type);
 	read_section(&message, ANSWER, counts[1], ret);
 	read_section(&message, AUTHORITY, counts[2], ret);
-	/* no answer, no SOA, from a server that neither owns the zone nor recurses: go and ask somebody else */
+	/* no answer and no SOA, from a server that neither owns the zone nor recurses: another server must be asked */
 	ret->is_referral = counts[1] == 0 && !ret->has_soa && !(flags & (FLAG_AUTHORITATIVE | FLAG_RECURSION_AVAILABLE));
 	read_section(&message, ADDITIONAL, counts[3], ret);
 	if (message.reader.failed)

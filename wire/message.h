@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A DNS message (RFC 1035) as bytes → struct sm_reply. Pure, and bounded in work whatever the bytes say. */
+/* A DNS message (RFC 1035) as bytes → struct sm_reply. Pure; its work is bounded for any bytes. */
 #pragma once
 
 #include "base/arena.h"
@@ -16,5 +16,5 @@
 enum sm_status sm_message_decode(const void *bytes, size_t size, const char *name, enum sm_rr_type type,
                                  struct sm_arena *arena, struct sm_reply *ret) SM_MUST_CHECK;
 
-/* Can the reply settle the question? Not when the server failed or refused, nor when it only refers elsewhere. */
+/* Does the reply settle the question? It does not if the server failed, refused, or only refers to other servers. */
 bool sm_message_settles(const struct sm_reply *reply);

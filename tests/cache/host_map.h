@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A host map in a test's directory, with answers whose targets prove whose they are. */
+/* A host map in a test's directory. The targets of each answer show to which name it belongs. */
 #pragma once
 
 #include "base/clock.h"
@@ -28,7 +28,7 @@ static void close_owner(void)
 	owner = NULL;
 }
 
-/* `n_targets` targets of the name itself, with one address each. */
+/* Puts an answer with `n_targets` targets, all with the name itself and one address each. */
 static void put_service(const char *text, uint16_t n_targets, uid_t uid)
 {
 	struct sm_name name = name_of(text);
@@ -53,7 +53,7 @@ static void commit(void)
 	assert_int_equal(sm_owner_commit(owner), SM_OK);
 }
 
-/* The number of targets of what a reader finds: -1 for a miss, -2 for a tree that is none, -3 for a record that is none. */
+/* The number of targets in the answer that a reader finds; -1: a miss, -2: not a valid tree, -3: not a valid record. */
 static int find_service(const char *text)
 {
 	struct sm_name name = name_of(text);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Readers beside an owner that commits as fast as it can, is killed and starts again; readers are stopped in the middle of
- * their walks. Every name that is asked for is always there, so that a miss is a fault as well as a wrong answer.
+/* Readers run beside an owner that commits as fast as it can, is killed and starts again. Readers are stopped in the
+ * middle of their walks. Every name asked for is always in the map, so that a miss is a fault, as is a wrong answer.
  *
  *     soak DIRECTORY SECONDS
  *
- * says how many lookups there were, faults, walks given up (as they may be), commits and kills. Built a second time with
- * a reader that believes every walk, it must find faults. */
+ * prints the numbers of lookups, faults, walks given up (which is allowed), commits and kills. It is built a second
+ * time, with a reader that accepts the result of every walk; this one must find faults. */
 #include "base/clock.h"
 #include "base/random.h"
 #include "cache/owner.h"
@@ -139,7 +139,7 @@ static void read_all(void)
 	read_for_ever(NULL);
 }
 
-/* ---- who torments them */
+/* ---- the process that stops and kills the others */
 
 static pid_t start(void (*work)(void))
 {

@@ -78,7 +78,7 @@ static void who_is_beyond_his_quota_gives_up_his_own(void **state)
 {
 	(void)state;
 	open_ledger(100, 100, 25);
-	put("others", 1, 20, true, NOW); /* expired, negative, and still not his */
+	put("others", 1, 20, true, NOW); /* expired and negative, but of another uid */
 	put("his-first", 2, 12, false, LATER);
 	put("his-second", 2, 12, false, LATER);
 	assert_string_equal(victim(2, 5), "his-first");
@@ -119,7 +119,7 @@ static void what_is_removed_is_not_held(void **state)
 	assert_int_equal(sm_ledger_least(ledger, NOW, &name), SM_MISS);
 }
 
-/* Against a list that is searched from end to end. */
+/* Compares with a simple list that is searched completely. */
 static void a_thousand_random_steps_keep_the_order(void **state)
 {
 	struct { bool is_held; struct sm_ledger_entry is; int born; } all[64] = {0};
@@ -160,7 +160,7 @@ static void a_thousand_random_steps_keep_the_order(void **state)
 			continue;
 		assert_int_equal(sm_ledger_least(ledger, NOW, &name), SM_OK);
 		assert_true(all[atoi(name.text + 1)].is_held);
-		/* two of one expiry may go in either order */
+		/* two entries with the same expiry may be removed in either order */
 		if (all[first].is.expires_ns <= NOW)
 			assert_true(all[atoi(name.text + 1)].is.expires_ns == all[first].is.expires_ns);
 		else

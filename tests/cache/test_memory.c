@@ -189,7 +189,7 @@ static void a_child_starts_empty_and_unlocked(void **state)
 	assert_true(has(1));
 }
 
-/* Each record is one letter repeated: a torn one would show. */
+/* Each record is one repeated letter, so that a mixture of two records is noticed. */
 static void *hammer(void *failures)
 {
 	for (unsigned i = 0; i < 50000; i++) {

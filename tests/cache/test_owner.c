@@ -161,7 +161,7 @@ static void answers_of_another_configuration_are_dropped(void **state)
 	assert_int_equal(sm_reader_look(path_of("run"), &mapped), SM_INVALID);
 	put_service("api.mesh", 2, 1);
 	close_owner();
-	open_owner(SIZE, 25); /* of 7 again */
+	open_owner(SIZE, 25); /* with fingerprint 7 again */
 	assert_int_equal(sm_owner_usage(owner).n_restored, 0);
 }
 
@@ -185,7 +185,7 @@ static void a_foreign_file_is_replaced(void **state)
 	assert_int_equal(find_service("api.mesh"), 3);
 }
 
-/* The boot id stands in the file as text; one digit makes it another boot's. */
+/* The boot id is in the file as text; a changed digit makes it the id of another boot. */
 static void a_map_of_another_boot_is_replaced(void **state)
 {
 	char id[SM_BOOT_ID_SIZE], bytes[65536], *at;
@@ -207,7 +207,7 @@ static void a_map_of_another_boot_is_replaced(void **state)
 	}
 	close(fd);
 	assert_int_equal(statfs(path_of("run"), &system), 0);
-	if (system.f_type == TMPFS_MAGIC) { /* which dies with the boot: a reader need not ask */
+	if (system.f_type == TMPFS_MAGIC) { /* does not survive a reboot, so a reader need not check */
 		map_file();
 		assert_int_equal(find_service("api.mesh"), 3);
 	} else {
@@ -233,7 +233,7 @@ static void a_file_above_the_size_is_replaced(void **state)
 	assert_int_equal(sm_owner_usage(owner).n_restored, 0);
 }
 
-/* Three times as much as fits, of all sizes, and the file never outgrows its bound. */
+/* Puts three times as much as fits, of all sizes; the file must never exceed its bound. */
 static void the_file_stays_within_its_size(void **state)
 {
 	struct sm_owner_usage usage;

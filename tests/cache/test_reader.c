@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Damaged and hostile files. The walks run over a copy in memory of exactly the file's size, so that under ASan one byte
- * beyond it is an error. */
+/* Damaged and hostile files. The walks read a copy in memory of exactly the file's size, so that ASan reports a read
+ * of a single byte past its end. */
 #include "tests/cache/host_map.h"
 
 #include "base/random.h"
@@ -22,7 +22,7 @@ static const char *name_at(int i)
 	return name;
 }
 
-/* Every size of record: in leaves, and on pages of their own. */
+/* Gives records of all sizes: in leaves, and on pages of their own. */
 static int targets_of(int i)
 {
 	return i % 30 == 7 ? 100 : i % 9;
@@ -61,7 +61,7 @@ static int drop_map(void **state)
 	return remove_directory(state);
 }
 
-/* Right, or a miss. */
+/* Each answer must be right, or a miss. */
 static void ask_all(int step)
 {
 	for (int i = 0; i < NAMES; i += step) {
@@ -80,7 +80,7 @@ static void a_whole_map_has_every_name(void **state)
 
 static void every_changed_byte_is_a_miss_at_worst(void **state)
 {
-	/* the names whose walks between them cross all kinds of pages */
+	/* names whose walks together visit all kinds of pages */
 	static const int asked[] = {0, 7, 75, 149};
 
 	(void)state;
@@ -111,7 +111,7 @@ static void random_mutations_are_a_miss_at_worst(void **state)
 
 		for (unsigned i = 0; i < n; i++) {
 			uint64_t draw = sm_random_step(&dice);
-			bool is_head = draw & 1; /* page heads and node lists are where the numbers are */
+			bool is_head = draw & 1; /* the numbers are in page heads and node lists */
 
 			touched[i] = is_head ? (draw >> 8) % (n_bytes / 4096) * 4096 + (draw >> 32) % 64 : (draw >> 8) % n_bytes;
 			bytes[touched[i]] = (uint8_t)(draw >> 56);
@@ -142,7 +142,7 @@ static void a_truncated_map_is_a_miss_at_worst(void **state)
 	mapped = (struct sm_mapped){.bytes = bytes, .length = n_bytes, .size = n_bytes, .page_shift = 12};
 }
 
-/* Another name's record under this name's key: the tree is whole, the record is not his. */
+/* A record of another name under this name's key: the tree is valid, but the record is of the wrong name. */
 static void a_swapped_record_is_a_miss(void **state)
 {
 	uint8_t *first = memmem(bytes, n_bytes, "\1n13.mesh", 9);
@@ -213,12 +213,12 @@ static void what_is_no_file_or_no_map_is_refused(void **state)
 	map_becomes(SM_CORRUPT);
 }
 
-/* As root: another owner of the file than of the directory, and a parent that is somebody's. */
+/* As root: the file has another owner than the directory, and a parent belongs to an ordinary user. */
 static void another_owner_is_refused(void **state)
 {
 	(void)state;
 	if (geteuid() != 0) {
-		/* an ordinary user owns neither / nor /tmp: without `or_mine` his own directory is somebody's */
+		/* without `or_mine` the ordinary user's own directory counts as that of a foreign user */
 		struct sm_mapped other;
 
 		assert_int_equal(sm_reader_map(path_of("run"), false, 0, &other), SM_REFUSED);
@@ -228,7 +228,7 @@ static void another_owner_is_refused(void **state)
 	map_becomes(SM_REFUSED);
 	assert_int_equal(chown(path_of("run"), 65534, 65534), 0);
 	map_becomes(SM_OK);
-	chmod(directory, 01777); /* where he could have made it himself */
+	chmod(directory, 01777); /* where that user could have created it */
 	map_becomes(SM_REFUSED);
 	chmod(directory, 0700);
 	assert_int_equal(chown(directory, 65534, 65534), 0);

@@ -34,13 +34,13 @@ static enum sm_status load_with(bool must_exist, const struct sm_conf *old)
 	return sm_conf_load(&sources, old, &watch, &listener, &conf);
 }
 
-/* What is on the disk now, with nothing before it. */
+/* Loads the files as they are now, without an earlier configuration. */
 static void load_files(void)
 {
 	assert_int_equal(load_with(false, NULL), SM_OK);
 }
 
-/* The same by a process that has a configuration. */
+/* The same for a process that already has a configuration. */
 static void load_again(void)
 {
 	struct sm_conf *old = conf;
@@ -75,7 +75,7 @@ static void assert_complaint(size_t index, const char *file, const char *expecte
 	assert_string_equal(complaints[index], whole);
 }
 
-/* One error, and the file counts for nothing. */
+/* Checks that there is one error, and that the file is not used. */
 static void assert_error(const char *text, const char *expected)
 {
 	write_file("c", text);
@@ -108,7 +108,7 @@ static void without_a_file_there_are_no_names(void **state)
 	assert_int_equal(n_complaints, 0);
 	assert_null(rule_of("api.mesh"));
 	sm_conf_free(conf);
-	load("[resolver]\ntimeout = 1s\n"); /* nor without a section for them */
+	load("[resolver]\ntimeout = 1s\n"); /* also no names without a section for them */
 	assert_null(rule_of("api.mesh"));
 }
 
@@ -214,7 +214,7 @@ static void what_is_no_configuration_at_all_is_told_in_twenty_lines(void **state
 	assert_complaint(20, "c", ": and more errors than these 20");
 }
 
-/* Sections whose servers are not known ask nobody, and names of theirs are "try again". */
+/* A section whose servers are not known has no server, and the answer for its names is "try again". */
 static void a_section_of_a_file_with_an_error_is_ours_and_asks_nobody(void **state)
 {
 	(void)state;
@@ -234,7 +234,7 @@ static void servers_that_may_have_been_lost_are_not_replaced_by_those_of_the_hos
 		const char *file, *dropin;
 		uint32_t n_servers;
 	} cases[] = {
-		/* the file with the error, a good one, and how many servers [domain mesh] has then */
+		/* the file with the error, a good file, and the number of servers of [domain mesh] */
 		{"[resolver]\nservers = 127.0.0.1\nnonsense\n", "[domain mesh]\n", 0},
 		{"[resolver]\nservers = 127.0.0.1\nnonsense\n", "[domain mesh]\nservers = 127.0.0.2\n", 1},
 		{"[resolver]\nnonsense\n", "[resolver]\nservers = 127.0.0.2 127.0.0.3\n[domain mesh]\n", 2},
@@ -242,7 +242,7 @@ static void servers_that_may_have_been_lost_are_not_replaced_by_those_of_the_hos
 		{"[domain mesh]\nservers = 127.0.0.1\nnonsense\n", "[resolver]\nservers = 127.0.0.2\n[domain mesh]\n", 0},
 		{"[domain mesh]\nnonsense\n", "[domain mesh]\nservers =\n", 1},
 		{"[cache]\nnonsense\n", "[domain mesh]\n", 1},
-		/* headers that cannot be read may be any section's */
+		/* a header that cannot be read may be that of any section */
 		{"[domains mesh]\nservers = 127.0.0.1\n", "[domain mesh]\n", 0},
 		{"[domain mesh\nservers = 127.0.0.1\n", "[domain mesh]\n", 0},
 		{"[resolvr]\nservers = 127.0.0.1\n", "[domain mesh]\n", 0},
@@ -262,7 +262,7 @@ static void servers_that_may_have_been_lost_are_not_replaced_by_those_of_the_hos
 	write_file("c", "[domain mesh]\nservers = 127.0.0.1\nnonsense\n");
 	dropin("good.conf", "[resolver]\nservers = 127.0.0.2\n[service db.mesh]\nport = 5432\n");
 	load_files();
-	assert_int_equal(rule_of("db.mesh")->n_servers, 0); /* the domain's own are what it would have */
+	assert_int_equal(rule_of("db.mesh")->n_servers, 0); /* it would use the domain's servers, which are not known */
 }
 
 static void a_process_keeps_what_it_had_of_a_file(void **state)
@@ -278,9 +278,9 @@ static void a_process_keeps_what_it_had_of_a_file(void **state)
 	assert_int_equal(rule_of("api.mesh")->n_servers, 1);
 	assert_false(rule_of("api.mesh")->is_torn);
 	assert_int_equal(rule_of("api.other")->n_servers, 2);
-	assert_int_equal(rule_of("api.third")->n_servers, 0); /* new there, and ours */
+	assert_int_equal(rule_of("api.third")->n_servers, 0); /* new in that file, and ours */
 	assert_false(conf->is_incomplete);
-	load_again(); /* and goes on keeping it */
+	load_again(); /* and keeps it after another load */
 	assert_int_equal(rule_of("api.mesh")->n_servers, 1);
 	write_file("c", "[domain mesh]\nservers = 127.0.0.1 127.0.0.4\n");
 	load_again();
@@ -292,17 +292,17 @@ static void a_file_that_cannot_be_read_leaves_the_others(void **state)
 	(void)state;
 	write_file("c", "[domain mesh]\nservers = 127.0.0.1\n");
 	(void)mkdir(path_of("c.d"), 0755);
-	assert_int_equal(mkdir(path_of("c.d/10.conf"), 0755), 0); /* root can read every mode */
+	assert_int_equal(mkdir(path_of("c.d/10.conf"), 0755), 0); /* a directory: root can read a file of any mode */
 	load_files();
 	assert_complaint(0, "c.d/10.conf", ": cannot be read; expected a regular file with permission to read");
 	assert_int_equal(rule_of("api.mesh")->n_servers, 1);
 	assert_true(conf->has_unread);
 	sm_conf_free(conf);
 
-	/* but the main file may have had the servers of all */
+	/* but the main file may have named the servers of all sections */
 	assert_int_equal(unlink(path_of("c")), 0);
 	assert_int_equal(mkdir(path_of("c"), 0755), 0);
-	dropin("20.conf", "[domain mesh]\n[domain other]\nservers = 127.0.0.1\n"); /* nor is 10.conf known */
+	dropin("20.conf", "[domain mesh]\n[domain other]\nservers = 127.0.0.1\n"); /* 10.conf is not known either */
 	load_files();
 	assert_int_equal(rule_of("api.mesh")->n_servers, 0);
 	assert_int_equal(rule_of("api.other")->n_servers, 1);
@@ -380,7 +380,7 @@ static void a_no_in_any_file_switches_names_off(void **state)
 	assert_true(rule_of("db.mesh")->is_disabled);
 	assert_false(rule_of("api.sub.mesh")->is_disabled);
 	sm_conf_free(conf);
-	dropin("10.conf", "[resolver]\nenabled = no\nnonsense\n"); /* in one with an error, too */
+	dropin("10.conf", "[resolver]\nenabled = no\nnonsense\n"); /* also in a file with an error */
 	load_files();
 	assert_true(conf->rules.elsewhere.is_disabled);
 	assert_true(rule_of("api.sub.mesh")->is_disabled);

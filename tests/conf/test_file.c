@@ -91,7 +91,7 @@ static void too_many_dropins_are_an_error(void **state)
 		write_file(name, "");
 	}
 	assert_int_equal(sm_file_dropins(directory, &dropins), SM_FULL);
-	assert_int_equal(dropins.n, SM_DROPINS_MAX); /* and the first of them are told */
+	assert_int_equal(dropins.n, SM_DROPINS_MAX); /* the first ones are returned */
 	assert_string_equal(dropins.names[0], "000.conf");
 	assert_string_equal(dropins.names[SM_DROPINS_MAX - 1], "063.conf");
 }

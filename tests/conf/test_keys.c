@@ -71,7 +71,7 @@ static void work_that_is_not_there_is_refused_not_ignored(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(future); i++)
 		assert_int_equal(apply(future[i][0], future[i][1]), SM_REFUSED);
-	assert_int_equal(apply("health_interval", "10000ms"), SM_OK); /* the default in other words */
+	assert_int_equal(apply("health_interval", "10000ms"), SM_OK); /* the default, written differently */
 	assert_int_equal(apply("health_interval", "never"), SM_INVALID);
 }
 

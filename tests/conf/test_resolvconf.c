@@ -12,7 +12,7 @@ static void nameservers_are_taken_in_order(void **state)
 	                    "nameserver fe80::1%eth0\nnameserver nonsense\nnameserver 127.0.0.1:53\nnameserver "
 	                    "fd00::1:53\nnameserver",
 	                    &rule);
-	assert_int_equal(rule.n_servers, 3); /* there are no ports here: the last one is an address */
+	assert_int_equal(rule.n_servers, 3); /* resolv.conf has no ports: the last one is an address */
 	assert_int_equal(rule.servers[2].address.bytes[15], 0x53);
 	assert_int_equal(rule.servers[0].address.bytes[3], 2);
 	assert_int_equal(rule.servers[0].port, 53);

@@ -46,7 +46,7 @@ static void writing_replacing_removing_and_appearing_are_changes(void **state)
 	assert_int_not_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
 }
 
-/* As if it had been written that long ago. */
+/* Sets the file's time to that long ago. */
 static void age(const char *name, long ms)
 {
 	struct timespec times[2];
@@ -77,7 +77,7 @@ static void what_was_written_just_now_may_not_be_whole(void **state)
 	assert_int_equal(sm_watch_look(&watch, 10 * S + 1), SM_WATCH_CHANGED);
 	age("a", 0);
 	assert_int_equal(sm_watch_look(&watch, 20 * S), SM_WATCH_FRESH);
-	assert_int_equal(sm_watch_look(&watch, 22 * S), SM_WATCH_CHANGED); /* one that is written to all the time */
+	assert_int_equal(sm_watch_look(&watch, 22 * S), SM_WATCH_CHANGED); /* a file that is written all the time */
 	age("a", -3600 * 1000L);
 	assert_int_equal(sm_watch_look(&watch, 30 * S), SM_WATCH_CHANGED); /* a clock that was set back */
 }
@@ -100,7 +100,7 @@ static void what_vanishes_or_is_emptied_has_two_seconds_to_come_back(void **stat
 		age("a", 1000);
 		assert_int_equal(sm_watch_look(&watch, 12 * S), SM_WATCH_CHANGED);
 		unlink(path_of("a"));
-		assert_int_equal(sm_watch_look(&watch, 13 * S), SM_WATCH_FADING); /* from anew */
+		assert_int_equal(sm_watch_look(&watch, 13 * S), SM_WATCH_FADING); /* the time starts again */
 		assert_int_equal(sm_watch_look(&watch, 15 * S), SM_WATCH_CHANGED);
 	}
 }
@@ -150,7 +150,7 @@ static void behind_a_chroot_nothing_has_changed(void **state)
 	sm_watch_add(&watch, path_of("a"));
 	child = fork();
 	if (child == 0) {
-		/* without root, a namespace in which one may */
+		/* without root, a user namespace in which chroot is allowed */
 		if (chroot(directory) != 0 && (unshare(CLONE_NEWUSER) != 0 || chroot(directory) != 0))
 			_exit(2);
 		_exit(sm_watch_look(&watch, 1) != SM_WATCH_SAME);

@@ -8,7 +8,7 @@
 
 static char text[4096];
 
-/* What was written to stderr, from the level on: the time is another each time. */
+/* The line written to stderr, from the level on, because the time before it differs each time. */
 static const char *logged(enum sm_log_level level, const char *event, const char *key, const char *value)
 {
 	int ends[2], saved = dup(STDERR_FILENO);

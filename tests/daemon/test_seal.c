@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The filter, in a child each time: it cannot be taken off. */
+/* The filter, each time in a child, because a filter cannot be removed. */
 #include "daemon/seal.h"
 
 #include "tests/directory.h"
@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-/* What `act` came to behind the seal: 0, or errno. */
+/* The result of `act` under the filter: 0, or errno. */
 static int sealed(long (*act)(int fd))
 {
 	int fd, status;

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# ./dev demo: the plugin at work with unchanged programs, a real DNS server and real web servers. Everything lives in
-# namespaces of its own where the system allows them, on loopback alone, and ends with this script.
+# ./dev demo: the plugin at work with unchanged programs, a real DNS server and real web servers. Everything runs in
+# its own namespaces if the system allows them, uses only loopback, and ends with this script.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$1
 mode=${2:-}
 
-# knotd, knotc and ip stand where an ordinary user's PATH does not look
+# knotd, knotc and ip are in directories that are not in an ordinary user's PATH
 PATH=$PATH:/usr/sbin:/sbin
 export PATH
 
@@ -56,7 +56,7 @@ getent*)
 	bound=yes
 	;;
 esac
-# other users run it too, wherever the tree lies
+# a copy, because other users run it too and may not be able to read the source tree
 mkdir "$work/lib"
 cp "$build/libnss_srvmesh.so.2" "$work/lib"
 export LD_LIBRARY_PATH="$work/lib" SRVMESH_CONF="$work/srvmesh.conf" PYTHONDONTWRITEBYTECODE=1
@@ -88,13 +88,13 @@ configure() {
 	mv "$work/srvmesh.conf.new" "$work/srvmesh.conf"
 }
 
-# A step that did not do what it says ends the demo.
+# The demo ends if a step fails.
 die() {
 	printf '\n./dev demo: %s\n' "$*" >&2
 	[ ! -s "$work/srvmeshd.log" ] || sed 's/^/srvmeshd: /' "$work/srvmeshd.log" >&2
 	exit 1
 }
-# run CODE PATTERN COMMAND...: shows what it prints, which has to have the pattern (an extended regular expression)
+# run CODE PATTERN COMMAND...: shows the output, which must match the pattern (an extended regular expression)
 run() {
 	code=$1 pattern=$2 got=0
 	shift 2
@@ -147,7 +147,7 @@ for last in 11 12 13; do
 		sleep 0.2
 	done
 done
-# each try is a process of its own, which remembers nothing of the last
+# each try is a new process, which has no cached answer of the last one
 for attempt in 1 2 3 4 5 6 7 8 9 10; do
 	! lookup api.mesh >/dev/null 2>&1 || break
 	sleep 0.3
@@ -212,10 +212,10 @@ fi
 say "   (a URL with a port in it, http://api.mesh:8080/, uses that port and no other)"
 bold "6. What does not exist is told at once; other names are left to the other modules"
 run 2 '^$' getent $getent_words hosts nothing.mesh
-# the smallest of machines have no /etc/hosts
+# very small systems have no /etc/hosts
 [ -n "$getent_words" ] || ! grep -qsw localhost /etc/hosts || run 0 'localhost' getent hosts localhost
 bold "7. Until now every process asked DNS by itself. From here on srvmeshd does, once for all of them"
-# "_brief" is there for section 8
+# "_brief" is for section 8
 ttl=600
 zone "$record_b$newline$record_c$newline"'_brief._tcp 1 SRV 10 1 8080 b'
 knotc -b -s "$work/knot.sock" zone-reload mesh >/dev/null

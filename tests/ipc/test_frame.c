@@ -14,7 +14,7 @@ static size_t encode(enum sm_frame_kind kind)
 	return sm_frame_encode_request(&request, bytes);
 }
 
-/* Of a copy of the exact size: a read beyond it is an error under ASan. */
+/* Decodes a copy of the exact size, so that ASan reports a read past its end. */
 static enum sm_status decode(size_t size)
 {
 	void *copy = malloc(size ? size : 1);

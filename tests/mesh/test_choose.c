@@ -20,7 +20,7 @@ static int fresh(void **state)
 	return 0;
 }
 
-/* A target whose addresses end in its number, in each of the families. */
+/* Adds a target with one address of each given family, which ends in the target's number. */
 static void add_target(uint16_t priority, uint16_t weight, uint16_t port, uint8_t families)
 {
 	struct sm_target *target = &answer.targets[answer.n_targets++];
@@ -49,7 +49,7 @@ static void choose(uint8_t families, uint64_t seed)
 	sm_choose(&answer, &rule, families, NULL, seed, &choice);
 }
 
-/* 10,000 draws of the first target against the expected shares. */
+/* Compares 10,000 draws of the first target with the expected shares. */
 static double chi_square(const double *shares, int n)
 {
 	unsigned counts[8] = {0};
@@ -227,7 +227,7 @@ static void no_address_of_the_family_is_no_data_unless_it_is_uncertain(void **st
 	assert_int_equal(choice.kind, SM_ANSWER_FAILURE);
 }
 
-/* Ranks are given so that target 1 sorts first, then 2, then 3. */
+/* Sets ranks so that target 1 sorts first, then 2, then 3. */
 static void rank_targets(void)
 {
 	for (uint16_t i = 0; i < answer.n_targets; i++)

@@ -23,7 +23,7 @@ static struct sm_address address_of(const char *text)
 	return address;
 }
 
-/* A destination with the source that the kernel would use; "" is no route. */
+/* A destination with the source that the kernel would use; "" means no route. */
 struct pair {
 	const char *destination, *source;
 	uint8_t prefix_length;
@@ -99,7 +99,7 @@ static void ipv4_prefixes_count_on_the_own_subnet_alone(void **state)
 	ASSERT_BEFORE({"10.1.0.10", "10.1.0.1", 24}, {"10.1.0.200", "10.1.0.1", 24});
 	ASSERT_TIE({"10.2.0.10", "10.1.0.1", 24}, {"10.3.0.200", "10.1.0.1", 24});
 	ASSERT_BEFORE({"10.1.0.200", "10.1.0.1", 24}, {"10.2.0.1", "10.1.0.1", 24});
-	/* not known: a subnet of one */
+	/* unknown prefix length: a subnet with one address */
 	ASSERT_TIE({"10.1.0.10", "10.1.0.1", 0}, {"10.1.0.200", "10.1.0.1", 0});
 	ASSERT_BEFORE({"10.1.0.1", "10.1.0.1", 0}, {"10.1.0.200", "10.1.0.1", 0});
 }

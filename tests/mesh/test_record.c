@@ -39,7 +39,7 @@ static size_t encode_sample(void)
 static enum sm_status decode(const char *text, size_t size)
 {
 	struct sm_name name = name_of(text);
-	/* a copy of the exact size: a read beyond it is an error under ASan and valgrind */
+	/* a copy of the exact size, so that ASan and valgrind report a read past its end */
 	void *copy = malloc(size ? size : 1);
 	enum sm_status status;
 

@@ -40,7 +40,7 @@ static void assert_inside(const void *place, size_t length, const char *buffer, 
 	assert_true((const char *)place >= buffer && (const char *)place + length <= buffer + size);
 }
 
-/* true: it fitted, and all of it lies inside. */
+/* true: it fitted, and all of it is inside the buffer. */
 static bool tuples_fit(char *buffer, size_t size)
 {
 	struct gaih_addrtuple *tuples = NULL;
@@ -79,7 +79,7 @@ static bool hostent_fits(char *buffer, size_t size)
 	return true;
 }
 
-/* Every length, aligned and not, with poison around: too small up to a point, and right from there on. */
+/* Tries every length, aligned and unaligned, with poison around: too small up to some length, right from there on. */
 static void sweep(bool (*fits)(char *buffer, size_t size))
 {
 	for (size_t shift = 0; shift < 8; shift++) {

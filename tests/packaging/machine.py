@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A Debian machine in a directory: a fresh root made by mmdebstrap, and the real systemd as its process 1, in namespaces
-of its own. It shares the network of who boots it."""
+of its own. It shares the network of the process that boots it."""
 import functools
 import hashlib
 import os
@@ -13,7 +13,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lab import need  # noqa: E402
 
-# what the packages depend on is there before them, for the machine has no way to fetch anything
+# the dependencies of the packages are installed before, because the machine cannot fetch anything
 INCLUDE = ["curl", "libnss-mdns", "libnss-myhostname", "libnss-mymachines", "libnss-resolve", "passwd", "systemd", "systemd-sysv"]
 BOOT = """
 set -e
@@ -45,7 +45,7 @@ def suite():
 
 @functools.lru_cache(maxsize=None)
 def archive():
-    """Where this machine's own apt has its release from."""
+    """The archive from which this machine's own apt gets its release."""
     done = subprocess.run(["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"],
                           stdout=subprocess.PIPE, text=True, check=False)
     for line in done.stdout.splitlines():
@@ -57,15 +57,15 @@ def archive():
 
 
 def cache(name):
-    """A place that is kept between runs; its folder is there."""
+    """A path that is kept between runs; its folder exists."""
     folder = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "srvmesh")
     os.makedirs(folder, exist_ok=True)
     return os.path.join(folder, name)
 
 
 def make_root(path, packages, release=None, may_lack=False):
-    """A fresh root of a Debian, by default of this host's own, with these packages. With `may_lack` it is False where the archive
-    has no such release."""
+    """Makes a fresh Debian root with these packages, by default of this host's release. With `may_lack` it returns
+    False if the archive has no such release."""
     done = subprocess.run([need("mmdebstrap"), "--quiet", "--variant=apt", "--include=" + ",".join(packages),
                            release or suite(), path, archive()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False)
@@ -78,8 +78,8 @@ def make_root(path, packages, release=None, may_lack=False):
 
 
 def cached_root(name, packages, release, may_lack=False):
-    """A root with these packages, made where it is not there yet or was made of others. It is kept between runs: nothing may be
-    written in it. None: the archive lacks the release."""
+    """A root with these packages, made if it does not exist yet or was made from other packages. It is kept between
+    runs, so nothing may be written in it. None: the archive lacks the release."""
     mark = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
     root = cache(f"{name}-{mark}")
     if os.path.exists(root):
@@ -98,7 +98,7 @@ def cached_root(name, packages, release, may_lack=False):
 
 
 def open_root(lab, root):
-    """A view of a root that can be written: what is written lies in memory. Inside a mount namespace of our own."""
+    """A writable view of a root: all changes are in memory only. To be called inside a mount namespace of our own."""
     view, layer = os.path.join(lab.path, "root"), os.path.join(lab.path, "layer")
     os.mkdir(view)
     os.mkdir(layer)
@@ -124,14 +124,14 @@ ENVIRONMENT = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", 
 
 
 def run(view, script, timeout=600):
-    """A shell script in the view; (exit code, its output)."""
+    """Runs a shell script in the view; returns (exit code, its output)."""
     done = subprocess.run(["chroot", view, *ENVIRONMENT, "sh", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace", check=False, timeout=timeout)
     return done.returncode, done.stdout
 
 
 def start(lab, view, script):
-    """The same in the background; it ends with the lab."""
+    """The same in the background; the script ends with the lab."""
     return lab.start("chroot", view, *ENVIRONMENT, "sh", "-c", script)
 
 
@@ -172,7 +172,7 @@ class Machine:
         sys.exit(99)
 
     def find_init(self):
-        """The process 1 of the machine, seen from here, once systemd is running there."""
+        """The pid, as seen from here, of the machine's process 1, as soon as systemd is running there."""
         children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
         try:
             with open(children, encoding="ascii") as file:
@@ -200,10 +200,10 @@ class Machine:
                 return
             time.sleep(0.1)
 
-    # ---- what runs in it
+    # ---- commands inside
 
     def inside(self, *command, user=None):
-        """The command, as it has to be started from here to run there."""
+        """The command line that runs the command inside the machine."""
         identity = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
         environment = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]
         if self.process:
@@ -214,7 +214,7 @@ class Machine:
                 self.root, *environment, *identity, *command]
 
     def do(self, *command, user=None):
-        """(exit code, standard output and errors together)"""
+        """Returns (exit code, standard output and errors together)."""
         done = subprocess.run(self.inside(*command, user=user), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, check=False, timeout=120)
         return done.returncode, done.stdout
@@ -236,6 +236,6 @@ class Machine:
             file.write(text.encode())
 
     def copy(self, *files):
-        """Into /opt, where they have their own names."""
+        """Copies the files to /opt, with their own names."""
         for file in files:
             shutil.copy(file, self.path("/opt"))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A 32-bit plugin on a 64-bit host: its units, and a lookup out of the host map that a 64-bit srvmeshd has written. The i386 packages
-that it is built with are fetched and unpacked in ~/.cache/srvmesh, and not installed."""
+"""A 32-bit plugin on a 64-bit host: unit tests, and a lookup from the host map that a 64-bit srvmeshd has written. The
+i386 packages needed to build it are fetched and unpacked in ~/.cache/srvmesh, and not installed."""
 import glob
 import os
 import re
@@ -20,7 +20,7 @@ LIBRARIES = "usr/lib/i386-linux-gnu"
 
 
 def fetch(place):
-    """The packages in `place`; what apt said if it could not."""
+    """Fetches the packages to `place`; returns apt's message if it fails."""
     for name in ("lists/partial", "cache/archives/partial", "root"):
         os.makedirs(os.path.join(place, name))
     with open(os.path.join(place, "sources.list"), "w", encoding="utf-8") as file:
@@ -70,7 +70,7 @@ def main():
     with Lab() as lab:
         place, libraries, done = build(lab, root)
         tap.check("a 32-bit plugin is built", done.returncode == 0, done.stdout[-3000:])
-        # a 32-bit liblmdb writes another layout than the host map's: the owner, and what reads its files, is for 64 bits
+        # a 32-bit liblmdb does not write the host map's layout, so the owner, and tests that read its files, are 64-bit
         done = subprocess.run(["make", "--silent", "-j2", "check",
                                "TESTS=$(filter-out %/test_owner %/test_reader,$(unit_tests)) $(check_scripts)",
                                "check_PROGRAMS=$(unit_tests)"], cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

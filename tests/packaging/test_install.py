@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The packages on a fresh Debian machine with the real systemd: installed, used, upgraded, removed, purged; while names that
-are not ours are looked up all the time. Then with the init script, then from the rpms.
+"""The packages on a fresh Debian machine with the real systemd: installed, used, upgraded, removed, purged, while names
+that are not ours are looked up all the time. Then with the init script, then from the rpms.
 
 usage: test_install.py [PART...]"""
 import contextlib
@@ -31,7 +31,7 @@ FOREIGN = "host A 127.0.0.12\n"
 CONFIG = "[resolver]\ntimeout = 400ms\n\n[domain mesh]\n"
 NOBODY = "65534"
 
-# lookups without end in one process: fails, and says so, at the first that does
+# endless lookups in one process: exits with a message at the first one that fails
 LOOP = r"""
 use Socket qw(getaddrinfo SOCK_STREAM);
 $SIG{TERM} = sub { $end = 1 };
@@ -56,7 +56,7 @@ echo $n
 
 
 class Loops:
-    """Lookups of `name` in one process, and in ever new ones, until `end`."""
+    """Looks up `name` in one process, and also in one new process after another, until `end`."""
 
     def __init__(self, machine, *names):
         self.commands = [command for name in names for command in
@@ -67,7 +67,7 @@ class Loops:
         time.sleep(0.5)
 
     def end(self, tap, when):
-        # a signal to nsenter would end nsenter: the loops are children of it, in the machine
+        # a signal to nsenter would end only nsenter: the loops are its children, in the machine
         for process in self.processes:
             for child in descendants(process.pid):
                 if process.poll() is None:
@@ -98,7 +98,7 @@ def debs():
 
 
 def repack(lab, deb, kind, line, instead, moved=None):
-    """The same package with another line in its control file, and a file moved: what is upgraded from, and the like."""
+    """Makes the same package with a changed line in its control file, and a file moved, to upgrade from it."""
     tree = os.path.join(lab.path, kind)
     shutil.rmtree(tree, ignore_errors=True)
     subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
@@ -114,7 +114,7 @@ def repack(lab, deb, kind, line, instead, moved=None):
     return made
 
 
-# What a package manager, and a machine that runs, change for any package.
+# Files that a package manager, or a running machine, changes for any package.
 NOT_OURS = re.compile(r"/(proc|sys|dev|run|tmp|opt)/|/var/(lib/(dpkg|apt|rpm|systemd/(catalog|random-seed|timers|linger))|cache|log)/"
                       r"|/(root/\.rpmdb|usr/share/licenses)/|/etc/(ld.so.cache|machine-id|mtab|(passwd|shadow|group|gshadow)-|\.pwd\.lock|\.updated)$"
                       r"|/var/\.updated$")
@@ -156,7 +156,7 @@ def status(machine):
 # ---- the parts
 
 def nsswitch_forms(tap, machine, lab):
-    """dpkg alone, in the six forms that a host may come with."""
+    """Uses dpkg only, with the six forms of nsswitch.conf that a host may have."""
     default = machine.read("/etc/nsswitch.conf")
     plugin = files_of(debs())[0]
     for what, before, after in FORMS:
@@ -183,7 +183,8 @@ def nsswitch_forms(tap, machine, lab):
 
 
 def architectures(tap, machine, lab):
-    """The module for two architectures: it goes from nsswitch.conf with the last one. The other one is this one, renamed."""
+    """The module for two architectures: srvmesh is removed from nsswitch.conf with the last package. The package of the
+    other architecture is this one, renamed."""
     before = machine.read("/etc/nsswitch.conf")
     here = machine.run("dpkg", "--print-architecture").strip()
     other = "i386" if here != "i386" else "amd64"
@@ -206,7 +207,7 @@ def architectures(tap, machine, lab):
 
 
 def used(tap, machine):
-    """Names resolve: for root, for nobody, in a chroot; once asked, from the map."""
+    """Names resolve: for root, for the user nobody, in a chroot; after the first lookup from the map."""
     want = re.compile(r"127\.0\.0\.11 ")
     for who, user in (("root", None), ("nobody", NOBODY)):
         code, output = machine.do("getent", "ahosts", "api.mesh", user=user)
@@ -228,7 +229,7 @@ def used(tap, machine):
 
 
 def service(tap, machine):
-    """The daemon runs as its unit says, without a word of complaint."""
+    """The daemon runs as its unit says, without any error message."""
     shown = dict(line.split("=", 1) for line in machine.run(
         "systemctl", "show", "srvmeshd.service", "-p", "ActiveState,Type,User,MainPID,NRestarts,UnitFileState").splitlines())
     tap.check("srvmeshd.service is active, enabled, and was ready", shown.get("ActiveState") == "active" and
@@ -292,7 +293,7 @@ def service(tap, machine):
 
 
 def gives_up(tap, machine, sentence):
-    """A service that cannot start closes its socket soon: nobody waits there."""
+    """A service that cannot start closes its socket soon, so that no program waits there."""
     tap.check(sentence, eventually(lambda: not is_active(machine, "srvmeshd.socket"), 5),
               machine.run("systemctl", "status", "srvmeshd.service", "srvmeshd.socket"))
     start = time.monotonic()
@@ -378,12 +379,12 @@ def installed_by_apt(tap, machine, lab):
     tap.equal("purged: nothing is left, and nothing else has changed", difference(before, snapshot(machine)), [])
 
 
-# Files that go by our name, wherever a package may have left them; who runs this looks from inside.
+# Files with our name, in every place where a package may have left them; runs inside the machine.
 TRACES = "find / /run /tmp -xdev -path /opt -prune -o -name *srvmesh* -print".split()
 
 
 def earlier(lab, machine):
-    """The packages as they were before the ones that are tested: for there is none, these with a lower version."""
+    """Earlier packages to upgrade from: there was no earlier release, so these are the same with a lower version."""
     previous = [repack(lab, deb, "earlier", r"^Version: (.*)$", r"Version: \1~earlier") for deb in debs()]
     machine.copy(*previous)
     return files_of(previous)
@@ -405,7 +406,7 @@ def not_configured(tap, machine, lab):
 
 @contextlib.contextmanager
 def pinned(machine, path):
-    """A file that can be written, and not replaced."""
+    """Makes a file that can be written, but not replaced."""
     machine.run("mount", "--bind", path, path)
     yield
     machine.run("umount", path)
@@ -437,7 +438,7 @@ def not_replaceable(tap, machine):
 
 
 def elsewhere(tap, machine):
-    """Another user of that name, and a root that dpkg does not enter."""
+    """A user with that name already exists; and dpkg installs to a root without entering it."""
     nsswitch = machine.read("/etc/nsswitch.conf")
     machine.run("useradd", "--system", "srvmesh")
     machine.run("dpkg", "-i", *files_of(debs()))
@@ -460,7 +461,7 @@ def elsewhere(tap, machine):
 
 
 def halfway(tap, machine, lab):
-    """What is interrupted, and what cannot be done."""
+    """Changes that are interrupted, and changes that are not possible."""
     before = snapshot(machine)
     machine.boot()
     not_configured(tap, machine, lab)
@@ -470,7 +471,7 @@ def halfway(tap, machine, lab):
     tap.equal("nothing else has changed", difference(before, snapshot(machine)), [])
 
 
-# A host that has systemd's files but does not run it, from the boot to the purge: its processes end with this.
+# A host that has systemd's files but does not run it, from the boot to the purge: its processes end with this script.
 WITHOUT_SYSTEMD = r"""
 exec 2>&1
 echo 'echo N 2' >/tmp/runlevel; chmod 755 /tmp/runlevel; mount --bind /tmp/runlevel /sbin/runlevel
@@ -553,7 +554,7 @@ def init_script(tap, machine, lab):
 
 
 def rpms(tap, machine, lab):
-    """rpm installs into the root; the root is Debian's, which looks for modules elsewhere than in lib64."""
+    """rpm installs into the root. The root is a Debian, which looks for modules in another directory than lib64."""
     before = snapshot(machine)
     nsswitch = machine.read("/etc/nsswitch.conf")
     packages = [one("nss_srvmesh-*.rpm"), one("srvmeshd-*.rpm")]
@@ -617,7 +618,7 @@ def main():
         machine.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
         shutil.copy(machine.path("/usr/share/libc-bin/nsswitch.conf"), machine.path("/etc/nsswitch.conf"))
         machine.copy(*debs())
-        machine.boot()  # what the first boot of a machine leaves is not ours
+        machine.boot()  # files created by the machine's first boot are not ours
         machine.halt()
         try:
             for name in sys.argv[1:] or PARTS:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The manual pages: mandoc has nothing to say of them, and they say all that there is to say."""
+"""The manual pages: mandoc finds no fault in them, and they are complete."""
 import glob
 import os
 import re
@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lab import BUILDDIR, SRCDIR, Tap, need  # noqa: E402
 
 PAGES = ["srvmesh.1", "srvmesh.conf.5", "nss_srvmesh.8", "srvmeshd.8"]
-# which manuals this host has is nothing of ours; ours are looked for below
+# the other manuals of this host do not matter; references to ours are checked below
 NOT_OF_THE_PAGE = ("referenced manual not found", "outdated mandoc.db")
 
 
@@ -20,7 +20,7 @@ def read(*path):
 
 
 def text_of(page):
-    """The page as it is read, in one line."""
+    """The rendered text of the page, in one line."""
     done = subprocess.run([need("mandoc"), "-T", "ascii", "-O", "width=1000", os.path.join(SRCDIR, "man", page)],
                           stdout=subprocess.PIPE, check=True, text=True)
     return re.sub(r"\s+", " ", re.sub(r".\x08", "", done.stdout))
@@ -37,7 +37,7 @@ def lint(tap, page):
 
 
 def keys(tap):
-    """Every key, in the order of the sample, with its default, and no other."""
+    """Every key is there, in the order of the sample, with its default, and no other key."""
     sample = re.findall(r"^#(\w+) += *([^#\n]*?) *(?:#|$)", read("conf", "srvmesh.conf"), re.M)
     sample = list(dict(sample[:sample.index(("proto", "tcp")) + 1]).items())
     page = read("man", "srvmesh.conf.5")

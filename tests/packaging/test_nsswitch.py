@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""packaging/nsswitch: the words go in where they belong, and come out so that the file is as it was, byte for byte."""
+"""packaging/nsswitch: adds the words in the right place, and removes them so that the file is as before, to the
+byte."""
 import itertools
 import os
 import shutil
@@ -12,7 +13,7 @@ from lab import SRCDIR, Lab, Tap, need  # noqa: E402
 
 TOOL = os.path.join(SRCDIR, "packaging", "nsswitch")
 OURS = "srvmesh [NOTFOUND=return TRYAGAIN=return]"
-# What it is, the hosts line before, the hosts line after. These a host may come with:
+# A description, the hosts line before, the hosts line after. A host may have one of these:
 FORMS = [
     ("the default", "hosts:          files dns", f"hosts:          files {OURS} dns"),
     ("with resolve", "hosts:          files resolve [!UNAVAIL=return] dns",
@@ -51,7 +52,7 @@ HOSTS = FORMS + [
     ("twice, where the last one counts", "hosts: files srvmesh\nhosts:files dns", f"hosts: files srvmesh\nhosts:files {OURS} dns"),
     ("twice, with srvmesh in the last one", "hosts: files dns\nhosts: srvmesh dns", "hosts: files dns\nhosts: srvmesh dns"),
 ]
-# What glibc does not take: it then reads nothing of the file.
+# Lines that glibc rejects: it then ignores the whole file.
 BAD_HOSTS = ["hosts: files [NOTFOUND=return dns", "hosts: [NOTFOUND=return] files", "hosts: files [X # ]"]
 
 
@@ -79,7 +80,7 @@ class Root:
         return sorted(os.path.join(d, f)[len(self.path):] for d, _, files in os.walk(self.path) for f in files)
 
 
-# Stands for a tool: writes down that it was called, and at call AT does HOW.
+# Replaces a tool: records each call, and at call number AT does HOW.
 STAND_IN = """#!/bin/sh
 echo {tool} >>{directory}/calls
 [ "$(/usr/bin/wc -l <{directory}/calls)" != "$AT" ] || eval "$HOW"
@@ -88,7 +89,7 @@ exec {real} "$@"
 
 
 class Faults:
-    """Another PATH for the script, where the tool that it calls as its `at`th fails, or kills it."""
+    """Another PATH for the script, in which the `at`th tool that the script calls fails, or kills the script."""
 
     def __init__(self, lab):
         self.path = os.path.join(lab.path, "tools")
@@ -100,7 +101,7 @@ class Faults:
                 os.fchmod(file.fileno(), 0o755)
 
     def run(self, root, job, how, at):
-        """What the script did, and whether the fault came."""
+        """Returns what the script did, and whether the fault happened."""
         with open(os.path.join(self.path, "calls"), "w", encoding="ascii"):
             pass
         done = root.run(job, PATH=f"{self.path}:{os.environ['PATH']}", AT=str(at), HOW=how)
@@ -203,7 +204,7 @@ def file_itself(tap, lab):
 
 
 def broken_off(tools, lab, text, job, how, afters):
-    """A root after `job` with a fault at one of its calls, for each call and each of `afters`, which is what is to follow."""
+    """For each call of `job` and each of `afters`: a root after `job` with a fault at that call, and the next job."""
     for at in itertools.count(1):
         for after in afters:
             root = Root(lab, text)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The other release of Debian: on 12 it is 13, on 13 it is 12. The release tarball is built there, units and scenarios run, and the
-demo; the packages of 12 are installed on 13. Its root is made by mmdebstrap and kept in ~/.cache/srvmesh; what happens in it
-is written elsewhere, and gone in the end."""
+"""The other release of Debian: on 12 it is 13, on 13 it is 12. The release tarball is built there, and unit tests,
+scenarios and the demo run; the packages of 12 are installed on 13. Its root is made by mmdebstrap and kept in
+~/.cache/srvmesh; all changes go to memory and are lost at the end."""
 import os
 import re
 import shutil
@@ -20,7 +20,7 @@ ZONE = "_api._tcp SRV 0 0 8080 a\na A 127.0.0.11\n"
 
 
 def packages():
-    """What packaging/debian-packages names for these purposes."""
+    """The packages that packaging/debian-packages names for these purposes."""
     with open(os.path.join(SRCDIR, "packaging", "debian-packages"), encoding="utf-8") as file:
         lines = dict(line.split(": ", 1) for line in file if not line.startswith("#"))
     return sorted({word.split(":")[0] for purpose in PURPOSES for word in lines[purpose].split()})
@@ -42,7 +42,7 @@ def built_there(tap, other, view):
 
 
 def installed_there(tap, other, lab, view):
-    """The packages that were built here."""
+    """Installs the packages that were built here."""
     for deb in (one("libnss-srvmesh_*.deb"), one("srvmeshd_*.deb")):
         shutil.copy(deb, os.path.join(view, "tmp"))
     code, output = run(view, "DEBIAN_FRONTEND=noninteractive dpkg -i /tmp/*.deb")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What `./dev package` has built, before anybody installs it: the release, the packages, and what lies in them."""
+"""The results of `./dev package`, before any installation: the release, the packages, and their contents."""
 import glob
 import os
 import re
@@ -53,7 +53,7 @@ def versions(tap):
 
 
 def release(tap, lab):
-    """Unpacked elsewhere, packed again by another umask, in another time zone and language: the same bytes."""
+    """Unpacked elsewhere and packed again with another umask, time zone and language, the release is the same."""
     tarball = one("srvmesh-*.tar.xz")
     there = os.path.join(lab.path, "elsewhere")
     os.mkdir(there)
@@ -76,7 +76,7 @@ def release(tap, lab):
 def deb(tap, lab):
     done = run("lintian", "--allow-root", "-I", "--profile", "debian", "--fail-on", "error", one("*.changes"),
                env=dict(os.environ, TMPDIR=lab.path))  # it leaves files there
-    # lintian of Debian 12 does not know this field of its own dpkg; that of 13 wants the version of a policy that 12 does not know
+    # Debian 12's lintian does not know this field of its own dpkg; that of 13 wants a policy version unknown to 12
     said = [line for line in done.stdout.splitlines() if not line.endswith("unknown-field Static-Built-Using")
             and " out-of-date-standards-version 4.6.2 " not in line]
     tap.check("lintian finds nothing", done.returncode == 0 and not said, done.stdout)
@@ -90,7 +90,7 @@ def deb(tap, lab):
     # Debian's compiler flags have no -fcf-protection
     for program in (plugin, os.path.join(root, "usr/sbin/srvmeshd"), os.path.join(root, "usr/bin/srvmesh")):
         done = run("hardening-check", "--nocfprotection", program)
-        # branch protection is of arm64
+        # branch protection exists only on arm64
         weak = [line for line in done.stdout.splitlines() if re.search(r": no\b", line) and "(ignored)" not in line
                 and "Branch Protection" not in line]
         tap.check(f"hardening-check: {os.path.basename(program)}", "Immediate binding: yes" in done.stdout and not weak, done.stdout)
@@ -130,7 +130,7 @@ def rpm(tap):
 
 
 def units(tap, root):
-    # Debian 12's debhelper wants them in /lib
+    # Debian 12's debhelper puts them into /lib
     directory = next(path for path in (os.path.join(root, part, "lib/systemd/system") for part in ("", "usr")) if os.path.exists(path))
     service = os.path.join(directory, "srvmeshd.service")
     done = run("systemd-analyze", "security", "--offline=true", service)

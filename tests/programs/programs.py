@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Unchanged programs of Debian that look up a name: how each is called, and what it prints when it has reached the live target.
 
-N in a command is the name. A program with a port is a server that leads there: it is started, and then asked for a page (or by
-its own client). `needs` are commands that run in the machine beforehand, as services or to make something."""
+N in a command is the name. A program with a port is a server that forwards to it: it is started, and then asked for a
+page (or by its own
+client). `needs` are commands that run in the machine beforehand, as services or to make something."""
 import dataclasses
 
 HTTP = r"printf 'GET / HTTP/1.0\r\n\r\n'"
@@ -18,9 +19,9 @@ class Program:
     port: int = 0
     client: str = ""
     is_short: bool = False
-    has_own_resolver: bool = False  # it must not be answered, and asks the servers of resolv.conf
-    takes_names_only: bool = False  # it connects to nothing: there is no next address
-    seconds: int = 20  # how long to wait until it is called one that tries for ever
+    has_own_resolver: bool = False  # it must get no answer from us, and asks the servers of resolv.conf
+    takes_names_only: bool = False  # it makes no connection, so it cannot try a next address
+    seconds: int = 20  # after this time it counts as a program that retries for ever
 
 
 NGINX = ("daemon off; pid /tmp/nginx.pid; error_log stderr; events {{}} http {{ access_log off; {top} server {{ "
@@ -39,7 +40,7 @@ PGBOUNCER = ["[databases]", "postgres = host=N port=5432 user=postgres", "[pgbou
 
 
 def with_file(path, lines, command):
-    """A server whose configuration has the name in it."""
+    """A server that has the name in its configuration."""
     text = "\n".join(lines) if isinstance(lines, list) else lines
     return f"cat >{path} <<'END'\n{text}\nEND\nexec {command}"
 
@@ -116,7 +117,7 @@ PROGRAMS = [
     Program("postfix, smtp_host_lookup = dns", "postfix", "/opt/mail N dns", "status=sent", has_own_resolver=True),
 ]
 
-# what is made in the machine before the programs run; a word in front says which packages have to be there
+# files created in the machine before the programs run; a word in front names the packages that must be installed
 MADE = [
     ("openssh-server", "ssh-keygen -q -t ed25519 -N '' -f /opt/key && ssh-keygen -A >/dev/null && passwd -d root >/dev/null"),
     ("openssl", "openssl req -x509 -newkey rsa:2048 -nodes -keyout /opt/cert.key -out /opt/cert.pem -subj /CN=api.mesh -days 30 "
@@ -151,7 +152,7 @@ FILES = {
                    "Integer.parseInt(a[1]))){System.out.println(s.getInetAddress().getHostAddress());}}}\n",
     "/opt/dial.go": 'package main\nimport ("fmt";"net";"os";"time")\nfunc main(){ c,e:=net.DialTimeout("tcp",os.Args[1],10*time.Second)\n'
                     "if e!=nil {fmt.Println(e);os.Exit(1)}\nfmt.Println(c.RemoteAddr()) }\n",
-    # the first address that can be connected to
+    # prints the first address to which it can connect
     "/opt/connect.c": """#include <arpa/inet.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -171,7 +172,7 @@ int main(int argc, char **argv)
 	return 1;
 }
 """,
-    # one mail to the relay of that name, by the chrooted smtp client that Debian configures; what became of it
+    # sends one mail to the relay of that name, with the chrooted smtp client that Debian configures; prints the result
     "/opt/mail": """#!/bin/sh
 postconf -e maillog_file=/var/log/mail.log "relayhost=[$1]:2525" "smtp_host_lookup=$2" inet_interfaces=loopback-only \\
 	smtp_tls_security_level=none inet_protocols=ipv4

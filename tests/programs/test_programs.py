@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The table of programs in nss_srvmesh(8), cell by cell: unchanged programs in a Debian of their own, with a real DNS server.
+"""Tests every cell of the table of programs in nss_srvmesh(8): unchanged programs in their own Debian, with a real DNS
+server.
 
 usage: test_programs.py [short|long] [--write] [PROGRAM...]
 
-`short` (what ./dev check runs) plays twelve of them, and holds their cells, and that no other cell is empty; `long` plays all. With
---write what was seen goes into the table in the manual."""
+`short` (which ./dev check runs) runs twelve of them, checks their cells, and checks that no other cell is empty; `long`
+runs all. With --write the results are written into the table in the manual."""
 import http.server
 import os
 import re
@@ -40,7 +41,8 @@ class Page(http.server.BaseHTTPRequestHandler):
 
 
 class Host:
-    """The machine with the programs, its services, DNS, and a server at port 53 that knows no name and notes who asks."""
+    """The machine with the programs, its services, DNS, and a server at port 53 that knows no name and logs
+    questions."""
 
     def __init__(self, lab, view, programs):
         self.lab, self.view = lab, view
@@ -102,7 +104,7 @@ class Host:
         shutil.rmtree(self.view + "/run/srvmesh")
 
     def play(self, program, name):
-        """(did it reach the live target, its exit status or None if it was still trying)"""
+        """Returns (whether it reached the live target, its exit status or None if it was still trying)."""
         self.foreign.questions.clear()
         command = re.sub(r"\bN\b", name, program.command)
         if not program.port:
@@ -151,7 +153,7 @@ def alone(host, program):
 
 
 def through_srvmeshd(host, program):
-    """The DNS server is dead by now."""
+    """Looks up when the DNS server is already dead."""
     reached, code, output = host.play(program, "api.mesh")
     return ("yes" if reached else "?"), output
 
@@ -173,7 +175,7 @@ def dead(host, program):
 
 
 def played(host, programs):
-    """{name: cells} of what was seen, and what was printed."""
+    """Returns {name: cells} as observed, and the output."""
     cells = {program.name: {} for program in programs}
     said = {}
     ours = [program for program in programs if not program.has_own_resolver]

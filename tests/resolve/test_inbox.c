@@ -22,7 +22,7 @@ static void put(struct packet *packet, const void *bytes, size_t size)
 	packet->size += size;
 }
 
-/* `name` as on the wire, its last zero being C's own; then SRV, IN. */
+/* Puts `name` in wire format (its last zero is the C string's NUL), then SRV, IN. */
 static void put_question(struct packet *packet, const char *name)
 {
 	put(packet, name, strlen(name) + 1);
@@ -90,7 +90,7 @@ static void arrive_framed(struct sm_inbox *inbox, const struct packet *packet)
 	arrive(inbox, packet->bytes, packet->size);
 }
 
-/* The next stand-in, and the message behind it is `expected`. */
+/* Takes the next stand-in, and checks that its message is `expected`. */
 static void expect(struct sm_inbox *inbox, const struct packet *expected)
 {
 	uint8_t bytes[300], *message;
@@ -254,7 +254,7 @@ static void an_error_without_a_question_counts_for_its_id(void **state)
 	}
 }
 
-/* What an attacker who does not see the question could send, and what a confused server does. */
+/* Messages that an attacker who does not see the question could send, or a faulty server. */
 static void what_answers_no_question_of_the_socket_is_dropped(void **state)
 {
 	struct sm_inbox inbox = box_with(false, ID);
@@ -279,10 +279,10 @@ static void what_answers_no_question_of_the_socket_is_dropped(void **state)
 	arrive(&inbox, "\x12\x34", 2);
 	expect_nothing(&inbox);
 	make_reply(ID, 200);
-	reply.bytes[SM_MESSAGE_HEADER + 2] = 'A'; /* names have no case */
+	reply.bytes[SM_MESSAGE_HEADER + 2] = 'A'; /* case does not matter in names */
 	arrive(&inbox, reply.bytes, reply.size);
 	expect(&inbox, &reply);
-	arrive(&inbox, reply.bytes, reply.size); /* the same again */
+	arrive(&inbox, reply.bytes, reply.size); /* the same message again */
 	expect_nothing(&inbox);
 	sm_inbox_clear(&inbox);
 }
@@ -317,14 +317,14 @@ static void half_a_message_of_an_old_connection_is_nothing(void **state)
 	sm_inbox_clear(&inbox);
 }
 
-/* Tens of thousands of empty messages, and ours behind them, in two reads: moved once, they cost nothing. */
+/* Tens of thousands of empty messages before ours, in two reads: the bytes are moved only once, so they cost little. */
 static void a_flood_of_tiny_messages_is_passed_over(void **state)
 {
 	static const uint8_t empty[SM_MESSAGE_MAX];
 	struct sm_inbox inbox = box_with(true, ID);
 
 	(void)state;
-	arrive(&inbox, empty, sizeof(empty)); /* the last one is half there */
+	arrive(&inbox, empty, sizeof(empty)); /* the last one is incomplete */
 	assert_int_equal(sm_inbox_give(&inbox, (uint8_t[300]){0}, 300), 0);
 	assert_int_equal(inbox.filled - inbox.taken, 1);
 	arrive(&inbox, empty, 1);

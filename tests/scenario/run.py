@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Plays the scenarios of this folder: records served, lookups asked, answers expected. The syntax is in README there.
+"""Runs the scenarios of this folder: records to serve, lookups to make, answers to expect. README describes the syntax.
 
-With words on the command line, only scenarios whose title contains them."""
+With words on the command line, runs only scenarios whose title contains them."""
 import glob
 import os
 import sys

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A configuration with errors, without files, unreadable, half written, switched off: programs and srvmeshd by /etc as it would be
-on a host, in a mount namespace. What fails fails towards "try again", never towards another's DNS."""
+"""A configuration with errors, without files, unreadable, half written, switched off: programs and srvmeshd use /etc as
+on a real host, in a mount namespace. An error leads to "try again", never to a question to the wrong servers."""
 import contextlib
 import os
 import re
@@ -14,12 +14,12 @@ from lab import BUILDDIR, NOBODY, NO_OTHERS, Lab, Tap, as_user, can_be_others, i
 from scripted_server import Server  # noqa: E402
 
 SRVMESH = os.path.join(BUILDDIR, "srvmesh")
-# what the next module, `dns`, says of a name that is passed on to it
+# the result of the next module, `dns`, for a name that is passed on to it
 PASSED_ON = "127.0.0.99"
 MESH, OTHER = "127.0.0.11", "127.0.0.12"
 
 
-# prints what getaddrinfo says of a name, whenever it is something else
+# prints the result of getaddrinfo for a name each time it changes
 ASK = """
 import socket, sys, time
 last = None
@@ -36,8 +36,8 @@ for _ in range(int(sys.argv[2])):
 
 
 class Host:
-    """/etc of this lab for every program below; a server of our own for [domain mesh] and [domain other], and another one on
-    port 53, at which no service name may be asked."""
+    """This lab's /etc for every program below; our server for [domain mesh] and [domain other], and another one on port
+    53, which must get no question for a service name."""
 
     def __init__(self, lab):
         self.lab = lab
@@ -115,7 +115,7 @@ class Host:
 
 
 def until(what, seconds=10):
-    """Waits for what has to come; how long that takes is nobody's promise here."""
+    """Waits for a result that has to come; the time it takes is not checked here."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if what():
@@ -165,7 +165,7 @@ def errors(tap, host):
     tap.check("once mended, srvmeshd follows", until(lambda: "reloaded" in host.log()), host.log())
     tap.equal("... and all is well", (host.ask("api.mesh"), host.ask("api.other")), (MESH, OTHER))
 
-    # from here on srvmeshd has what it had
+    # from here on srvmeshd has its earlier configuration
     host.write("srvmesh.conf.d/other.conf", host.domain("other") + "colour = red\n")
     tap.check("srvmeshd keeps what it had of a file", until(lambda: host.log().count("other.conf:4: colour") > 1), host.log())
     tap.equal("... so that new processes still find its names", host.ask("api.other"), OTHER)
@@ -273,7 +273,7 @@ def switches(tap, host):
 
 
 def config_map(tap, host):
-    """A directory of links, as Kubernetes makes of a ConfigMap: ..data is moved to another directory."""
+    """A directory of links, as Kubernetes makes for a ConfigMap: the link ..data is changed to another directory."""
     place = os.path.join(host.lab.path, "map")
     for number, more in (("1", ""), ("2", "[domain other]\nservers = 127.0.0.1:{}\nfamily = ipv4\n".format(host.ours.port))):
         os.makedirs(os.path.join(place, number))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a hit costs, in instructions, which no noise changes: a margin above what was measured, and no more."""
+"""The cost of a hit in instructions, which noise does not affect: at most the measured value and a margin."""
 import os
 import re
 import sys
@@ -18,7 +18,7 @@ b A 127.0.0.12
 c A 127.0.0.13
 d A 127.0.0.14
 """
-# instructions of a call of the module, measured on x86-64 with gcc 12 -O2, and a fifth more
+# instructions of one call of the module, measured on x86-64 with gcc 12 -O2, plus a fifth
 BOUNDS = {"a hit in the host map, one address": (2750, "one.mesh", True),
           "a hit in the host map, four addresses": (4700, "four.mesh", True),
           "a hit in the memory of the process, one address": (2500, "one.mesh", False),

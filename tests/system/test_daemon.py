@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""srvmeshd as programs see it: one question for everybody, hits without it, and every way in which it can be away."""
+"""srvmeshd as programs see it: one question for all programs, hits without it, and every way it can be absent."""
 import ctypes
 import os
 import resource
@@ -218,7 +218,8 @@ def lifetimes(tap):
 
 
 def extra_ms(lab, server):
-    """What a miss costs more with this lab's configuration, whose daemon is away, than without any: the least of some."""
+    """The extra time of a miss with this lab's configuration, whose daemon is absent, compared with no daemon
+    configured: the smallest of several values."""
     alone = lab.file("alone.conf", config(server))
     costs = {}
     for turn in range(200):
@@ -231,7 +232,7 @@ def extra_ms(lab, server):
 
 
 def away(tap):
-    """Every way in which the daemon can be away: the next way is taken at once, or in time."""
+    """Every way in which the daemon can be absent: the program asks DNS itself at once, or in time."""
     server = serve()
     with Lab() as lab:
         daemon = Daemon(lab, config(server, "deadline = 3s"))
@@ -277,7 +278,7 @@ def away(tap):
 
 
 class Double:
-    """Something else on the daemon's socket."""
+    """Another server on the daemon's socket."""
 
     HEAD = struct.Struct("<IBBH")
     MAGIC = 0x484D5253
@@ -399,7 +400,7 @@ CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 
 
 def unshare(flags):
-    """From here on this process's mounts, or its network, are its own."""
+    """Gives this process its own mounts, or its own network, from here on."""
     if ctypes.CDLL(None, use_errno=True).unshare(flags) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
 
@@ -437,7 +438,7 @@ def full_file_system(tap):
         tap.check("and nothing was lost", "restored" in status and lab.guest("quiet", "api.mesh", 1) == "found")
         daemon.stop()
         subprocess.run(["umount", run], check=True)
-        # a map that could be larger than its file system: what is old makes space
+        # a map that could be larger than its file system: old entries are removed to make space
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k,mode=755", "tmpfs", run], check=True)
         daemon.config(config(server, "negative_ttl = 1h\nfallback = none"), "daemon quota = 100%\ncache size = 8M")
         daemon.start()
@@ -506,7 +507,7 @@ def network_changes(tap):
 
 
 def setuid_host(tap):
-    """A program with more rights than who starts it does not hear his environment."""
+    """A program with more rights than its caller ignores the caller's environment."""
     if not can_be_others():
         tap.skip("a setuid program", NO_OTHERS)
         return
@@ -532,7 +533,7 @@ def setuid_host(tap):
 
 
 def flood(tap):
-    """One user asks for names that nobody has; what others use stays."""
+    """One user asks for names that do not exist; the entries of other users stay."""
     names = 10000 if IS_SANITIZED else 100000
     if not can_be_others():
         tap.skip("a flood", NO_OTHERS)
@@ -614,7 +615,7 @@ def odd_hosts(tap):
 
 
 def restarts(tap, times=100):
-    """The daemon killed and restarted again and again, under threads that look up all the time."""
+    """The daemon is killed and restarted again and again, while threads look up all the time."""
     server = serve()
     with Lab() as lab:
         daemon = Daemon(lab, config(server))
@@ -657,7 +658,7 @@ def reload(tap):
 
 
 def corrections(tap):
-    """What an administrator corrects has an effect, for what is kept too; what shapes no answer costs none."""
+    """A correction takes effect for kept answers too; a change that does not affect answers removes none."""
     server, other = serve(), serve("_api._tcp.mesh. 60 SRV 0 1 1 z.mesh.\nz.mesh. 60 A 127.0.0.99\n")
     with Lab() as lab:
         daemon = Daemon(lab, config(server))
@@ -726,7 +727,7 @@ def odd_starts(tap):
 
 
 def short_of_time(tap):
-    """A deadline that is shorter than the daemon's own habits."""
+    """A deadline that is shorter than the daemon's own times."""
     server = serve()
     with Lab() as lab:
         server.behaviours = [["delay", "110", "SRV"]]
@@ -748,7 +749,7 @@ def short_of_time(tap):
 
 
 def failures_and_old(tap):
-    """That nobody can say is no reason to give up what a process still has."""
+    """When no server can answer, a process still uses the answer it has."""
     server = serve()
     with Lab() as lab:
         text = config(server, "max_ttl = 1s\ntimeout = 200ms\ndeadline = 1s\nstale_after = 900ms")
@@ -795,7 +796,7 @@ def stopping(tap):
 
 
 def activation(tap):
-    """Sockets handed over, readiness told: as a service manager does it."""
+    """Passes sockets to the daemon and waits for its readiness, as a service manager does."""
     server = serve()
     with Lab() as lab:
         run = os.path.join(lab.path, "run")

@@ -56,7 +56,7 @@ def getent(tap, lab):
 
 
 def hints(tap, lab):
-    """Every combination: each reaches another of the plugin's functions."""
+    """Every combination: each one calls another function of the plugin."""
     both, four, six = "127.0.0.21 ::1", "127.0.0.21", "::1"
     expected = {
         ("unspec",): both, ("inet",): four, ("inet6",): six,
@@ -79,7 +79,7 @@ def hints(tap, lab):
 
 
 def weights(tap, lab):
-    """10,000 draws each, in one process; p > 0.001."""
+    """10,000 draws for each case, in one process; p > 0.001."""
     cases = [("w1", "60/30/10", {"127.0.0.11": .6, "127.0.0.12": .3, "127.0.0.13": .1}),
              ("w2", "1/1", {"127.0.0.11": .5, "127.0.0.12": .5}),
              ("w3", "0/5", {"127.0.0.11": 1 / 1281, "127.0.0.12": 1280 / 1281}),
@@ -97,7 +97,7 @@ def guests(tap, lab):
     tap.equal("a server at 0.0.0.0 is this host's", lab.probe("gai", "inet", "plain.mesh", SRVMESH_CONF=anywhere),
               "127.0.0.9")
     tap.equal("64 threads find it", lab.probe("threads", 64, "api.mesh"), "0 failures")
-    # not among the scenarios: under ASan a fork beside threads leaves its allocator locked in the child
+    # not a scenario, because under ASan a fork while threads run leaves ASan's allocator locked in the child
     tap.equal("both sides of forks find it", lab.probe("forks", 50, "api.mesh"), "0 failures")
     tap.equal("closed standard descriptors stay closed", lab.probe("closed", "api.mesh"),
               "found, descriptors 0 to 2 still closed")
@@ -113,7 +113,7 @@ def guests(tap, lab):
 
 
 def clocks(tap, lab):
-    """A host that puts its own clock in place of the system's, one that stands still."""
+    """A program that replaces the system's clock by one that stands still."""
     silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     silent.bind(("127.0.0.1", 0))
     config = lab.file("frozen.conf", f"[domain mesh]\nservers = 127.0.0.1:{silent.getsockname()[1]}\ndeadline = 1s\n")
@@ -126,7 +126,7 @@ def clocks(tap, lab):
 
 
 def sandboxes(tap, lab):
-    """System calls refused, as a seccomp filter would: a verdict, never a crash."""
+    """System calls are refused, as by a seccomp filter: there is a verdict, never a crash."""
     probe = os.path.join(BUILDDIR, "tests", "probe")
     forbidden = "rc=ENOENT errno=ENOENT h_errno=3"  # UNAVAIL: the next module may have a way
     failure = "rc=EAGAIN errno=EAGAIN h_errno=2"

@@ -27,7 +27,7 @@ NETWORKS = {
     "dual": (["10.1.0.10", "fd00:1::10"], ["10.1.0.77", "fd00:1::7:7"], ["10.1.0.200", "fd00:1::beef:0:1"]),
     "mixed": (["10.1.0.10"], ["fd00:1::7:7"], ["10.2.0.130", "fd00:2:0:beef::1"]),
 }
-# what only the order can be tested with: nobody is there
+# addresses for tests of the order only: no host has them
 ODD = {
     "unroutable": (["fd00:9::1"], ["10.1.0.77"], ["10.2.0.130"]),
     "loopback": (["127.0.0.5"], ["10.1.0.77"], ["::1"]),
@@ -38,7 +38,7 @@ ODD = {
 POOL = sorted({a for targets in {**NETWORKS, **ODD}.values() for target in targets for a in target} | {
     "192.0.2.1", "10.1.0.1", "10.1.0.254", "2002:a01:1::1", "2001::1", "fec0::1", "fd00:1::1", "::1", "2001:db8::1"})
 
-# serves one line by HTTP on the addresses that follow; "silent:ADDRESS" listens, but answers no SYN any more
+# serves one line by HTTP on the following addresses; "silent:ADDRESS" listens, but no longer answers a SYN
 PEER = r"""
 import socket, sys, threading
 def serve(address, port):
@@ -71,7 +71,7 @@ threading.Event().wait()
 
 
 def enter():
-    """Into a network and mount namespace of our own; comes back only inside."""
+    """Enters our own network and mount namespace; returns only inside."""
     if os.environ.get("NETWORKS_INSIDE") != "yes":
         os.environ["NETWORKS_INSIDE"] = "yes"
         words = [need("unshare"), "--net", "--mount"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
@@ -87,7 +87,7 @@ def ip(*words, pid=None):
 
 
 def lay_cables(lab):
-    """host0 (10.1.0.1/24, fd00:1::1/64) to a peer that has all targets' addresses, and all other networks behind it."""
+    """Connects host0 (10.1.0.1/24, fd00:1::1/64) to a peer that has all targets' addresses and all other networks."""
     peer = lab.start(need("unshare"), "--net", "sleep", "3600")
     own = os.readlink("/proc/self/ns/net")
     while os.readlink(f"/proc/{peer.pid}/ns/net") == own:
@@ -128,11 +128,11 @@ def serve_names():
 
 def configure(lab, server, answers):
     lab.file("srvmesh.conf", f"[domain mesh]\nservers = 127.0.0.1:{server.port}\nanswers = {answers}\nmax_answers = 64\n"
-             "timeout = 5s\ndeadline = 20s\n")  # a busy machine is not what is measured
+             "timeout = 5s\ndeadline = 20s\n")  # long, so that the load of the machine does not matter
 
 
 def drawn(lab, name, targets, times):
-    """{target: how often it came first}."""
+    """Returns {target: how often it came first}."""
     owners = {address: letter for letter, target in zip("abc", targets) for address in target}
     counts = {}
     for address, count in lab.draws(times, f"{name}.mesh").items():
@@ -153,7 +153,7 @@ def draws(tap, lab, server, network):
 
 
 def before(a, b):
-    """sm_rank_before, on what tests/ranks prints."""
+    """sm_rank_before, for the output of tests/ranks."""
     (a_family, a_rank), (b_family, b_rank) = a, b
     if a_rank >> 8 != b_rank >> 8:
         return a_rank < b_rank
@@ -181,7 +181,7 @@ def predictions(tap, lab, server, network):
 
 
 def pairs(tap, lab, network):
-    """Pairs of addresses in both orders, from /etc/hosts: glibc turns a pair around exactly when our ranks say so."""
+    """Pairs of addresses in both orders, from /etc/hosts: glibc swaps a pair exactly when our ranks say so."""
     dice = random.Random(3484)
     chosen = [dice.sample(POOL, 2) for _ in range(60)]
     lines = [f"{one} pair{i}{kind}.example" for i, pair in enumerate(chosen)
@@ -202,7 +202,7 @@ def pairs(tap, lab, network):
 
 
 def tails(tap, lab, server):
-    """The first address is the drawn target's; what follows is there to fail over to."""
+    """The first address is that of the drawn target; the following ones are for failover."""
     configure(lab, server, "ordered")
     lengths = set()
     for _ in range(60):
@@ -214,7 +214,7 @@ def tails(tap, lab, server):
 
 def run_curls(lab, name, runs, at_once, patience):
     def one(_):
-        # curl gives the first of several addresses half of its patience, and the second half of the rest
+        # curl waits half of its time for the first of several addresses, and half of the rest for the second
         done = subprocess.run([need("curl"), "-s", "-o", "/dev/null", "--connect-timeout", patience, f"http://{name}:8080/"],
                               env=lab.environment(), check=False)
         return done.returncode == 0
@@ -224,7 +224,7 @@ def run_curls(lab, name, runs, at_once, patience):
 
 
 def connections(tap, lab, server, pid, runs):
-    """Three targets of equal weight, one dead: how many of the runs connect."""
+    """Three targets of equal weight, one of them dead: counts the runs that connect."""
     lab.file("nsswitch.conf", "hosts: files srvmesh [NOTFOUND=return TRYAGAIN=return]\n")
     subprocess.run(["mount", "--bind", os.path.join(lab.path, "nsswitch.conf"), "/etc/nsswitch.conf"], check=True)
     if runs:
@@ -278,7 +278,7 @@ def main():
             tails(tap, lab, server)
         connections(tap, lab, server, pid, runs)
         if not runs:
-            # a host without IPv6: glibc then knows no prefix lengths, and its rule 9 is another
+            # a host without IPv6: glibc then knows no prefix lengths, and its rule 9 works differently
             ip("-6", "address", "flush", "dev", "host0")
             draws(tap, lab, server, "IPv4 alone")
             predictions(tap, lab, server, "IPv4 alone")

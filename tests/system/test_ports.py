@@ -33,7 +33,7 @@ MIXED = {("127.0.0.11", "9001"), ("::1", "9002"), ("127.0.0.14", "9003"), ("::1"
 
 
 def count(output):
-    """{(address, port): times} of what the probe prints; anything else is a failure."""
+    """Returns {(address, port): times} from the probe's output; any other output is a failure."""
     pairs = {}
     for line in output.splitlines():
         words = line.split()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Threads that look up while the host map under them is replaced again and again; for the thread sanitizer too."""
+"""Threads look up while the host map is replaced again and again; also for the thread sanitizer."""
 import os
 import subprocess
 import sys

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Readers of the host map beside an owner that commits, is killed and starts again. SECONDS on the command line for a
-long run (60 make more than 10^8 lookups on two cores); ./dev check has a short one."""
+"""Readers of the host map run beside an owner that commits, is killed and starts again. SECONDS on the command line
+make a long run (60 are more than 10^8 lookups on two cores); ./dev check makes a short one."""
 import os
 import sys
 

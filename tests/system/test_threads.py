@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Threads that look up while their configuration changes under them; for the thread sanitizer too."""
+"""Threads look up while their configuration changes; also for the thread sanitizer."""
 import os
 import sys
 import threading

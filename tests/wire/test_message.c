@@ -95,7 +95,7 @@ static void address(const char *owner, unsigned last)
 
 static enum sm_status decode(void)
 {
-	uint8_t *copy = malloc(size ? size : 1); /* exact: reads beyond it show */
+	uint8_t *copy = malloc(size ? size : 1); /* the exact size, so that reads past it are noticed */
 	enum sm_status status;
 
 	memcpy(copy, message, size);
@@ -218,7 +218,7 @@ static void data_of_a_wrong_length_is_corrupt(void **state)
 	assert_int_equal(decode(), SM_CORRUPT);
 	begin(ANSWER, 1, 0, 0);
 	srv(1, 1, 1, "a.mesh");
-	message[size - 6]--; /* the target's last label claims less than there is */
+	message[size - 6]--; /* the length of the target's last label is one too small */
 	assert_int_equal(decode(), SM_CORRUPT);
 }
 
@@ -327,7 +327,7 @@ static void chains_of_pointers_cost_no_more_than_the_bound(void **state)
 	begin(ANSWER, 1, 0, 3000);
 	u16(0xc00c);
 	link = (unsigned)begin_record(99, 1);
-	u16(0xc00c); /* a ladder of pointers, each to the one before */
+	u16(0xc00c); /* a chain of pointers, each to the one before */
 	for (int i = 0; i < 6000; i++)
 		u16(0xc000 | (link + 2 * (unsigned)i));
 	end_record(link);
