@@ -117,7 +117,7 @@ class Bench:
 def fill(bench):
     """Puts 100,000 entries into the map through the daemon."""
     bench.lookups("srvmesh", 0, 1, "e%d.mesh", 0, ENTRIES)
-    print(f"# the map: {os.stat(bench.lab.path + '/run/cache.v1.mdb').st_size >> 20} MiB, {ENTRIES} entries", flush=True)
+    print(f"# the map: {os.stat(bench.lab.path + '/run/cache.v2.mdb').st_size >> 20} MiB, {ENTRIES} entries", flush=True)
 
 
 def draw(bench):

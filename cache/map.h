@@ -17,10 +17,12 @@
 #include <stdint.h>
 #include <string.h>
 
-#define SM_MAP_FILE "cache.v1.mdb"
+#define SM_MAP_FILE "cache.v2.mdb"        /* of SM_FORMAT_2: a major has a file of its own (mesh/format.h) */
+#define SM_MAP_FILE_BEFORE "cache.v1.mdb" /* of SM_FORMAT_1: removed by the owner at its start */
 #define SM_MAP_KEY_MAX (1 + SM_NAME_MAX)
 #define SM_MAP_PATH_MAX (100 + sizeof("/" SM_MAP_FILE)) /* the directory's limit is SM_PATH_MAX of conf/value.h */
 
+/* The first byte of a key. A kind that is not known is another release's: its value is nothing to go by. */
 enum sm_map_kind {
 	SM_MAP_BOOT = 0,
 	SM_MAP_SERVICE = 1,
@@ -30,10 +32,12 @@ enum sm_map_kind {
 #define SM_BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 #define SM_BOOT_ID_SIZE 36
 
-/* The key of a name; returns its size. */
-static inline size_t sm_map_key(const struct sm_name *name, uint8_t ret[SM_MAP_KEY_MAX])
+/* The one maker of keys: of a kind and a name, or NULL where the kind has but one key. Returns the size. */
+static inline size_t sm_map_key(enum sm_map_kind kind, const struct sm_name *name, uint8_t ret[SM_MAP_KEY_MAX])
 {
-	ret[0] = SM_MAP_SERVICE;
+	ret[0] = (uint8_t)kind;
+	if (!name)
+		return 1;
 	memcpy(ret + 1, name->text, name->length);
 	return 1 + (size_t)name->length;
 }

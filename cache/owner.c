@@ -1,43 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The owner. LMDB runs without its lock file (MDB_NOLOCK): our own lock ensures that there is one owner, and readers
- * take no part in LMDB's locking. So there is no mutex and no reader table that another process could touch. */
+/* The entries: what is in the environment (cache/environment.h), at whose expense, and what goes when space is short. */
 #include "cache/owner.h"
 
 #include "base/clock.h"
 #include "base/scope.h"
+#include "cache/environment.h"
 #include "cache/map.h"
-#include "cache/reader.h"
-#include "cache/trust.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <lmdb.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#if MDB_VERSION_MAJOR != 0 || MDB_VERSION_MINOR != 9
-#error "the host map is LMDB data format 1, of liblmdb 0.9"
-#endif
 
 #define ENTRY_BYTES 512     /* of the map for each allowed entry: bounds the ledger's memory */
 #define COST_PERCENT 50     /* of the map for entries: pages are never all full, and a commit needs free ones */
 #define PUTS_PER_COMMIT 256 /* ITS#9155: large transactions leak in 0.9.24 */
 #define PAGES_PER_PUT 64    /* of the map: pages freed by the last three transactions cannot be reused yet */
+#define THIN_AT_ONCE 4      /* entries of a transaction that makes room: it needs pages itself */
 #define RETRY_NS SM_NS_PER_S
 
 struct sm_owner {
-	char directory[SM_MAP_PATH_MAX], path[SM_MAP_PATH_MAX];
-	uint64_t size_bytes;
+	struct sm_environment map;
 	uint32_t quota_percent;
-	uint64_t fingerprint; /* of the configuration */
-	int lock;
-	MDB_env *env;
-	MDB_dbi records;
-	uint32_t page_size;
 	MDB_txn *puts; /* NULL: nothing to commit */
 	uint32_t n_puts;
 	int64_t refuses_until_ns; /* after a failure of the file system */
@@ -57,170 +40,13 @@ static bool succeeded(struct sm_owner *owner, int code)
 	return code == MDB_SUCCESS;
 }
 
-/* ---- opening */
-
-static enum sm_status status_of(int code)
-{
-	switch (code) {
-	case MDB_SUCCESS:
-		return SM_OK;
-	case MDB_NOTFOUND:
-		return SM_MISS;
-	case MDB_MAP_FULL:
-		return SM_FULL;
-	case MDB_INVALID:
-	case MDB_VERSION_MISMATCH:
-	case MDB_CORRUPTED:
-		return SM_CORRUPT;
-	case EACCES:
-	case EPERM:
-	case EROFS:
-		return SM_REFUSED;
-	}
-	return SM_MEMORY;
-}
-
-static enum sm_status make_directory(const char *directory)
-{
-	struct stat file;
-
-	if (mkdir(directory, 0755) != 0 && errno != EEXIST)
-		return SM_REFUSED;
-	if (lstat(directory, &file) != 0 || !S_ISDIR(file.st_mode))
-		return SM_INVALID;
-	return file.st_uid == geteuid() && !(file.st_mode & (S_IWGRP | S_IWOTH)) ? SM_OK : SM_INVALID;
-}
-
-static enum sm_status lock_directory(struct sm_owner *owner)
-{
-	char path[SM_MAP_PATH_MAX];
-
-	snprintf(path, sizeof(path), "%.100s/%s", owner->directory, SM_OWNER_LOCK_FILE);
-	owner->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (owner->lock < 0)
-		return SM_REFUSED;
-	return flock(owner->lock, LOCK_EX | LOCK_NB) == 0 ? SM_OK : SM_REFUSED;
-}
-
-static bool read_boot_id(char ret[SM_BOOT_ID_SIZE])
-{
-	SM_SCOPE_CLOSE int fd = open(SM_BOOT_ID_FILE, O_RDONLY | O_CLOEXEC);
-
-	return fd >= 0 && read(fd, ret, SM_BOOT_ID_SIZE) == SM_BOOT_ID_SIZE;
-}
-
-/* Is the value of the map's own key `kind` exactly the expected one? */
-static bool says(const struct sm_mapped *mapped, enum sm_map_kind kind, const void *expected, size_t expected_size)
-{
-	const uint8_t key = (uint8_t)kind;
-	uint8_t said[SM_BOOT_ID_SIZE];
-	size_t size;
-
-	return sm_reader_get(mapped, &key, sizeof(key), said, sizeof(said), &size) == SM_OK && size == expected_size &&
-	       memcmp(said, expected, size) == 0;
-}
-
-static uint64_t fingerprint_of(const struct sm_mapped *mapped)
-{
-	const uint8_t key = SM_MAP_CONFIG;
-	uint64_t said = SM_OWNER_ANY;
-	size_t size;
-
-	return sm_reader_get(mapped, &key, sizeof(key), &said, sizeof(said), &size) == SM_OK && size == sizeof(said)
-	               ? said : SM_OWNER_ANY;
-}
-
-/* Is the existing file ours, complete, of this boot and configuration, and not larger than allowed? liblmdb trusts
- * every file that it opens, so our reader checks the file. SM_CORRUPT: no. SM_MEMORY: cannot be checked at the
- * moment. */
-static enum sm_status can_take_over(struct sm_owner *owner)
-{
-	char id[SM_BOOT_ID_SIZE];
-	struct sm_mapped mapped;
-	enum sm_status status;
-	bool is_good;
-
-	if (!read_boot_id(id))
-		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? SM_MEMORY : SM_CORRUPT;
-	status = sm_reader_map(owner->directory, true, 0, &mapped);
-	if (status != SM_OK)
-		return status == SM_MEMORY ? SM_MEMORY : SM_CORRUPT;
-	if (owner->fingerprint == SM_OWNER_ANY)
-		owner->fingerprint = fingerprint_of(&mapped);
-	is_good = mapped.size <= owner->size_bytes && says(&mapped, SM_MAP_BOOT, id, sizeof(id)) &&
-	          says(&mapped, SM_MAP_CONFIG, &owner->fingerprint, sizeof(owner->fingerprint));
-	sm_reader_unmap(&mapped);
-	return is_good ? SM_OK : SM_CORRUPT;
-}
-
-/* Writes to a new file only. A file that is taken over has this key, and is not written until there is something to
- * write. */
-static int put_own(MDB_txn *txn, MDB_dbi records, enum sm_map_kind kind, void *bytes, size_t size)
-{
-	uint8_t first = (uint8_t)kind;
-	MDB_val key = {sizeof(first), &first}, value = {size, bytes};
-	int code = mdb_put(txn, records, &key, &value, MDB_NOOVERWRITE);
-
-	return code == MDB_KEYEXIST ? MDB_SUCCESS : code;
-}
-
-static int put_origin(struct sm_owner *owner, MDB_txn *txn)
-{
-	char id[SM_BOOT_ID_SIZE];
-	int code = put_own(txn, owner->records, SM_MAP_CONFIG, &owner->fingerprint, sizeof(owner->fingerprint));
-
-	if (code == MDB_SUCCESS && read_boot_id(id))
-		code = put_own(txn, owner->records, SM_MAP_BOOT, id, sizeof(id));
-	return code;
-}
-
-static int open_records(struct sm_owner *owner)
-{
-	MDB_txn *txn;
-	int code = mdb_txn_begin(owner->env, NULL, 0, &txn);
-
-	if (code != MDB_SUCCESS)
-		return code;
-	code = mdb_dbi_open(txn, NULL, 0, &owner->records);
-	if (code == MDB_SUCCESS)
-		code = put_origin(owner, txn);
-	if (code == MDB_SUCCESS)
-		return mdb_txn_commit(txn);
-	mdb_txn_abort(txn);
-	return code;
-}
-
-static enum sm_status open_file(struct sm_owner *owner)
-{
-	int code = mdb_env_create(&owner->env);
-
-	if (code == MDB_SUCCESS)
-		code = mdb_env_set_mapsize(owner->env, owner->size_bytes);
-	if (code == MDB_SUCCESS)
-		code = mdb_env_open(owner->env, owner->path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC | MDB_NOLOCK, 0644);
-	if (code == MDB_SUCCESS && chmod(owner->path, 0644) != 0)
-		code = errno;
-	if (code == MDB_SUCCESS)
-		code = open_records(owner);
-	if (code != MDB_SUCCESS) {
-		mdb_env_close(owner->env);
-		owner->env = NULL;
-	}
-	return status_of(code);
-}
-
-static enum sm_status open_anew(struct sm_owner *owner)
-{
-	if (unlink(owner->path) != 0 && errno != ENOENT)
-		return SM_REFUSED;
-	return open_file(owner);
-}
+/* ---- what is in the file */
 
 /* The bytes that an entry occupies in the map: a node in a leaf that is on average two thirds full, or pages of its
  * own. */
 static uint32_t cost_of(const struct sm_owner *owner, const struct sm_name *name, size_t size)
 {
-	size_t page = owner->page_size, node = SM_NODE_HEAD + 2 + 1 + name->length;
+	size_t page = owner->map.page_size, node = SM_NODE_HEAD + 2 + 1 + name->length;
 
 	if (node + size <= page / 2 - SM_PAGE_HEAD)
 		return (uint32_t)((node + size) * 3 / 2);
@@ -261,7 +87,7 @@ static int gather_survivors(struct sm_owner *owner, MDB_txn *txn, struct survivo
 	uint8_t own_key[SM_MAP_KEY_MAX];
 	MDB_cursor *cursor;
 	MDB_val key, value;
-	int code = mdb_cursor_open(txn, owner->records, &cursor);
+	int code = mdb_cursor_open(txn, owner->map.records, &cursor);
 
 	*ret_n = 0;
 	if (code != MDB_SUCCESS)
@@ -272,7 +98,7 @@ static int gather_survivors(struct sm_owner *owner, MDB_txn *txn, struct survivo
 
 		if (key.mv_size == 1)
 			continue; /* a key of the map itself, not of a name */
-		if (*ret_n < room && take_survivor(owner, &value, one) && sm_map_key(&one->name, own_key) == key.mv_size &&
+		if (*ret_n < room && take_survivor(owner, &value, one) && sm_map_key(SM_MAP_SERVICE, &one->name, own_key) == key.mv_size &&
 		    memcmp(own_key, key.mv_data, key.mv_size) == 0) {
 			(*ret_n)++;
 			continue;
@@ -298,7 +124,7 @@ static enum sm_status restore_all(struct sm_owner *owner, const struct survivor 
 /* Makes a new ledger of the entries in the file. */
 static enum sm_status take_stock(struct sm_owner *owner)
 {
-	uint32_t max_entries = (uint32_t)(owner->size_bytes / ENTRY_BYTES);
+	uint32_t max_entries = (uint32_t)(owner->map.size_bytes / ENTRY_BYTES);
 	SM_SCOPE_FREE struct survivor *survivors = NULL;
 	MDB_txn *txn;
 	MDB_stat stat;
@@ -307,30 +133,30 @@ static enum sm_status take_stock(struct sm_owner *owner)
 
 	sm_ledger_close(owner->ledger);
 	owner->ledger = NULL;
-	owner->max_cost = owner->size_bytes / 100 * COST_PERCENT;
+	owner->max_cost = owner->map.size_bytes / 100 * COST_PERCENT;
 	if (sm_ledger_open(owner->max_cost, max_entries, owner->quota_percent, &owner->ledger) != SM_OK)
 		return SM_MEMORY;
-	if (mdb_env_stat(owner->env, &stat) != MDB_SUCCESS)
+	if (mdb_env_stat(owner->map.env, &stat) != MDB_SUCCESS)
 		return SM_CORRUPT;
-	owner->page_size = stat.ms_psize;
+	owner->map.page_size = stat.ms_psize;
 	if (stat.ms_entries <= 2)
 		return SM_OK;
 	survivors = reallocarray(NULL, stat.ms_entries, sizeof(*survivors));
-	if (!survivors || mdb_txn_begin(owner->env, NULL, 0, &txn) != MDB_SUCCESS)
+	if (!survivors || mdb_txn_begin(owner->map.env, NULL, 0, &txn) != MDB_SUCCESS)
 		return SM_MEMORY;
 	code = gather_survivors(owner, txn, survivors, stat.ms_entries < max_entries ? stat.ms_entries : max_entries, &n);
 	if (code == MDB_SUCCESS)
 		code = mdb_txn_commit(txn);
 	else
 		mdb_txn_abort(txn);
-	return code == MDB_SUCCESS ? restore_all(owner, survivors, n) : status_of(code);
+	return code == MDB_SUCCESS ? restore_all(owner, survivors, n) : sm_environment_status(code);
 }
 
 static bool delete(struct sm_owner *owner, const struct sm_name *name)
 {
 	uint8_t bytes[SM_MAP_KEY_MAX];
-	MDB_val key = {sm_map_key(name, bytes), bytes};
-	int code = mdb_del(owner->puts, owner->records, &key, NULL);
+	MDB_val key = {sm_map_key(SM_MAP_SERVICE, name, bytes), bytes};
+	int code = mdb_del(owner->puts, owner->map.records, &key, NULL);
 
 	sm_ledger_remove(owner->ledger, name);
 	return code == MDB_NOTFOUND || succeeded(owner, code);
@@ -346,11 +172,9 @@ static bool delete_least(struct sm_owner *owner)
 	return delete(owner, &name);
 }
 
-#define THIN_AT_ONCE 4
-
 static int delete_some(struct sm_owner *owner)
 {
-	int code = mdb_txn_begin(owner->env, NULL, 0, &owner->puts);
+	int code = mdb_txn_begin(owner->map.env, NULL, 0, &owner->puts);
 
 	if (code != MDB_SUCCESS)
 		return code;
@@ -369,12 +193,12 @@ static enum sm_status thin_out(struct sm_owner *owner)
 
 	while (code == MDB_SUCCESS && sm_ledger_usage(owner->ledger).cost > goal)
 		code = delete_some(owner);
-	return status_of(code);
+	return sm_environment_status(code);
 }
 
 static void set_max_cost(struct sm_owner *owner, uint64_t max_cost)
 {
-	uint64_t most = owner->size_bytes / 100 * COST_PERCENT;
+	uint64_t most = owner->map.size_bytes / 100 * COST_PERCENT;
 
 	owner->max_cost = max_cost < most ? max_cost : most;
 	sm_ledger_set_max(owner->ledger, owner->max_cost);
@@ -384,13 +208,12 @@ static void close_file(struct sm_owner *owner)
 {
 	mdb_txn_abort(owner->puts);
 	owner->puts = NULL;
-	mdb_env_close(owner->env);
-	owner->env = NULL;
+	sm_environment_close(&owner->map);
 }
 
 static enum sm_status begin_file(struct sm_owner *owner)
 {
-	enum sm_status status = open_anew(owner);
+	enum sm_status status = sm_environment_open_anew(&owner->map);
 
 	if (status == SM_OK)
 		status = take_stock(owner);
@@ -407,17 +230,17 @@ static enum sm_status make_space(struct sm_owner *owner)
 	if (owner->is_full || owner->is_out_of_space)
 		status = thin_out(owner);
 	if (status == SM_OK && owner->is_out_of_space)
-		set_max_cost(owner, sm_ledger_usage(owner->ledger).cost + owner->page_size);
+		set_max_cost(owner, sm_ledger_usage(owner->ledger).cost + owner->map.page_size);
 	owner->is_full = owner->is_out_of_space = false;
 	return status;
 }
 
 static enum sm_status open_map(struct sm_owner *owner)
 {
-	enum sm_status status = can_take_over(owner);
+	enum sm_status status = sm_environment_check(&owner->map);
 
 	if (status == SM_OK)
-		status = open_file(owner);
+		status = sm_environment_open(&owner->map);
 	if (status == SM_OK)
 		status = take_stock(owner);
 	if (status == SM_OK)
@@ -433,25 +256,13 @@ static enum sm_status open_map(struct sm_owner *owner)
 enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_t quota_percent, uint64_t fingerprint,
                              struct sm_owner **ret)
 {
-	struct sm_owner *owner;
+	struct sm_owner *owner = calloc(1, sizeof(*owner));
 	enum sm_status status;
-	int major, minor;
 
-	mdb_version(&major, &minor, NULL);
-	if (major != 0 || minor != 9)
-		return SM_CORRUPT;
-	owner = calloc(1, sizeof(*owner));
 	if (!owner)
 		return SM_MEMORY;
-	owner->lock = -1;
-	owner->size_bytes = size_bytes;
 	owner->quota_percent = quota_percent;
-	owner->fingerprint = fingerprint;
-	snprintf(owner->directory, sizeof(owner->directory), "%s", directory);
-	snprintf(owner->path, sizeof(owner->path), "%.100s/%s", directory, SM_MAP_FILE);
-	status = make_directory(directory);
-	if (status == SM_OK)
-		status = lock_directory(owner);
+	status = sm_environment_lock(directory, size_bytes, fingerprint, &owner->map);
 	if (status == SM_OK)
 		status = open_map(owner);
 	if (status != SM_OK) {
@@ -468,12 +279,11 @@ void sm_owner_close(struct sm_owner *owner)
 
 	if (!owner)
 		return;
-	last = owner->env ? sm_owner_commit(owner) : SM_OK;
-	(void)last; /* answers that cannot be kept will be asked for again */
-	mdb_env_close(owner->env);
+	last = owner->map.env ? sm_owner_commit(owner) : SM_OK;
+	(void)last; /* entries that cannot be kept are resolved again */
+	sm_environment_close(&owner->map);
+	sm_environment_unlock(&owner->map);
 	sm_ledger_close(owner->ledger);
-	if (owner->lock >= 0)
-		close(owner->lock);
 	free(owner);
 }
 
@@ -489,9 +299,9 @@ static void recover(struct sm_owner *owner)
 
 enum sm_status sm_owner_follow(struct sm_owner *owner, uint64_t fingerprint)
 {
-	if (fingerprint == owner->fingerprint)
+	if (fingerprint == owner->map.fingerprint)
 		return SM_OK;
-	owner->fingerprint = fingerprint;
+	owner->map.fingerprint = fingerprint;
 	close_file(owner);
 	return begin_file(owner) == SM_OK ? SM_OK : SM_MEMORY;
 }
@@ -501,13 +311,13 @@ enum sm_status sm_owner_follow(struct sm_owner *owner, uint64_t fingerprint)
 enum sm_status sm_owner_get(struct sm_owner *owner, const struct sm_name *name, const void **ret, size_t *ret_size)
 {
 	uint8_t bytes[SM_MAP_KEY_MAX];
-	MDB_val key = {sm_map_key(name, bytes), bytes}, value;
+	MDB_val key = {sm_map_key(SM_MAP_SERVICE, name, bytes), bytes}, value;
 	MDB_txn *txn = owner->puts;
 	int code;
 
-	if (!owner->env || (!txn && mdb_txn_begin(owner->env, NULL, MDB_RDONLY, &txn) != MDB_SUCCESS))
+	if (!owner->map.env || (!txn && mdb_txn_begin(owner->map.env, NULL, MDB_RDONLY, &txn) != MDB_SUCCESS))
 		return SM_MISS;
-	code = mdb_get(txn, owner->records, &key, &value);
+	code = mdb_get(txn, owner->map.records, &key, &value);
 	if (code == MDB_SUCCESS && value.mv_size > sizeof(owner->found))
 		code = MDB_NOTFOUND; /* not one of our records */
 	if (code == MDB_SUCCESS) {
@@ -542,20 +352,20 @@ static bool begin(struct sm_owner *owner, int64_t now_ns)
 {
 	if (now_ns < owner->refuses_until_ns)
 		return false;
-	if (!owner->env && open_map(owner) != SM_OK) {
+	if (!owner->map.env && open_map(owner) != SM_OK) {
 		owner->refuses_until_ns = now_ns + RETRY_NS;
 		return false;
 	}
-	return owner->puts || mdb_txn_begin(owner->env, NULL, 0, &owner->puts) == MDB_SUCCESS;
+	return owner->puts || mdb_txn_begin(owner->map.env, NULL, 0, &owner->puts) == MDB_SUCCESS;
 }
 
 static enum sm_status write_record(struct sm_owner *owner, const struct sm_name *name, size_t size,
                                    const struct sm_ledger_entry *entry)
 {
 	uint8_t bytes[SM_MAP_KEY_MAX];
-	MDB_val key = {sm_map_key(name, bytes), bytes}, value = {size, owner->encoded};
+	MDB_val key = {sm_map_key(SM_MAP_SERVICE, name, bytes), bytes}, value = {size, owner->encoded};
 
-	if (!succeeded(owner, mdb_put(owner->puts, owner->records, &key, &value, 0)))
+	if (!succeeded(owner, mdb_put(owner->puts, owner->map.records, &key, &value, 0)))
 		return SM_CORRUPT;
 	return sm_ledger_put(owner->ledger, name, entry) == SM_OK ? SM_OK : SM_CORRUPT;
 }
@@ -604,15 +414,15 @@ static int next_record(MDB_cursor *cursor, MDB_val *key, struct sm_name *ret)
 
 enum sm_status sm_owner_next(struct sm_owner *owner, const struct sm_name *after, struct sm_name *ret)
 {
-	uint8_t bytes[SM_MAP_KEY_MAX] = {SM_MAP_SERVICE};
-	MDB_val key = {after ? sm_map_key(after, bytes) : 1, bytes};
+	uint8_t bytes[SM_MAP_KEY_MAX];
+	MDB_val key = {sm_map_key(SM_MAP_SERVICE, after, bytes), bytes};
 	MDB_txn *txn = owner->puts;
 	MDB_cursor *cursor;
 	int code;
 
-	if (!owner->env || (!txn && mdb_txn_begin(owner->env, NULL, MDB_RDONLY, &txn) != MDB_SUCCESS))
+	if (!owner->map.env || (!txn && mdb_txn_begin(owner->map.env, NULL, MDB_RDONLY, &txn) != MDB_SUCCESS))
 		return SM_MISS;
-	code = mdb_cursor_open(txn, owner->records, &cursor);
+	code = mdb_cursor_open(txn, owner->map.records, &cursor);
 	if (code == MDB_SUCCESS) {
 		code = next_record(cursor, &key, ret);
 		mdb_cursor_close(cursor);
@@ -624,7 +434,7 @@ enum sm_status sm_owner_next(struct sm_owner *owner, const struct sm_name *after
 
 static uint32_t puts_per_commit(const struct sm_owner *owner)
 {
-	uint64_t n = owner->size_bytes / 4096 / PAGES_PER_PUT;
+	uint64_t n = owner->map.size_bytes / 4096 / PAGES_PER_PUT;
 
 	return n < PUTS_PER_COMMIT ? (uint32_t)n : PUTS_PER_COMMIT;
 }
@@ -683,7 +493,7 @@ struct sm_owner_usage sm_owner_usage(const struct sm_owner *owner)
 
 	if (owner->ledger)
 		usage.held = sm_ledger_usage(owner->ledger);
-	if (owner->env && mdb_env_info(owner->env, &map) == MDB_SUCCESS && mdb_env_stat(owner->env, &stat) == MDB_SUCCESS)
+	if (owner->map.env && mdb_env_info(owner->map.env, &map) == MDB_SUCCESS && mdb_env_stat(owner->map.env, &stat) == MDB_SUCCESS)
 		usage.file_bytes = (map.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
 	return usage;
 }

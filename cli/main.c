@@ -79,23 +79,22 @@ static int check_config(const char *named)
 
 static int print_status(const char *socket)
 {
-	const struct sm_request request = {.kind = SM_FRAME_STATUS};
+	const struct sm_request request = {.format = SM_FORMAT, .kind = SM_FRAME_STATUS};
 	int64_t until_ns = sm_clock_now_ns() + STATUS_WAIT_NS;
-	enum sm_frame_kind kind;
-	bool has_sign;
-	void *text;
-	size_t size;
+	struct sm_client_reply reply;
+	bool is_good, has_sign;
 
-	if (sm_client_ask(socket, &request, until_ns, until_ns, &has_sign, &kind, &text, &size) != SM_OK) {
+	if (sm_client_ask(socket, &request, until_ns, until_ns, &has_sign, &reply) != SM_OK) {
 		fprintf(stderr, "srvmesh: no srvmeshd answers at %s\n", socket);
 		return EXIT_NO_DAEMON;
 	}
-	if (kind == SM_FRAME_TEXT)
-		fwrite(text, 1, size, stdout);
+	is_good = reply.kind == SM_FRAME_TEXT;
+	if (is_good)
+		fwrite(reply.content, 1, reply.size, stdout);
 	else
 		fprintf(stderr, "srvmesh: srvmeshd at %s is busy\n", socket);
-	free(text);
-	return kind == SM_FRAME_TEXT && fflush(stdout) == 0 ? EXIT_GOOD : EXIT_NO_DAEMON;
+	free(reply.bytes);
+	return is_good && fflush(stdout) == 0 ? EXIT_GOOD : EXIT_NO_DAEMON;
 }
 
 /* Uses the socket that the files name, as far as they can be read. */

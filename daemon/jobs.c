@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Jobs. c-ares opens and closes their sockets at any time. So all sockets are in one epoll, which removes closed
+/* Jobs.
+ *
+ *                     all known, or the deadline               main.c, before the loop waits
+ *   ask ──► running ─────────────────────────► finished ──────────────────────────────► told and freed
+ *              │  ▲                             the answer is put into the host map,      the map is committed first
+ *   sockets,   │  │ step_job                    or what is kept is good enough still
+ *   timer      └──┘
+ *                 ├─ after sign_ns: WORKING to all that wait
+ *                 └─ one family known for 50 ms: the answer so far to the clients that asked for that family alone
+ *
+ * c-ares opens and closes their sockets at any time. So all sockets are in one epoll, which removes closed
  * ones by itself, and the loop watches that epoll. */
 #include "daemon/jobs.h"
 
@@ -7,7 +17,6 @@
 #include "base/descriptor.h"
 #include "base/scope.h"
 #include "daemon/log.h"
-#include "daemon/surroundings.h"
 #include "resolve/channel.h"
 #include "resolve/lookup.h"
 
@@ -23,8 +32,8 @@
 TAILQ_HEAD(waiters, sm_waiter);
 
 struct sm_job {
-	TAILQ_ENTRY(sm_job) link; /* in daemon->finished */
-	struct sm_daemon *daemon;
+	TAILQ_ENTRY(sm_job) link; /* in jobs->finished */
+	struct sm_jobs *jobs;
 	struct sm_settings *settings;
 	const struct sm_rule *rule;
 	struct sm_name name;
@@ -47,9 +56,9 @@ static int compare(const void *a, const void *b)
 	return strcmp(((const struct sm_name *)a)->text, ((const struct sm_name *)b)->text);
 }
 
-static struct sm_job *find(struct sm_daemon *daemon, const struct sm_name *name)
+static struct sm_job *find_job(struct sm_jobs *jobs, const struct sm_name *name)
 {
-	char **found = tfind(name, &daemon->jobs, compare);
+	char **found = tfind(name, &jobs->by_name, compare);
 
 	return found ? (struct sm_job *)(*found - offsetof(struct sm_job, name)) : NULL;
 }
@@ -63,7 +72,7 @@ static void free_job(struct sm_job *job)
 	free(job);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void on_job_closed(uv_handle_t *handle)
 {
 	free_job(handle->data);
 }
@@ -72,12 +81,12 @@ static void on_closed(uv_handle_t *handle)
  * handles. */
 static void close_job(struct sm_job *job)
 {
-	struct sm_daemon *daemon = job->daemon;
+	struct sm_jobs *jobs = job->jobs;
 
-	tdelete(&job->name, &daemon->jobs, compare);
-	sm_limits_give(&daemon->limits, SM_LIMITED_JOBS, job->uid);
+	tdelete(&job->name, &jobs->by_name, compare);
+	sm_limits_give(jobs->limits, SM_LIMITED_JOBS, job->uid);
 	sm_lookup_close(job->lookup);
-	uv_close((uv_handle_t *)&job->timer, on_closed);
+	uv_close((uv_handle_t *)&job->timer, on_job_closed);
 }
 
 static void set_last_word(struct sm_job *job, enum sm_frame_kind kind, const void *body, size_t size)
@@ -93,20 +102,20 @@ static void set_last_word(struct sm_job *job, enum sm_frame_kind kind, const voi
 }
 
 /* The kept answer of a name, if it may still serve. */
-static enum sm_status get_servable(struct sm_daemon *daemon, const struct sm_name *name, int64_t now_ns,
+static enum sm_status get_servable(struct sm_jobs *jobs, const struct sm_name *name, int64_t now_ns,
                                    struct sm_arena *arena, struct sm_answer *ret, struct sm_times *ret_times)
 {
 	const void *bytes;
 	size_t size;
 
-	if (sm_owner_get(daemon->owner, name, &bytes, &size) != SM_OK)
+	if (sm_owner_get(jobs->owner, name, &bytes, &size) != SM_OK)
 		return SM_MISS;
 	if (sm_record_decode(name, bytes, size, arena, ret, ret_times) != SM_OK || ret->kind != SM_ANSWER_ADDRESSES)
 		return SM_MISS;
 	return sm_lifetime_freshness(ret_times, now_ns) == SM_DEAD ? SM_MISS : SM_OK;
 }
 
-enum sm_status sm_jobs_settle_for_stale(struct sm_daemon *daemon, const struct sm_rule *rule, const struct sm_name *name,
+enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_name *name,
                                         const void **ret, size_t *ret_size)
 {
 	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
@@ -114,11 +123,11 @@ enum sm_status sm_jobs_settle_for_stale(struct sm_daemon *daemon, const struct s
 	int64_t now_ns = sm_clock_now_ns();
 	struct sm_times times;
 
-	if (get_servable(daemon, name, now_ns, &arena, &answer, &times) != SM_OK)
+	if (get_servable(jobs, name, now_ns, &arena, &answer, &times) != SM_OK)
 		return SM_MISS;
 	if (sm_lifetime_freshness(&times, now_ns) == SM_OLD)
 		times = sm_lifetime_unrenewed(&times, rule, now_ns);
-	return sm_owner_put(daemon->owner, name, &answer, &times, SM_LEDGER_NOBODY, now_ns, ret, ret_size);
+	return sm_owner_put(jobs->owner, name, &answer, &times, SM_LEDGER_NOBODY, now_ns, ret, ret_size);
 }
 
 static void note_servers(struct sm_job *job, bool is_failure)
@@ -134,37 +143,37 @@ static void note_servers(struct sm_job *job, bool is_failure)
 /* A failure does not replace an answer that may still serve. */
 static void keep_answer(struct sm_job *job, const struct sm_answer *answer)
 {
-	struct sm_daemon *daemon = job->daemon;
+	struct sm_jobs *jobs = job->jobs;
 	int64_t now_ns = sm_clock_now_ns();
 	struct sm_times times = sm_lifetime_times(answer, job->rule, now_ns);
 	const void *record;
 	size_t size;
 
 	note_servers(job, answer->kind == SM_ANSWER_FAILURE);
-	daemon->counters.failed += answer->kind == SM_ANSWER_FAILURE;
+	jobs->counters->failed += answer->kind == SM_ANSWER_FAILURE;
 	if (answer->kind == SM_ANSWER_FAILURE &&
-	    sm_jobs_settle_for_stale(daemon, job->rule, &job->name, &record, &size) == SM_OK) {
-		daemon->counters.stale++;
+	    sm_jobs_settle_for_stale(jobs, job->rule, &job->name, &record, &size) == SM_OK) {
+		jobs->counters->stale++;
 		set_last_word(job, SM_FRAME_RECORD, record, size);
 		return;
 	}
-	if (sm_owner_put(daemon->owner, &job->name, answer, &times, job->uid, now_ns, &record, &size) == SM_OK)
+	if (sm_owner_put(jobs->owner, &job->name, answer, &times, job->uid, now_ns, &record, &size) == SM_OK)
 		set_last_word(job, SM_FRAME_RECORD, record, size);
 	else
 		set_last_word(job, SM_FRAME_BUSY, NULL, 0);
 }
 
-static void finish(struct sm_job *job)
+static void finish_job(struct sm_job *job)
 {
 	uv_timer_stop(&job->timer);
 	/* the configuration has changed meanwhile: the waiting program should rather look the name up itself */
-	if (job->settings->conf->fingerprint == job->daemon->settings->conf->fingerprint &&
+	if (job->settings->conf->fingerprint == job->jobs->reload->settings->conf->fingerprint &&
 	    sm_lookup_status(job->lookup) == SM_OK)
-		keep_answer(job, sm_lookup_answer(job->lookup, sm_surroundings_network(job->daemon)));
+		keep_answer(job, sm_lookup_answer(job->lookup, sm_surroundings_network(job->jobs->around)));
 	else
 		set_last_word(job, SM_FRAME_BUSY, NULL, 0);
 	job->is_finished = true;
-	TAILQ_INSERT_TAIL(&job->daemon->finished, job, link);
+	TAILQ_INSERT_TAIL(&job->jobs->finished, job, link);
 }
 
 void sm_jobs_leave(struct sm_waiter *waiter)
@@ -175,16 +184,16 @@ void sm_jobs_leave(struct sm_waiter *waiter)
 	waiter->job = NULL;
 }
 
-void sm_jobs_flush(struct sm_daemon *daemon)
+void sm_jobs_flush(struct sm_jobs *jobs)
 {
 	struct sm_job *job;
 
-	if (sm_owner_commit(daemon->owner) != SM_OK)
+	if (sm_owner_commit(jobs->owner) != SM_OK)
 		sm_log(SM_LOG_WARNING, "the host map could not be written", NULL);
-	while ((job = TAILQ_FIRST(&daemon->finished))) {
+	while ((job = TAILQ_FIRST(&jobs->finished))) {
 		struct sm_waiter *waiter;
 
-		TAILQ_REMOVE(&daemon->finished, job, link);
+		TAILQ_REMOVE(&jobs->finished, job, link);
 		while ((waiter = TAILQ_FIRST(&job->waiters))) {
 			sm_jobs_leave(waiter);
 			waiter->tell(waiter, job->kind, job->body, job->body_size);
@@ -195,9 +204,9 @@ void sm_jobs_flush(struct sm_daemon *daemon)
 
 /* ---- the course of a job */
 
-static void step(struct sm_job *job);
+static void step_job(struct sm_job *job);
 
-static void process(struct sm_job *job)
+static void process_job(struct sm_job *job)
 {
 	struct pollfd fds[SM_ASKER_FDS_MAX];
 	size_t n = sm_lookup_fds(job->lookup, fds);
@@ -205,15 +214,15 @@ static void process(struct sm_job *job)
 
 	if (sm_descriptor_wait(fds, n, 0, &now_ns) == SM_OK)
 		sm_lookup_process(job->lookup, fds, n, now_ns);
-	step(job);
+	step_job(job);
 }
 
 /* A job that finishes here is reported and freed later, so that every event of a batch still finds its job. */
-static void on_ready(uv_poll_t *poll, int status, int events)
+static void on_sockets_ready(uv_poll_t *poll, int status, int events)
 {
-	struct sm_daemon *daemon = poll->data;
+	struct sm_jobs *jobs = poll->data;
 	struct epoll_event ready[READY_AT_ONCE];
-	int n = epoll_wait(daemon->sockets_fd, ready, READY_AT_ONCE, 0);
+	int n = epoll_wait(jobs->sockets_fd, ready, READY_AT_ONCE, 0);
 
 	(void)status;
 	(void)events;
@@ -221,33 +230,34 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 		struct sm_job *job = ready[i].data.ptr;
 
 		if (!job->is_finished)
-			process(job);
+			process_job(job);
 	}
 }
 
-enum sm_status sm_jobs_start(struct sm_daemon *daemon)
+enum sm_status sm_jobs_start(struct sm_jobs *jobs)
 {
-	daemon->sockets_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (daemon->sockets_fd < 0 || uv_poll_init(&daemon->loop, &daemon->sockets, daemon->sockets_fd) != 0)
+	TAILQ_INIT(&jobs->finished);
+	jobs->sockets_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (jobs->sockets_fd < 0 || uv_poll_init(jobs->loop, &jobs->sockets, jobs->sockets_fd) != 0)
 		return SM_MEMORY;
-	daemon->sockets.data = daemon;
-	uv_poll_start(&daemon->sockets, UV_READABLE, on_ready);
+	jobs->sockets.data = jobs;
+	uv_poll_start(&jobs->sockets, UV_READABLE, on_sockets_ready);
 	return SM_OK;
 }
 
-void sm_jobs_stop(struct sm_daemon *daemon)
+void sm_jobs_stop(struct sm_jobs *jobs)
 {
-	uv_close((uv_handle_t *)&daemon->sockets, NULL);
-	close(daemon->sockets_fd);
+	uv_close((uv_handle_t *)&jobs->sockets, NULL);
+	close(jobs->sockets_fd);
 }
 
-static void on_time(uv_timer_t *timer)
+static void on_job_time(uv_timer_t *timer)
 {
-	step(timer->data);
+	step_job(timer->data);
 }
 
 /* Makes the epoll watch the sockets of the lookup. Sockets that the lookup no longer needs are already closed. */
-static void watch(struct sm_job *job)
+static void watch_sockets(struct sm_job *job)
 {
 	struct pollfd fds[SM_ASKER_FDS_MAX];
 	size_t n = sm_lookup_fds(job->lookup, fds);
@@ -258,8 +268,8 @@ static void watch(struct sm_job *job)
 			.data.ptr = job,
 		};
 
-		if (epoll_ctl(job->daemon->sockets_fd, EPOLL_CTL_ADD, fds[i].fd, &event) != 0)
-			epoll_ctl(job->daemon->sockets_fd, EPOLL_CTL_MOD, fds[i].fd, &event);
+		if (epoll_ctl(job->jobs->sockets_fd, EPOLL_CTL_ADD, fds[i].fd, &event) != 0)
+			epoll_ctl(job->jobs->sockets_fd, EPOLL_CTL_MOD, fds[i].fd, &event);
 	}
 }
 
@@ -286,7 +296,7 @@ static void tell_early(struct sm_job *job, uint8_t family, int64_t now_ns)
 {
 	static uint8_t record[SM_RECORD_MAX];
 	const struct sm_times times = {now_ns, now_ns, now_ns, now_ns};
-	const struct sm_answer *answer = sm_lookup_answer(job->lookup, sm_surroundings_network(job->daemon));
+	const struct sm_answer *answer = sm_lookup_answer(job->lookup, sm_surroundings_network(job->jobs->around));
 	struct sm_waiter *waiter = TAILQ_FIRST(&job->waiters), *next;
 	size_t size;
 
@@ -332,26 +342,26 @@ static int64_t sooner(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-static void step(struct sm_job *job)
+static void step_job(struct sm_job *job)
 {
 	int64_t now_ns = sm_clock_now_ns(), wakes_ns;
 
 	if (sm_lookup_advance(job->lookup, now_ns)) {
-		finish(job);
+		finish_job(job);
 		return;
 	}
-	watch(job);
+	watch_sockets(job);
 	if (!job->has_signed && now_ns >= job->sign_ns)
 		sign_of_life(job);
 	wakes_ns = sooner(serve_family(job, SM_IPV4, now_ns), serve_family(job, SM_IPV6, now_ns));
 	wakes_ns = sooner(wakes_ns, sm_lookup_wakes_ns(job->lookup));
 	if (!job->has_signed)
 		wakes_ns = sooner(wakes_ns, job->sign_ns);
-	uv_update_time(&job->daemon->loop);
-	uv_timer_start(&job->timer, on_time, wakes_ns > now_ns ? (uint64_t)((wakes_ns - now_ns) / SM_NS_PER_MS + 1) : 0, 0);
+	uv_update_time(job->jobs->loop);
+	uv_timer_start(&job->timer, on_job_time, wakes_ns > now_ns ? (uint64_t)((wakes_ns - now_ns) / SM_NS_PER_MS + 1) : 0, 0);
 }
 
-static enum sm_status make_job(struct sm_daemon *daemon, const struct sm_rule *rule, const struct sm_request *request,
+static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
                                uid_t uid, struct sm_job **ret)
 {
 	int64_t now_ns = sm_clock_now_ns();
@@ -359,44 +369,44 @@ static enum sm_status make_job(struct sm_daemon *daemon, const struct sm_rule *r
 
 	if (!job)
 		return SM_MEMORY;
-	job->daemon = daemon;
+	job->jobs = jobs;
 	job->rule = rule;
 	job->name = request->name;
 	job->uid = uid;
 	job->sign_ns = now_ns + SIGN_AFTER_NS;
 	TAILQ_INIT(&job->waiters);
-	if (sm_lookup_open(&sm_channel_transport, &daemon->settings->conf->rules, rule, &request->name, SM_IPV4_AND_IPV6,
+	if (sm_lookup_open(&sm_channel_transport, &jobs->reload->settings->conf->rules, rule, &request->name, SM_IPV4_AND_IPV6,
 	                   now_ns + rule->deadline_ms * SM_NS_PER_MS / 100 * DEADLINE_PERCENT, &job->lookup) != SM_OK)
 		return SM_MEMORY;
-	if (!tsearch(&job->name, &daemon->jobs, compare)) {
+	if (!tsearch(&job->name, &jobs->by_name, compare)) {
 		sm_lookup_close(job->lookup);
 		return SM_MEMORY;
 	}
-	job->settings = sm_settings_hold(daemon->settings);
-	uv_timer_init(&daemon->loop, &job->timer);
+	job->settings = sm_settings_hold(jobs->reload->settings);
+	uv_timer_init(jobs->loop, &job->timer);
 	job->timer.data = job;
 	*ret = job;
 	job = NULL;
 	return SM_OK;
 }
 
-static enum sm_status begin(struct sm_daemon *daemon, const struct sm_rule *rule, const struct sm_request *request,
+static enum sm_status begin_job(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
                             uid_t uid, struct sm_job **ret)
 {
 	enum sm_status status;
 
-	if (!sm_limits_take(&daemon->limits, SM_LIMITED_JOBS, uid))
+	if (!sm_limits_take(jobs->limits, SM_LIMITED_JOBS, uid))
 		return SM_FULL;
-	status = make_job(daemon, rule, request, uid, ret);
+	status = make_job(jobs, rule, request, uid, ret);
 	if (status != SM_OK) {
-		sm_limits_give(&daemon->limits, SM_LIMITED_JOBS, uid);
+		sm_limits_give(jobs->limits, SM_LIMITED_JOBS, uid);
 		return status;
 	}
-	daemon->counters.jobs++;
+	jobs->counters->jobs++;
 	return SM_OK;
 }
 
-static void join(struct sm_job *job, const struct sm_request *request, struct sm_waiter *waiter)
+static void join_job(struct sm_job *job, const struct sm_request *request, struct sm_waiter *waiter)
 {
 	if (!waiter)
 		return;
@@ -408,22 +418,22 @@ static void join(struct sm_job *job, const struct sm_request *request, struct sm
 		waiter->tell(waiter, SM_FRAME_WORKING, NULL, 0);
 }
 
-enum sm_status sm_jobs_ask(struct sm_daemon *daemon, const struct sm_rule *rule, const struct sm_request *request, uid_t uid,
+enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request, uid_t uid,
                            struct sm_waiter *waiter)
 {
-	struct sm_job *job = find(daemon, &request->name);
+	struct sm_job *job = find_job(jobs, &request->name);
 	enum sm_status status = SM_OK;
 	bool is_new = !job;
 
 	if (is_new)
-		status = begin(daemon, rule, request, uid, &job);
+		status = begin_job(jobs, rule, request, uid, &job);
 	if (status != SM_OK)
 		return status;
-	daemon->counters.joined += !is_new && waiter;
-	join(job, request, waiter);
+	jobs->counters->joined += !is_new && waiter;
+	join_job(job, request, waiter);
 	if (is_new)
-		step(job);
+		step_job(job);
 	else if (!job->is_finished)
-		uv_timer_start(&job->timer, on_time, 0, 0); /* perhaps there is an answer already; not sent from here */
+		uv_timer_start(&job->timer, on_job_time, 0, 0); /* perhaps there is an answer already; not sent from here */
 	return SM_OK;
 }

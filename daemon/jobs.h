@@ -2,7 +2,14 @@
 /* Names being resolved: one job for each name, for any number of waiting clients. */
 #pragma once
 
-#include "daemon/daemon.h"
+#include "daemon/counters.h"
+#include "daemon/limits.h"
+#include "daemon/loop.h"
+#include "daemon/reload.h"
+#include "daemon/surroundings.h"
+#include "ipc/frame.h"
+
+#include <sys/queue.h>
 
 struct sm_job;
 
@@ -12,23 +19,40 @@ struct sm_waiter {
 	TAILQ_ENTRY(sm_waiter) link;
 	struct sm_job *job; /* NULL: not waiting */
 	uint8_t families;   /* that the client asked for */
+	/* `body`: a record of SM_FORMAT, or NULL */
 	void (*tell)(struct sm_waiter *waiter, enum sm_frame_kind kind, const void *body, size_t size);
 };
 
-enum sm_status sm_jobs_start(struct sm_daemon *daemon) SM_MUST_CHECK;
-void sm_jobs_stop(struct sm_daemon *daemon);
+TAILQ_HEAD(sm_job_list, sm_job);
+
+struct sm_jobs {
+	uv_loop_t *loop; /* what the jobs use; set by main.c */
+	struct sm_owner *owner;
+	struct sm_limits *limits;
+	struct sm_counters *counters;
+	const struct sm_reload *reload;
+	struct sm_surroundings *around;
+
+	void *by_name;               /* a tree (tsearch) */
+	struct sm_job_list finished; /* their replies go out after the commit */
+	int sockets_fd;              /* an epoll of the sockets of all jobs */
+	uv_poll_t sockets;
+};
+
+enum sm_status sm_jobs_start(struct sm_jobs *jobs) SM_MUST_CHECK;
+void sm_jobs_stop(struct sm_jobs *jobs);
 
 /* Starts the job of a name, or joins it if it is running. `waiter` may be NULL. SM_FULL: a limit is reached.
  * SM_MEMORY. */
-enum sm_status sm_jobs_ask(struct sm_daemon *daemon, const struct sm_rule *rule, const struct sm_request *request, uid_t uid,
+enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request, uid_t uid,
                            struct sm_waiter *waiter) SM_MUST_CHECK;
 /* The waiter stops waiting; the job goes on. */
 void sm_jobs_leave(struct sm_waiter *waiter);
 
 /* The name's renewal takes too long for a waiting client: marks the kept record as good enough for now, and returns
  * it, valid until the next call of cache/owner.h. SM_MISS: there is no record that may still serve. */
-enum sm_status sm_jobs_settle_for_stale(struct sm_daemon *daemon, const struct sm_rule *rule, const struct sm_name *name,
+enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_name *name,
                                         const void **ret, size_t *ret_size) SM_MUST_CHECK;
 
 /* Commits the answers of finished jobs, then sends them to all clients that wait. */
-void sm_jobs_flush(struct sm_daemon *daemon);
+void sm_jobs_flush(struct sm_jobs *jobs);

@@ -2,10 +2,10 @@
 /* srvmeshd: resolves each name once for all programs of the host, and owns the host map. srvmeshd(8). */
 #include "base/clock.h"
 #include "cache/trust.h"
-#include "daemon/clients.h"
 #include "daemon/jobs.h"
 #include "daemon/log.h"
 #include "daemon/reload.h"
+#include "daemon/requests.h"
 #include "daemon/seal.h"
 #include "daemon/surroundings.h"
 
@@ -40,13 +40,32 @@ struct options {
 	int ready; /* the pipe to the command that waits for the background process; -1: none */
 };
 
+/* The parts, each with its state, and what the process itself waits for. */
+struct daemon {
+	uv_loop_t loop;
+	struct sm_counters counters;
+	struct sm_limits limits;
+	struct sm_reload reload;
+	struct sm_owner *owner;
+	struct sm_surroundings around;
+	struct sm_jobs jobs;
+	struct sm_requests requests;
+	struct sm_connections connections;
+	bool is_stopping;
+
+	uv_prepare_t flush;
+	uv_timer_t looking; /* for changed files */
+	uv_timer_t watchdog;
+	uv_signal_t hangup, terminate, interrupt;
+};
+
 /* ---- regular work of the loop */
 
 /* Files may change without a SIGHUP, and a program that finds its answer in the map sends no request. So a timer
  * checks the files. */
 static void on_looking(uv_timer_t *timer)
 {
-	sm_reload_if_changed(timer->data);
+	sm_reload_if_changed(&((struct daemon *)timer->data)->reload);
 }
 
 /* A service manager that gets no sign of life in time assumes that the daemon hangs. */
@@ -57,7 +76,7 @@ static void on_watchdog(uv_timer_t *timer)
 }
 
 /* sd_watchdog_enabled(3). Sends three signs of life in each watchdog interval. */
-static void start_watchdog(struct sm_daemon *daemon)
+static void start_watchdog(struct daemon *daemon)
 {
 	const char *pid = secure_getenv("WATCHDOG_PID"), *usec = secure_getenv("WATCHDOG_USEC");
 	uint64_t ms = usec && (!pid || strtol(pid, NULL, 10) == getpid()) ? strtoull(usec, NULL, 10) / 1000 / 3 : 0;
@@ -67,10 +86,10 @@ static void start_watchdog(struct sm_daemon *daemon)
 		uv_timer_start(&daemon->watchdog, on_watchdog, 0, ms);
 }
 
-static void close_all(struct sm_daemon *daemon)
+static void close_all(struct daemon *daemon)
 {
-	sm_surroundings_stop(daemon);
-	sm_jobs_stop(daemon);
+	sm_surroundings_stop(&daemon->around);
+	sm_jobs_stop(&daemon->jobs);
 	uv_close((uv_handle_t *)&daemon->flush, NULL);
 	uv_close((uv_handle_t *)&daemon->looking, NULL);
 	uv_close((uv_handle_t *)&daemon->watchdog, NULL);
@@ -79,7 +98,7 @@ static void close_all(struct sm_daemon *daemon)
 	uv_close((uv_handle_t *)&daemon->interrupt, NULL);
 }
 
-static bool has_nothing_to_do(const struct sm_daemon *daemon)
+static bool has_nothing_to_do(const struct daemon *daemon)
 {
 	return daemon->is_stopping && daemon->limits.used[SM_LIMITED_CLIENTS] == 0 && daemon->limits.used[SM_LIMITED_JOBS] == 0;
 }
@@ -87,9 +106,11 @@ static bool has_nothing_to_do(const struct sm_daemon *daemon)
 /* Runs before each wait of the loop. */
 static void on_flush(uv_prepare_t *prepare)
 {
-	sm_jobs_flush(prepare->data);
-	if (has_nothing_to_do(prepare->data))
-		close_all(prepare->data);
+	struct daemon *daemon = prepare->data;
+
+	sm_jobs_flush(&daemon->jobs);
+	if (has_nothing_to_do(daemon))
+		close_all(daemon);
 }
 
 /* ---- signals */
@@ -97,27 +118,27 @@ static void on_flush(uv_prepare_t *prepare)
 static void on_hangup(uv_signal_t *signal, int number)
 {
 	(void)number;
-	sm_reload(signal->data);
+	sm_reload_now(&((struct daemon *)signal->data)->reload);
 }
 
 /* First signal: accept no more requests, and exit when all jobs are finished. Second signal: exit now. */
 static void on_terminate(uv_signal_t *signal, int number)
 {
-	struct sm_daemon *daemon = signal->data;
+	struct daemon *daemon = signal->data;
 
 	(void)number;
 	if (daemon->is_stopping) {
 		uv_stop(&daemon->loop);
 		return;
 	}
-	daemon->is_stopping = true;
+	daemon->is_stopping = daemon->requests.is_stopping = true;
 	sm_log_number(SM_LOG_INFO, "stopping", "jobs", daemon->limits.used[SM_LIMITED_JOBS]);
 	sm_listener_notify(secure_getenv("NOTIFY_SOCKET"), "STOPPING=1");
-	sm_clients_stop(daemon);
-	sm_listener_close(&daemon->listener);
+	sm_connections_stop(&daemon->connections);
+	sm_listener_close(&daemon->connections.listener);
 }
 
-static void start_handles(struct sm_daemon *daemon)
+static void start_handles(struct daemon *daemon)
 {
 	uv_timer_init(&daemon->loop, &daemon->looking);
 	uv_signal_init(&daemon->loop, &daemon->hangup);
@@ -157,10 +178,10 @@ static const char *why_not_owner(enum sm_status status)
 	return "out of memory or space";
 }
 
-static bool open_owner(struct sm_daemon *daemon)
+static bool open_owner(struct daemon *daemon)
 {
-	const struct sm_host_conf *host = &daemon->settings->conf->host;
-	uint64_t fingerprint = daemon->settings->conf->is_incomplete ? SM_OWNER_ANY : daemon->settings->conf->fingerprint;
+	const struct sm_host_conf *host = &daemon->reload.settings->conf->host;
+	uint64_t fingerprint = daemon->reload.settings->conf->is_incomplete ? SM_OWNER_ANY : daemon->reload.settings->conf->fingerprint;
 	enum sm_status status = sm_owner_open(host->directory, host->size_kib * 1024ULL, host->quota_percent, fingerprint,
 	                                      &daemon->owner);
 	struct stat directory;
@@ -174,13 +195,13 @@ static bool open_owner(struct sm_daemon *daemon)
 }
 
 /* Takes the sockets that a service manager passes (sd_listen_fds), or opens our own. */
-static bool open_listener(struct sm_daemon *daemon)
+static bool open_listener(struct daemon *daemon)
 {
-	const char *path = daemon->settings->conf->host.socket;
+	const char *path = daemon->reload.settings->conf->host.socket;
 	const char *pid = secure_getenv("LISTEN_PID"), *n = secure_getenv("LISTEN_FDS");
 	bool is_taken = pid && n && strtol(pid, NULL, 10) == getpid();
-	enum sm_status status = is_taken ? sm_listener_take((int)strtol(n, NULL, 10), &daemon->listener)
-	                                 : sm_listener_open(path, &daemon->listener);
+	enum sm_status status = is_taken ? sm_listener_take((int)strtol(n, NULL, 10), &daemon->connections.listener)
+	                                 : sm_listener_open(path, &daemon->connections.listener);
 
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
@@ -203,18 +224,16 @@ static void raise_descriptor_limit(void)
 
 /* Errors in the files are logged, and the rest of the configuration applies. Only if a named file is missing,
  * loading fails. */
-static bool load(struct sm_daemon *daemon, const char *config)
+static bool load(struct daemon *daemon, const char *config)
 {
 	if (config && access(config, F_OK) != 0)
 		return fail("no configuration", config, "there is no such file");
-	daemon->sources = sm_conf_sources(config);
-	if (sm_settings_load(&daemon->sources, NULL, &daemon->watch, &daemon->settings) != SM_OK)
-		return fail("no configuration", daemon->sources.file, "out of memory or descriptors");
-	sm_reload_apply(daemon);
+	if (sm_reload_begin(config, &daemon->limits, &daemon->reload) != SM_OK)
+		return fail("no configuration", daemon->reload.sources.file, "out of memory or descriptors");
 	return true;
 }
 
-static void tell_ready(const struct sm_daemon *daemon, const struct options *options)
+static void tell_ready(const struct daemon *daemon, const struct options *options)
 {
 	sm_log_number(SM_LOG_INFO, "ready", "restored", sm_owner_usage(daemon->owner).n_restored);
 	sm_listener_notify(secure_getenv("NOTIFY_SOCKET"), "READY=1");
@@ -222,13 +241,31 @@ static void tell_ready(const struct sm_daemon *daemon, const struct options *opt
 		close(options->ready);
 }
 
-static bool serve(struct sm_daemon *daemon, const struct options *options)
+/* Which part uses which. */
+static void wire(struct daemon *daemon)
+{
+	daemon->reload.owner = daemon->owner;
+	daemon->jobs.loop = daemon->connections.loop = &daemon->loop;
+	daemon->jobs.owner = daemon->requests.owner = daemon->owner;
+	daemon->jobs.limits = daemon->connections.limits = &daemon->limits;
+	daemon->jobs.counters = daemon->requests.counters = daemon->connections.counters = &daemon->counters;
+	daemon->jobs.reload = &daemon->reload;
+	daemon->jobs.around = &daemon->around;
+	daemon->requests.limits = &daemon->limits;
+	daemon->requests.jobs = &daemon->jobs;
+	daemon->requests.reload = &daemon->reload;
+	daemon->connections.events = &sm_requests_events;
+	daemon->connections.context = &daemon->requests;
+}
+
+static bool serve(struct daemon *daemon, const struct options *options)
 {
 	if (uv_loop_init(&daemon->loop) != 0)
 		return fail("no event loop", "", "out of descriptors or memory");
+	wire(daemon);
 	start_handles(daemon);
-	sm_surroundings_start(daemon);
-	if (sm_jobs_start(daemon) != SM_OK || sm_clients_start(daemon) != SM_OK)
+	sm_surroundings_start(&daemon->around, &daemon->loop, daemon->owner, &daemon->reload);
+	if (sm_jobs_start(&daemon->jobs) != SM_OK || sm_connections_start(&daemon->connections) != SM_OK)
 		return fail("no event loop", "", "cannot wait for events of a socket");
 	if (sm_seal() != SM_OK)
 		sm_log(SM_LOG_WARNING, "no seccomp filter: the kernel refuses it", NULL);
@@ -239,21 +276,20 @@ static bool serve(struct sm_daemon *daemon, const struct options *options)
 
 static bool run(const struct options *options)
 {
-	static struct sm_daemon daemon;
+	static struct daemon daemon;
 	bool is_good;
 
-	daemon.began_ns = sm_clock_now_ns();
-	TAILQ_INIT(&daemon.finished);
+	daemon.requests.began_ns = sm_clock_now_ns();
 	raise_descriptor_limit();
 	is_good = load(&daemon, options->config) && open_owner(&daemon);
 	if (is_good && open_listener(&daemon)) {
 		is_good = serve(&daemon, options);
-		sm_listener_close(&daemon.listener);
+		sm_listener_close(&daemon.connections.listener);
 	} else {
 		is_good = false;
 	}
 	sm_owner_close(daemon.owner);
-	sm_settings_release(daemon.settings);
+	sm_reload_end(&daemon.reload);
 	if (is_good)
 		sm_log(SM_LOG_INFO, "stopped", NULL);
 	return is_good;

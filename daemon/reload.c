@@ -21,15 +21,15 @@ static uint32_t descriptors_of_job(const struct sm_rules *rules)
 }
 
 /* Half of the descriptors are for clients and half for jobs, so that neither uses up those of the other. */
-static void fit_descriptors(struct sm_daemon *daemon)
+static void fit_descriptors(struct sm_reload *reload)
 {
-	uint32_t *max = daemon->limits.max, half, jobs;
+	uint32_t *max = reload->limits->max, half, jobs;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= UINT32_MAX)
 		return;
 	half = limit.rlim_cur > 2 * OWN_DESCRIPTORS ? (uint32_t)(limit.rlim_cur - OWN_DESCRIPTORS) / 2 : OWN_DESCRIPTORS / 2;
-	jobs = half / descriptors_of_job(&daemon->settings->conf->rules);
+	jobs = half / descriptors_of_job(&reload->settings->conf->rules);
 	if (max[SM_LIMITED_CLIENTS] > half || max[SM_LIMITED_JOBS] > jobs)
 		sm_log_number(SM_LOG_WARNING, "max_clients and max_jobs are cut to what RLIMIT_NOFILE allows", "limit",
 		              limit.rlim_cur);
@@ -37,22 +37,39 @@ static void fit_descriptors(struct sm_daemon *daemon)
 	max[SM_LIMITED_JOBS] = max[SM_LIMITED_JOBS] < jobs ? max[SM_LIMITED_JOBS] : jobs;
 }
 
-void sm_reload_apply(struct sm_daemon *daemon)
+static void apply(struct sm_reload *reload)
 {
-	const struct sm_host_conf *host = &daemon->settings->conf->host;
+	const struct sm_host_conf *host = &reload->settings->conf->host;
 
 	sm_log_setup(host->log_level, host->log_format);
-	daemon->limits.max[SM_LIMITED_CLIENTS] = host->max_clients;
-	daemon->limits.max[SM_LIMITED_JOBS] = host->max_jobs;
-	daemon->limits.quota_percent = host->quota_percent;
-	fit_descriptors(daemon);
-	if (daemon->settings->conf->n_pieces == 0)
-		sm_log(SM_LOG_INFO, "no name is ours: there is no configuration yet", "config", daemon->sources.file, NULL);
-	else if (daemon->settings->conf->rules.n_rules == 0)
+	reload->limits->max[SM_LIMITED_CLIENTS] = host->max_clients;
+	reload->limits->max[SM_LIMITED_JOBS] = host->max_jobs;
+	reload->limits->quota_percent = host->quota_percent;
+	fit_descriptors(reload);
+	if (reload->settings->conf->n_pieces == 0)
+		sm_log(SM_LOG_INFO, "no name is ours: there is no configuration yet", "config", reload->sources.file, NULL);
+	else if (reload->settings->conf->rules.n_rules == 0)
 		sm_log(SM_LOG_WARNING, "no name is ours: no [domain NAME] or [service NAME] is configured", "config",
-		       daemon->sources.file, NULL);
-	else if (daemon->settings->conf->rules.elsewhere.is_disabled)
+		       reload->sources.file, NULL);
+	else if (reload->settings->conf->rules.elsewhere.is_disabled)
 		sm_log(SM_LOG_WARNING, "no name is ours: enabled = no", NULL);
+}
+
+enum sm_status sm_reload_begin(const char *named, struct sm_limits *limits, struct sm_reload *ret)
+{
+	enum sm_status status;
+
+	*ret = (struct sm_reload){.sources = sm_conf_sources(named), .limits = limits};
+	status = sm_settings_load(&ret->sources, NULL, &ret->watch, &ret->settings);
+	if (status == SM_OK)
+		apply(ret);
+	return status;
+}
+
+void sm_reload_end(struct sm_reload *reload)
+{
+	sm_settings_release(reload->settings);
+	reload->settings = NULL;
 }
 
 static void warn_of_restart(const struct sm_host_conf *old, const struct sm_host_conf *new)
@@ -63,43 +80,43 @@ static void warn_of_restart(const struct sm_host_conf *old, const struct sm_host
 }
 
 /* If no name is configured, the daemon waits until one is. A file with an error does not remove kept answers. */
-static void follow(struct sm_daemon *daemon)
+static void follow(struct sm_reload *reload)
 {
-	const struct sm_conf *conf = daemon->settings->conf;
+	const struct sm_conf *conf = reload->settings->conf;
 
-	sm_reload_apply(daemon);
-	if (!conf->is_incomplete && sm_owner_follow(daemon->owner, conf->fingerprint) != SM_OK)
+	apply(reload);
+	if (!conf->is_incomplete && sm_owner_follow(reload->owner, conf->fingerprint) != SM_OK)
 		sm_log(SM_LOG_WARNING, "the host map could not be begun anew", NULL);
-	sm_log(SM_LOG_INFO, "reloaded", "config", daemon->sources.file, NULL);
+	sm_log(SM_LOG_INFO, "reloaded", "config", reload->sources.file, NULL);
 }
 
-static void load_again(struct sm_daemon *daemon)
+static void load_again(struct sm_reload *reload)
 {
 	static struct sm_watch watch; /* large; replaces the old one when all files are read */
 	struct sm_settings *settings;
-	enum sm_status status = sm_settings_load(&daemon->sources, daemon->settings, &watch, &settings);
+	enum sm_status status = sm_settings_load(&reload->sources, reload->settings, &watch, &settings);
 
 	if (status != SM_OK) {
 		sm_log(SM_LOG_ERROR, "the configuration stays as it was", "error", "out of memory or descriptors", NULL);
 		return;
 	}
-	daemon->watch = watch;
-	warn_of_restart(&daemon->settings->conf->host, &settings->conf->host);
-	sm_settings_release(daemon->settings);
-	daemon->settings = settings;
-	follow(daemon);
+	reload->watch = watch;
+	warn_of_restart(&reload->settings->conf->host, &settings->conf->host);
+	sm_settings_release(reload->settings);
+	reload->settings = settings;
+	follow(reload);
 }
 
-void sm_reload(struct sm_daemon *daemon)
+void sm_reload_now(struct sm_reload *reload)
 {
-	if (sm_watch_look(&daemon->watch, sm_clock_now_ns()) == SM_WATCH_FADING)
+	if (sm_watch_look(&reload->watch, sm_clock_now_ns()) == SM_WATCH_FADING)
 		sm_log(SM_LOG_WARNING, "a file of the configuration is gone or empty: it has two seconds to come back", NULL);
 	else
-		load_again(daemon);
+		load_again(reload);
 }
 
-void sm_reload_if_changed(struct sm_daemon *daemon)
+void sm_reload_if_changed(struct sm_reload *reload)
 {
-	if (sm_watch_look(&daemon->watch, sm_clock_now_ns()) == SM_WATCH_CHANGED)
-		load_again(daemon);
+	if (sm_watch_look(&reload->watch, sm_clock_now_ns()) == SM_WATCH_CHANGED)
+		load_again(reload);
 }

@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Replaces the configuration of the running daemon. Errors of a new configuration are logged. If a file has an
- * error, the daemon keeps the file's old contents. */
+/* The configuration of the running daemon: what is in force, and loading it again. The log names every error of a new
+ * configuration. For a file with an error, the daemon keeps its old content. */
 #pragma once
 
-#include "daemon/daemon.h"
+#include "cache/owner.h"
+#include "daemon/limits.h"
+#include "daemon/settings.h"
 
-/* Applies the settings of logging and limits. */
-void sm_reload_apply(struct sm_daemon *daemon);
-/* Loads the configuration again, on request. */
-void sm_reload(struct sm_daemon *daemon);
-/* The same if a file has changed and the change seems complete: main.c calls this once a second. */
-void sm_reload_if_changed(struct sm_daemon *daemon);
+struct sm_reload {
+	struct sm_conf_sources sources;
+	struct sm_settings *settings; /* in force */
+	struct sm_watch watch;        /* of the files as they were last read, correct or not */
+	struct sm_limits *limits;     /* follow the settings */
+	struct sm_owner *owner;       /* follows the settings; NULL: there is none yet */
+};
+
+/* Loads the configuration for the first time, from `named` or the usual files, and logs every error in it. SM_MEMORY: out of
+ * memory or descriptors. */
+enum sm_status sm_reload_begin(const char *named, struct sm_limits *limits, struct sm_reload *ret) SM_MUST_CHECK;
+void sm_reload_end(struct sm_reload *reload);
+
+/* Loads the configuration again, on SIGHUP. */
+void sm_reload_now(struct sm_reload *reload);
+/* Loads it again if a file has changed and the change seems permanent; main.c calls this once a second. */
+void sm_reload_if_changed(struct sm_reload *reload);

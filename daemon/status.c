@@ -5,15 +5,15 @@
 
 #include <stdio.h>
 
-size_t sm_status_text(const struct sm_daemon *daemon, char ret[SM_STATUS_MAX])
+size_t sm_status_text(const struct sm_status_sources *from, char ret[SM_STATUS_MAX])
 {
-	const struct sm_counters *counters = &daemon->counters;
-	struct sm_owner_usage usage = sm_owner_usage(daemon->owner);
+	const struct sm_counters *counters = from->counters;
+	struct sm_owner_usage usage = sm_owner_usage(from->owner);
 	const struct {
 		const char *name;
 		uint64_t value;
 	} lines[] = {
-		{"uptime_s", (uint64_t)((sm_clock_now_ns() - daemon->began_ns) / SM_NS_PER_S)},
+		{"uptime_s", (uint64_t)((sm_clock_now_ns() - from->began_ns) / SM_NS_PER_S)},
 		{"requests", counters->requests},
 		{"cached", counters->cached},
 		{"stale", counters->stale},
@@ -25,8 +25,8 @@ size_t sm_status_text(const struct sm_daemon *daemon, char ret[SM_STATUS_MAX])
 		{"malformed", counters->malformed},
 		{"hints", counters->hints},
 		{"renewed", counters->renewed},
-		{"clients_now", daemon->limits.used[SM_LIMITED_CLIENTS]},
-		{"jobs_now", daemon->limits.used[SM_LIMITED_JOBS]},
+		{"clients_now", from->limits->used[SM_LIMITED_CLIENTS]},
+		{"jobs_now", from->limits->used[SM_LIMITED_JOBS]},
 		{"entries", usage.held.n_entries},
 		{"entry_bytes", usage.held.cost},
 		{"file_bytes", usage.file_bytes},

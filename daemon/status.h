@@ -2,9 +2,18 @@
 /* The answer to a status request: lines of "name=value", with counters since the start and current values. */
 #pragma once
 
-#include "daemon/daemon.h"
+#include "cache/owner.h"
+#include "daemon/counters.h"
+#include "daemon/limits.h"
 
 #define SM_STATUS_MAX 2048
 
+struct sm_status_sources {
+	int64_t began_ns;
+	const struct sm_counters *counters;
+	const struct sm_limits *limits;
+	const struct sm_owner *owner;
+};
+
 /* Returns the size; no NUL. */
-size_t sm_status_text(const struct sm_daemon *daemon, char ret[SM_STATUS_MAX]);
+size_t sm_status_text(const struct sm_status_sources *from, char ret[SM_STATUS_MAX]);

@@ -3,10 +3,26 @@
  * every answer in the host map gets new ranks, a few answers at a time. */
 #pragma once
 
-#include "daemon/daemon.h"
+#include "daemon/loop.h"
+#include "daemon/reload.h"
+#include "resolve/source.h"
 
-void sm_surroundings_start(struct sm_daemon *daemon);
-void sm_surroundings_stop(struct sm_daemon *daemon);
+struct sm_surroundings {
+	uv_loop_t *loop;
+	struct sm_owner *owner;
+	const struct sm_reload *reload;
+	struct sm_network *network; /* NULL: not learnt yet */
+	int network_fd;             /* -1: the kernel does not report changes */
+	uv_poll_t changes;
+	uv_timer_t settling;
+	uv_idle_t reranking;
+	bool is_reranking;
+	struct sm_name reranked; /* the last name reranked */
+};
+
+void sm_surroundings_start(struct sm_surroundings *around, uv_loop_t *loop, struct sm_owner *owner,
+                           const struct sm_reload *reload);
+void sm_surroundings_stop(struct sm_surroundings *around);
 
 /* Valid until the loop goes on. NULL: a caller that needs it has to learn it itself. */
-const struct sm_network *sm_surroundings_network(struct sm_daemon *daemon);
+const struct sm_network *sm_surroundings_network(struct sm_surroundings *around);

@@ -93,7 +93,12 @@ static enum sm_verdict choose(const struct wish *wish, const struct sm_answer *a
 /* Tells the daemon that the name is in use and near its end. */
 static void send_hint(const struct wish *wish, const void *bytes)
 {
-	const struct sm_request hint = {.kind = SM_FRAME_HINT, .families = SM_IPV4_AND_IPV6, .name = wish->name};
+	const struct sm_request hint = {
+		.format = sm_process_format(wish->now_ns),
+		.kind = SM_FRAME_HINT,
+		.families = SM_IPV4_AND_IPV6,
+		.name = wish->name,
+	};
 	uint64_t record;
 
 	memcpy(&record, bytes, sizeof(record)); /* the record's checksum */
@@ -152,7 +157,7 @@ static enum sm_status get_from_map(const struct wish *wish, void *bytes, size_t 
 	const struct sm_view *view = atomic_load_explicit(&wish->generation->view, memory_order_acquire);
 	uint8_t key[SM_MAP_KEY_MAX];
 
-	return view ? sm_reader_get(&view->mapped, key, sm_map_key(&wish->name, key), bytes, size, ret_size) : SM_MISS;
+	return view ? sm_reader_get(&view->mapped, key, sm_map_key(SM_MAP_SERVICE, &wish->name, key), bytes, size, ret_size) : SM_MISS;
 }
 
 static enum sm_status get_from_memory(const struct wish *wish, void *bytes, size_t size, size_t *ret_size)
@@ -242,23 +247,25 @@ static enum sm_status ask_daemon(struct wish *wish, enum sm_verdict *ret)
 	const char *socket = wish->generation->conf->host.socket;
 	int64_t until_ns = patience_ns(wish, SPARE_NS), left_ns = until_ns - wish->now_ns;
 	const struct sm_request request = {
+		.format = sm_process_format(wish->now_ns),
 		.kind = SM_FRAME_LOOKUP,
 		.wait_ms = (uint32_t)(left_ns / SM_NS_PER_MS),
 		.families = wish->families,
 		.name = wish->name,
 	};
-	SM_SCOPE_FREE void *body = NULL;
-	enum sm_frame_kind kind;
-	size_t size;
+	struct sm_client_reply reply;
 	enum sm_status status = sm_client_ask(socket, &request, wish->now_ns + left_ns / SIGN_SHARE,
-	                                      until_ns, &wish->has_daemon, &kind, &body, &size);
+	                                      until_ns, &wish->has_daemon, &reply);
 
 	wish->now_ns = sm_clock_now_ns();
 	if (status != SM_OK)
 		return status;
-	if (kind == SM_FRAME_RECORD)
-		return use_reply(wish, body, size, ret);
-	return kind == SM_FRAME_NOT_OURS || kind == SM_FRAME_BUSY ? SM_MISS : SM_CORRUPT;
+	sm_process_set_format(reply.format, wish->now_ns);
+	status = reply.kind == SM_FRAME_NOT_OURS || reply.kind == SM_FRAME_BUSY ? SM_MISS : SM_CORRUPT;
+	if (reply.kind == SM_FRAME_RECORD)
+		status = use_reply(wish, reply.content, reply.size, ret);
+	free(reply.bytes);
+	return status;
 }
 
 static enum sm_status find_by_daemon(struct wish *wish, enum sm_verdict *ret)

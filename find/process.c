@@ -17,6 +17,7 @@
 
 #define LOOK_AGAIN_NS SM_NS_PER_S
 #define LOOK_SOON_NS (200 * SM_NS_PER_MS)
+#define OLDER_NS (10 * SM_NS_PER_S) /* an upgraded daemon is asked in the newest format again */
 #define HINTS 64
 #define HINT_AGAIN_NS (10 * SM_NS_PER_S)
 #define HINT_OTHER_NS (SM_NS_PER_S / 10) /* so that two records that share a slot do not send hints in turn */
@@ -28,6 +29,7 @@ struct wiped_state {
 	_Alignas(64) _Atomic uint32_t reloading;
 	_Alignas(64) _Atomic uint64_t dice;
 	_Alignas(64) _Atomic int64_t daemon_back_ns; /* not asked until then */
+	_Atomic int64_t older_until_ns; /* the daemon knows only the format before ours */
 	struct hint {
 		_Atomic uint64_t record;
 		_Atomic int64_t sent_ns;
@@ -264,6 +266,17 @@ bool sm_process_has_daemon(const struct sm_generation *generation, int64_t now_n
 {
 	return generation->conf->host.socket[0] != '\0' &&
 	       now_ns >= atomic_load_explicit(&state_of_process()->daemon_back_ns, memory_order_relaxed);
+}
+
+enum sm_format sm_process_format(int64_t now_ns)
+{
+	return now_ns < atomic_load_explicit(&state_of_process()->older_until_ns, memory_order_relaxed) ? SM_FORMAT_1 : SM_FORMAT;
+}
+
+void sm_process_set_format(enum sm_format format, int64_t now_ns)
+{
+	if (format == SM_FORMAT_1)
+		atomic_store_explicit(&state_of_process()->older_until_ns, now_ns + OLDER_NS, memory_order_relaxed);
 }
 
 void sm_process_give_daemon_up(int64_t until_ns)

@@ -7,6 +7,7 @@
 #include "cache/memory.h"
 #include "cache/reader.h"
 #include "conf/conf.h"
+#include "mesh/format.h"
 
 /* One mapping of the host map. */
 struct sm_view {
@@ -36,6 +37,10 @@ bool sm_process_look_at_map(struct sm_generation *generation);
 /* Should the daemon be asked? If it does not listen or does not answer, it is not asked for a while. */
 bool sm_process_has_daemon(const struct sm_generation *generation, int64_t now_ns);
 void sm_process_give_daemon_up(int64_t until_ns);
+
+/* The format that the daemon was last heard in; the newest where that was ten seconds ago. */
+enum sm_format sm_process_format(int64_t now_ns);
+void sm_process_set_format(enum sm_format format, int64_t now_ns);
 
 /* May a hint be sent for this record (`record` identifies it, for example its checksum)? true once, then not again
  * for ten seconds; never true for many records in a short time. */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -42,8 +43,8 @@ static enum sm_status connect_to(int fd, const struct sockaddr_un *address, int6
 	return connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ? SM_OK : status_of_errno();
 }
 
-/* Receives the first message of the queue, complete. */
-static enum sm_status receive(int fd, void **ret, size_t *ret_size)
+/* Receives the first message of the queue, complete. SM_MISS: the daemon has ended the connection. */
+static enum sm_status receive_frame(int fd, uint8_t **ret, size_t *ret_size)
 {
 	SM_SCOPE_FREE uint8_t *bytes = NULL;
 	uint8_t first;
@@ -54,7 +55,7 @@ static enum sm_status receive(int fd, void **ret, size_t *ret_size)
 	if (size < 0)
 		return status_of_errno();
 	if (size < SM_FRAME_HEAD || size > (ssize_t)SM_REPLY_MAX)
-		return size == 0 ? SM_REFUSED : SM_CORRUPT;
+		return size == 0 ? SM_MISS : SM_CORRUPT;
 	bytes = malloc((size_t)size);
 	if (!bytes)
 		return SM_MEMORY;
@@ -66,70 +67,125 @@ static enum sm_status receive(int fd, void **ret, size_t *ret_size)
 	return SM_OK;
 }
 
-/* Checks and removes the head of a frame. */
-static enum sm_status open_frame(uint8_t *bytes, size_t size, enum sm_frame_kind *ret_kind, void **ret, size_t *ret_size)
-{
-	if (sm_frame_decode_reply(bytes, size, ret_kind) != SM_OK) {
-		free(bytes);
-		return SM_CORRUPT;
-	}
-	*ret_size = size - SM_FRAME_HEAD;
-	memmove(bytes, bytes + SM_FRAME_HEAD, *ret_size);
-	*ret = bytes;
-	return SM_OK;
-}
-
-static enum sm_status next_frame(int fd, int64_t until_ns, int64_t *now_ns, enum sm_frame_kind *ret_kind, void **ret,
-                                 size_t *ret_size)
+static enum sm_status next_frame(int fd, int64_t until_ns, int64_t *now_ns, uint8_t **ret, size_t *ret_size)
 {
 	for (;;) {
 		struct pollfd poll = {.fd = fd, .events = POLLIN};
-		void *bytes;
 		enum sm_status status = sm_descriptor_wait(&poll, 1, until_ns - *now_ns, now_ns);
 
 		if (status == SM_OK)
-			status = receive(fd, &bytes, ret_size);
-		if (status == SM_OK)
-			return open_frame(bytes, *ret_size, ret_kind, ret, ret_size);
+			status = receive_frame(fd, ret, ret_size);
 		if (status != SM_SILENT || *now_ns >= until_ns)
 			return status;
 	}
 }
 
-static enum sm_status await(int fd, int64_t sign_ns, int64_t deadline_ns, bool *has_sign, enum sm_frame_kind *ret_kind,
-                            void **ret, size_t *ret_size)
+/* The frames of a reply that have come so far: the first one whole, and the bodies of those behind it. */
+struct gathered {
+	struct sm_frame_head head;
+	uint8_t *bytes; /* owned */
+	size_t size;
+	uint32_t n_parts;
+};
+
+static enum sm_status add_part(struct gathered *gathered, const struct sm_frame_head *head, const uint8_t *frame, size_t size)
 {
-	int64_t now_ns = sm_clock_now_ns(), until_ns = sign_ns < deadline_ns ? sign_ns : deadline_ns;
+	uint8_t *bytes;
 
-	for (;;) {
-		SM_SCOPE_FREE void *body = NULL;
-		enum sm_status status = next_frame(fd, until_ns, &now_ns, ret_kind, &body, ret_size);
-
-		if (status != SM_OK)
-			return status;
-		*has_sign = true;
-		if (*ret_kind != SM_FRAME_WORKING) {
-			*ret = body;
-			body = NULL;
-			return SM_OK;
-		}
-		until_ns = deadline_ns;
-		if (now_ns >= until_ns)
-			return SM_SILENT; /* a daemon that only sends WORKING must not keep us here */
-	}
+	if (head->format != gathered->head.format || head->kind != gathered->head.kind ||
+	    head->n_parts != gathered->head.n_parts || head->part != gathered->n_parts)
+		return SM_CORRUPT;
+	size -= SM_FRAME_HEAD;
+	if (gathered->size + size > SM_REPLY_MAX)
+		return SM_CORRUPT;
+	bytes = realloc(gathered->bytes, gathered->size + size);
+	if (!bytes)
+		return SM_MEMORY;
+	memcpy(bytes + gathered->size, frame + SM_FRAME_HEAD, size);
+	gathered->bytes = bytes;
+	gathered->size += size;
+	gathered->n_parts++;
+	return SM_OK;
 }
 
-enum sm_status sm_client_ask(const char *socket_path, const struct sm_request *request, int64_t sign_ns,
-                             int64_t deadline_ns, bool *has_sign, enum sm_frame_kind *ret_kind, void **ret,
-                             size_t *ret_size)
+/* Takes a frame up. SM_MISS: there is more to come. */
+static enum sm_status take_frame(struct gathered *gathered, uint8_t **frame, size_t size)
 {
-	SM_SCOPE_CLOSE int fd = -1;
-	uint8_t bytes[SM_REQUEST_MAX];
-	size_t size = sm_frame_encode_request(request, bytes);
-	struct sockaddr_un address;
+	struct sm_frame_head head;
+	enum sm_status status = sm_frame_decode_head(*frame, size, &head);
+
+	if (status != SM_OK)
+		return status;
+	if (head.kind == SM_FRAME_WORKING)
+		return gathered->n_parts == 0 ? SM_MISS : SM_CORRUPT;
+	if (gathered->n_parts > 0) {
+		status = add_part(gathered, &head, *frame, size);
+	} else if (head.part == 0) {
+		*gathered = (struct gathered){.head = head, .bytes = *frame, .size = size, .n_parts = 1};
+		*frame = NULL;
+	} else {
+		status = SM_CORRUPT;
+	}
+	if (status != SM_OK)
+		return status;
+	return gathered->n_parts < gathered->head.n_parts ? SM_MISS : SM_OK;
+}
+
+static enum sm_status open_reply(struct gathered *gathered, struct sm_client_reply *ret)
+{
+	enum sm_status status = SM_OK;
+
+	*ret = (struct sm_client_reply){.kind = gathered->head.kind, .format = gathered->head.format};
+	if (ret->kind == SM_FRAME_RECORD || ret->kind == SM_FRAME_TEXT)
+		status = sm_frame_content(&gathered->head, gathered->bytes + SM_FRAME_HEAD, gathered->size - SM_FRAME_HEAD,
+		                          &ret->content, &ret->size);
+	if (status != SM_OK)
+		return status;
+	ret->bytes = gathered->bytes;
+	gathered->bytes = NULL;
+	return SM_OK;
+}
+
+/* A daemon that sends nothing but signs of life does not keep us longer than the deadline. */
+static enum sm_status gather(int fd, int64_t sign_ns, int64_t deadline_ns, bool *has_sign, struct gathered *gathered)
+{
+	int64_t now_ns = sm_clock_now_ns(), until_ns = sign_ns < deadline_ns ? sign_ns : deadline_ns;
 	enum sm_status status;
 
-	*has_sign = false;
+	do {
+		SM_SCOPE_FREE uint8_t *frame = NULL;
+		size_t size;
+
+		if (*has_sign && now_ns >= deadline_ns)
+			return SM_SILENT;
+		status = next_frame(fd, until_ns, &now_ns, &frame, &size);
+		if (status == SM_MISS)
+			return *has_sign ? SM_REFUSED : SM_MISS;
+		if (status != SM_OK)
+			return status;
+		status = take_frame(gathered, &frame, size);
+		if (status == SM_CORRUPT)
+			return status;
+		*has_sign = true;
+		until_ns = deadline_ns;
+	} while (status == SM_MISS);
+	return status;
+}
+
+/* SM_MISS: the daemon has ended the connection without a word. */
+static enum sm_status ask_in(enum sm_format format, const char *socket_path, const struct sm_request *request, int64_t sign_ns,
+                             int64_t deadline_ns, bool *has_sign, struct sm_client_reply *ret)
+{
+	SM_SCOPE_CLOSE int fd = -1;
+	struct sm_request in_format = *request;
+	struct gathered gathered = {.bytes = NULL};
+	uint8_t bytes[SM_REQUEST_MAX];
+	struct sockaddr_un address;
+	enum sm_status status;
+	size_t size;
+
+	in_format.format = format;
+	size = sm_frame_encode_request(&in_format, bytes);
 	if (sm_address_of(socket_path, "", &address) != SM_OK)
 		return SM_REFUSED;
 	fd = sm_descriptor_socket(AF_UNIX, SOCK_SEQPACKET, 0);
@@ -138,10 +194,26 @@ enum sm_status sm_client_ask(const char *socket_path, const struct sm_request *r
 	status = connect_to(fd, &address, sign_ns);
 	if (status != SM_OK)
 		return status;
-	/* EPIPE: the daemon has sent its reply already, without reading the request */
+	/* EPIPE: the daemon has said its word already, without listening */
 	if (send(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)size && errno != EPIPE)
 		return status_of_errno();
-	return await(fd, sign_ns, deadline_ns, has_sign, ret_kind, ret, ret_size);
+	status = gather(fd, sign_ns, deadline_ns, has_sign, &gathered);
+	if (status == SM_OK)
+		status = open_reply(&gathered, ret);
+	free(gathered.bytes);
+	return status;
+}
+
+enum sm_status sm_client_ask(const char *socket_path, const struct sm_request *request, int64_t sign_ns,
+                             int64_t deadline_ns, bool *has_sign, struct sm_client_reply *ret)
+{
+	enum sm_status status;
+
+	*has_sign = false;
+	status = ask_in(request->format, socket_path, request, sign_ns, deadline_ns, has_sign, ret);
+	if (status == SM_MISS && request->format != SM_FORMAT_1)
+		status = ask_in(SM_FORMAT_1, socket_path, request, sign_ns, deadline_ns, has_sign, ret);
+	return status == SM_MISS ? SM_REFUSED : status;
 }
 
 enum sm_status sm_client_hint(const char *socket_path, const struct sm_request *request)

@@ -4,14 +4,23 @@
 
 #include "ipc/frame.h"
 
-/* Asks, and waits: for a first sign of life until `sign_ns`, for the reply until `deadline_ns` (base/clock.h). On
- * SM_OK *ret_kind is the kind of the reply, never WORKING, and *ret its body (the caller frees it), or NULL if it
- * has none. *has_sign is set as soon as the daemon has shown that it is alive.
+#include <stdbool.h>
+
+struct sm_client_reply {
+	enum sm_frame_kind kind; /* never WORKING */
+	enum sm_format format;   /* the daemon's: ask it in this one from now on */
+	const void *content;     /* the record or text, inside `bytes`; NULL: this kind has none */
+	size_t size;
+	void *bytes; /* owned by the caller, by free */
+};
+
+/* Asks, and waits: for a first sign of life until `sign_ns`, for the reply until `deadline_ns` (base/clock.h). A daemon
+ * that ends the connection without a word does not know the format of the request, and is asked again in the one before.
+ * *has_sign is set as soon as the daemon has shown that it is alive.
  * SM_SILENT: nothing came in time. SM_REFUSED: no daemon listens, or the system forbids us to ask. SM_CORRUPT: the
  * answer is not a valid reply. SM_MEMORY: this process lacks memory or a descriptor. */
 enum sm_status sm_client_ask(const char *socket_path, const struct sm_request *request, int64_t sign_ns,
-                             int64_t deadline_ns, bool *has_sign, enum sm_frame_kind *ret_kind, void **ret,
-                             size_t *ret_size) SM_MUST_CHECK;
+                             int64_t deadline_ns, bool *has_sign, struct sm_client_reply *ret) SM_MUST_CHECK;
 
 /* Sends a datagram to the hint socket next to `socket_path`, without waiting. SM_REFUSED: it could not be sent. */
 enum sm_status sm_client_hint(const char *socket_path, const struct sm_request *request) SM_MUST_CHECK;

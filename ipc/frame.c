@@ -1,86 +1,228 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The frame codec. */
 #include "ipc/frame.h"
 
 #include "base/cursor.h"
 #include "mesh/answer.h"
 
 #define MAGIC 0x484d5253U /* "SRMH" */
-#define FRAME_VERSION 1
 
-static void write_head(struct sm_writer *writer, enum sm_frame_kind kind)
+enum field { FIELD_WAIT_MS = 1, FIELD_FAMILIES = 2, FIELD_NAME = 3, FIELD_RECORD = 4, FIELD_TEXT = 5, FIELDS_END };
+
+static void write_head(struct sm_writer *writer, enum sm_format format, enum sm_frame_kind kind, uint32_t part,
+                       uint32_t n_parts)
 {
 	sm_write_u32le(writer, MAGIC);
-	sm_write_u8(writer, FRAME_VERSION);
+	sm_write_u8(writer, (uint8_t)format);
 	sm_write_u8(writer, (uint8_t)kind);
-	sm_write_u16le(writer, 0);
+	sm_write_u8(writer, format == SM_FORMAT_1 ? 0 : (uint8_t)part);
+	sm_write_u8(writer, format == SM_FORMAT_1 ? 0 : (uint8_t)n_parts);
 }
 
-void sm_frame_encode_head(enum sm_frame_kind kind, uint8_t ret[SM_FRAME_HEAD])
+static void write_field_head(struct sm_writer *writer, enum field tag, size_t length)
 {
-	struct sm_writer writer = sm_writer_of(ret, SM_FRAME_HEAD);
+	sm_write_u16le(writer, (uint16_t)tag);
+	sm_write_u32le(writer, (uint32_t)length);
+}
 
-	write_head(&writer, kind);
+/* ---- requests */
+
+static void write_question_of_format_1(struct sm_writer *writer, const struct sm_request *request)
+{
+	sm_write_u32le(writer, request->wait_ms);
+	sm_write_u8(writer, request->families);
+	sm_write_u8(writer, request->name.length);
+	sm_write_bytes(writer, request->name.text, request->name.length);
+}
+
+static void write_question(struct sm_writer *writer, const struct sm_request *request)
+{
+	write_field_head(writer, FIELD_WAIT_MS, sizeof(request->wait_ms));
+	sm_write_u32le(writer, request->wait_ms);
+	write_field_head(writer, FIELD_FAMILIES, sizeof(request->families));
+	sm_write_u8(writer, request->families);
+	write_field_head(writer, FIELD_NAME, request->name.length);
+	sm_write_bytes(writer, request->name.text, request->name.length);
 }
 
 size_t sm_frame_encode_request(const struct sm_request *request, uint8_t ret[SM_REQUEST_MAX])
 {
 	struct sm_writer writer = sm_writer_of(ret, SM_REQUEST_MAX);
 
-	write_head(&writer, request->kind);
+	write_head(&writer, request->format, request->kind, 0, 1);
 	if (request->kind == SM_FRAME_STATUS)
 		return writer.at;
-	sm_write_u32le(&writer, request->wait_ms);
-	sm_write_u8(&writer, request->families);
-	sm_write_u8(&writer, request->name.length);
-	sm_write_bytes(&writer, request->name.text, request->name.length);
+	if (request->format == SM_FORMAT_1)
+		write_question_of_format_1(&writer, request);
+	else
+		write_question(&writer, request);
 	return writer.at;
 }
 
-static uint8_t read_head(struct sm_reader *reader)
+static enum sm_status read_head(struct sm_reader *reader, struct sm_frame_head *ret)
 {
 	uint32_t magic = sm_read_u32le(reader);
-	uint8_t version = sm_read_u8(reader), kind = sm_read_u8(reader);
+	uint8_t format = sm_read_u8(reader), kind = sm_read_u8(reader), part = sm_read_u8(reader), n_parts = sm_read_u8(reader);
 
-	if (magic != MAGIC || version != FRAME_VERSION || sm_read_u16le(reader) != 0)
+	if (reader->failed || magic != MAGIC)
+		return SM_CORRUPT;
+	if (format == SM_FORMAT_1 ? part != 0 || n_parts != 0 : format != SM_FORMAT_2 || part >= n_parts)
+		return SM_CORRUPT;
+	ret->format = (enum sm_format)format;
+	ret->kind = (enum sm_frame_kind)kind;
+	ret->part = part;
+	ret->n_parts = format == SM_FORMAT_1 ? 1 : n_parts;
+	return SM_OK;
+}
+
+static void read_name(struct sm_reader *reader, size_t length, struct sm_name *ret)
+{
+	const char *name = (const char *)sm_read_bytes(reader, length);
+
+	if (!name || sm_name_parse(name, length, ret) != SM_OK)
 		reader->failed = true;
-	return kind;
+}
+
+static void read_question_of_format_1(struct sm_reader *reader, struct sm_request *ret)
+{
+	ret->wait_ms = sm_read_u32le(reader);
+	ret->families = sm_read_u8(reader);
+	read_name(reader, sm_read_u8(reader), &ret->name);
+}
+
+/* The field that a head announces, as a reader of its own. */
+static struct sm_reader open_field(struct sm_reader *reader, uint16_t *ret_tag)
+{
+	const uint8_t *bytes;
+	uint32_t length;
+
+	*ret_tag = sm_read_u16le(reader);
+	length = sm_read_u32le(reader);
+	bytes = sm_read_bytes(reader, length);
+	return sm_reader_of(bytes, bytes ? length : 0);
+}
+
+static void read_field(struct sm_reader *field, uint16_t tag, struct sm_request *ret)
+{
+	switch (tag) {
+	case FIELD_WAIT_MS:
+		ret->wait_ms = sm_read_u32le(field);
+		break;
+	case FIELD_FAMILIES:
+		ret->families = sm_read_u8(field);
+		break;
+	case FIELD_NAME:
+		read_name(field, field->size, &ret->name);
+		break;
+	default:
+		field->at = field->size; /* of a newer release */
+	}
+	field->failed |= field->at != field->size;
 }
 
 static void read_question(struct sm_reader *reader, struct sm_request *ret)
 {
-	const char *name;
-	uint8_t length;
+	uint32_t seen = 0;
 
-	ret->wait_ms = sm_read_u32le(reader);
-	ret->families = sm_read_u8(reader);
-	length = sm_read_u8(reader);
-	name = (const char *)sm_read_bytes(reader, length);
-	if (ret->families == 0 || (ret->families & ~SM_IPV4_AND_IPV6))
-		reader->failed = true;
-	if (!name || sm_name_parse(name, length, &ret->name) != SM_OK)
-		reader->failed = true;
+	while (reader->at < reader->size && !reader->failed) {
+		uint16_t tag;
+		struct sm_reader field = open_field(reader, &tag);
+
+		if (reader->failed)
+			return;
+		read_field(&field, tag, ret);
+		reader->failed |= field.failed || (tag < FIELDS_END && (seen & 1U << tag));
+		seen |= tag < FIELDS_END ? 1U << tag : 0;
+	}
+	reader->failed |= (seen & 1U << FIELD_NAME) == 0;
 }
 
 enum sm_status sm_frame_decode_request(const void *bytes, size_t size, struct sm_request *ret)
 {
 	struct sm_reader reader = sm_reader_of(bytes, size);
-	uint8_t kind = read_head(&reader);
+	struct sm_frame_head head;
 
-	if (kind == SM_FRAME_LOOKUP || kind == SM_FRAME_HINT)
-		read_question(&reader, ret);
-	else if (kind != SM_FRAME_STATUS)
+	if (read_head(&reader, &head) != SM_OK || head.n_parts != 1)
 		return SM_CORRUPT;
-	ret->kind = (enum sm_frame_kind)kind;
+	ret->format = head.format;
+	ret->kind = head.kind;
+	ret->wait_ms = 0;
+	ret->families = SM_IPV4_AND_IPV6;
+	if (head.kind == SM_FRAME_STATUS)
+		return head.format == SM_FORMAT_1 && reader.at != size ? SM_CORRUPT : SM_OK;
+	if (head.kind != SM_FRAME_LOOKUP && head.kind != SM_FRAME_HINT)
+		return SM_CORRUPT;
+	if (head.format == SM_FORMAT_1)
+		read_question_of_format_1(&reader, ret);
+	else
+		read_question(&reader, ret);
+	if (ret->families == 0 || (ret->families & ~SM_IPV4_AND_IPV6))
+		return SM_CORRUPT;
 	return reader.failed || reader.at != size ? SM_CORRUPT : SM_OK;
 }
 
-enum sm_status sm_frame_decode_reply(const void *bytes, size_t size, enum sm_frame_kind *ret)
+/* ---- replies */
+
+/* Of the content, what stands before it, and how much of both goes into one frame. */
+static size_t lead_of(const struct sm_frame_reply *reply)
+{
+	return reply->format == SM_FORMAT_1 || !reply->content ? 0 : SM_FRAME_FIELD_HEAD;
+}
+
+uint32_t sm_frame_parts(const struct sm_frame_reply *reply)
+{
+	size_t size = lead_of(reply) + reply->size;
+
+	return reply->format == SM_FORMAT_1 || size == 0 ? 1 : (uint32_t)((size + SM_FRAME_PART - 1) / SM_FRAME_PART);
+}
+
+size_t sm_frame_encode_part(const struct sm_frame_reply *reply, uint32_t part, uint8_t ret[SM_FRAME_HEAD + SM_FRAME_FIELD_HEAD],
+                            const void **ret_content, size_t *ret_size)
+{
+	struct sm_writer writer = sm_writer_of(ret, SM_FRAME_HEAD + SM_FRAME_FIELD_HEAD);
+	size_t lead = lead_of(reply), begin = part == 0 ? 0 : part * SM_FRAME_PART - lead;
+	size_t end = (part + 1) * (size_t)SM_FRAME_PART - lead;
+
+	write_head(&writer, reply->format, reply->kind, part, sm_frame_parts(reply));
+	if (part == 0 && lead > 0)
+		write_field_head(&writer, reply->kind == SM_FRAME_TEXT ? FIELD_TEXT : FIELD_RECORD, reply->size);
+	if (reply->format == SM_FORMAT_1 || end > reply->size)
+		end = reply->size;
+	*ret_content = reply->content ? (const uint8_t *)reply->content + begin : NULL;
+	*ret_size = reply->content ? end - begin : 0;
+	return writer.at;
+}
+
+enum sm_status sm_frame_decode_head(const void *bytes, size_t size, struct sm_frame_head *ret)
 {
 	struct sm_reader reader = sm_reader_of(bytes, size);
-	uint8_t kind = read_head(&reader);
 
-	if (reader.failed || kind < SM_FRAME_RECORD || kind > SM_FRAME_TEXT)
+	if (read_head(&reader, ret) != SM_OK || ret->kind < SM_FRAME_RECORD || ret->kind > SM_FRAME_TEXT)
 		return SM_CORRUPT;
-	*ret = (enum sm_frame_kind)kind;
 	return SM_OK;
+}
+
+enum sm_status sm_frame_content(const struct sm_frame_head *head, const void *body, size_t size, const void **ret,
+                                size_t *ret_size)
+{
+	struct sm_reader reader = sm_reader_of(body, size);
+	uint16_t wanted = head->kind == SM_FRAME_TEXT ? FIELD_TEXT : FIELD_RECORD, tag;
+	bool is_found = false;
+
+	if (head->format == SM_FORMAT_1) {
+		*ret = body;
+		*ret_size = size;
+		return SM_OK;
+	}
+	while (reader.at < size && !reader.failed) {
+		struct sm_reader field = open_field(&reader, &tag);
+
+		if (reader.failed || tag != wanted)
+			continue;
+		reader.failed |= is_found;
+		is_found = true;
+		*ret = field.bytes;
+		*ret_size = field.size;
+	}
+	return reader.failed || !is_found ? SM_CORRUPT : SM_OK;
 }

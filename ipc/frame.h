@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The messages on srvmeshd's sockets: one request for each connection (SOCK_SEQPACKET), hints as datagrams. Pure.
+/* What goes over srvmeshd's sockets: one request a connection (SOCK_SEQPACKET), hints as datagrams. Pure.
  *
- *   0 u32 magic   4 u8 version   5 u8 kind   6 u16 zero   8 body, little endian
- *   lookup, hint:  u32 milliseconds that the client will wait, u8 families, u8 name length, name
- *   record:        mesh/record.h        text: UTF-8        all others: nothing */
+ *   0 u32 magic   4 u8 format   5 u8 kind   6 u8 part, u8 parts   8 body, little endian
+ *
+ * Format 2: the bodies of all parts together are fields, each at most once: u16 tag, u32 length, and so many bytes. A tag
+ * that is not known is passed over.
+ *
+ *   lookup, hint   1 u32 milliseconds that the client will wait   2 u8 families   3 name
+ *   record         4 a record (mesh/record.h)
+ *   text           5 UTF-8
+ *
+ * Format 1: one part, with 0 for part and parts.
+ *
+ *   lookup, hint   u32 milliseconds that the client will wait, u8 families, u8 name length, name
+ *   record, text   the record or text, and nothing else */
 #pragma once
 
 #include "base/status.h"
+#include "mesh/format.h"
 #include "mesh/name.h"
 
 #include <stddef.h>
@@ -15,21 +26,30 @@
 enum sm_frame_kind {
 	/* requests */
 	SM_FRAME_LOOKUP = 1,
-	SM_FRAME_HINT = 2,   /* asks to renew this name, which is in use */
-	SM_FRAME_STATUS = 3, /* asks for the daemon's counters, as text */
+	SM_FRAME_HINT = 2,   /* renew this name, it is in use */
+	SM_FRAME_STATUS = 3, /* the daemon's counters, as text */
 	/* replies */
-	SM_FRAME_RECORD = 16, /* fresh, or stale if there is nothing better */
-	SM_FRAME_WORKING = 17, /* not the final reply: the daemon is alive, but the name takes time */
-	SM_FRAME_NOT_OURS = 18, /* the name is not in the daemon's configuration */
-	SM_FRAME_BUSY = 19, /* a limit is reached, or the daemon itself lacks memory or descriptors */
+	SM_FRAME_RECORD = 16, /* fresh, or stale and the best there is */
+	SM_FRAME_WORKING = 17, /* not the final reply: the daemon is running, the name takes time */
+	SM_FRAME_NOT_OURS = 18, /* the daemon's configuration does not have this name */
+	SM_FRAME_BUSY = 19, /* a limit is reached; or the daemon itself lacks something */
 	SM_FRAME_TEXT = 20,
 };
 
 #define SM_FRAME_HEAD 8
-#define SM_REQUEST_MAX (SM_FRAME_HEAD + 6 + SM_NAME_MAX)
-#define SM_REPLY_MAX (1U << 18) /* more than the largest record */
+#define SM_FRAME_FIELD_HEAD 6
+#define SM_REQUEST_MAX (SM_FRAME_HEAD + 3 * SM_FRAME_FIELD_HEAD + 4 + 1 + SM_NAME_MAX)
+#define SM_REQUEST_ROOM 1024 /* for a request with fields of a newer release */
+
+/* One message of SOCK_SEQPACKET ends at some 212,000 bytes (net.core.wmem_default). */
+#ifndef SM_FRAME_PART
+#define SM_FRAME_PART 131072U /* bytes of a body that travel in one frame */
+#endif
+#define SM_FRAME_PARTS_MAX 255U
+#define SM_REPLY_MAX (4U << 20) /* bytes of a body in all its parts: above the largest record */
 
 struct sm_request {
+	enum sm_format format;
 	enum sm_frame_kind kind;
 	uint32_t wait_ms;
 	uint8_t families; /* enum sm_families */
@@ -38,9 +58,33 @@ struct sm_request {
 
 /* Returns the size. A status request has no body. */
 size_t sm_frame_encode_request(const struct sm_request *request, uint8_t ret[SM_REQUEST_MAX]);
-void sm_frame_encode_head(enum sm_frame_kind kind, uint8_t ret[SM_FRAME_HEAD]);
-
 /* SM_CORRUPT: no such frame. */
 enum sm_status sm_frame_decode_request(const void *bytes, size_t size, struct sm_request *ret) SM_MUST_CHECK;
-/* The kind of a reply; its body follows the SM_FRAME_HEAD bytes of the head. */
-enum sm_status sm_frame_decode_reply(const void *bytes, size_t size, enum sm_frame_kind *ret) SM_MUST_CHECK;
+
+/* A reply: `content` is the record or text, and is borrowed; NULL for the other kinds. */
+struct sm_frame_reply {
+	enum sm_format format;
+	enum sm_frame_kind kind;
+	const void *content;
+	size_t size;
+};
+
+/* How many frames a reply takes. */
+uint32_t sm_frame_parts(const struct sm_frame_reply *reply);
+/* What stands before the content in frame `part`: written to `ret`, its size returned. *ret_content and *ret_size: the
+ * piece of the content behind it. */
+size_t sm_frame_encode_part(const struct sm_frame_reply *reply, uint32_t part, uint8_t ret[SM_FRAME_HEAD + SM_FRAME_FIELD_HEAD],
+                            const void **ret_content, size_t *ret_size);
+
+/* The head of a reply's frame. */
+struct sm_frame_head {
+	enum sm_format format;
+	enum sm_frame_kind kind;
+	uint32_t part, n_parts;
+};
+
+/* The head of a frame of a reply in either format; its part of the body is what is behind SM_FRAME_HEAD. */
+enum sm_status sm_frame_decode_head(const void *bytes, size_t size, struct sm_frame_head *ret) SM_MUST_CHECK;
+/* The content in the body of a reply, all parts put together. SM_CORRUPT: it has none, or is not whole. */
+enum sm_status sm_frame_content(const struct sm_frame_head *head, const void *body, size_t size, const void **ret,
+                                size_t *ret_size) SM_MUST_CHECK;

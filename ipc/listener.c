@@ -145,14 +145,14 @@ enum sm_status sm_listener_accept(const struct sm_listener *listener, int *ret_f
 
 static enum sm_status decode(const uint8_t *bytes, ssize_t size, bool is_hint, struct sm_request *ret)
 {
-	if (size > SM_REQUEST_MAX || sm_frame_decode_request(bytes, (size_t)size, ret) != SM_OK)
+	if (size > SM_REQUEST_ROOM || sm_frame_decode_request(bytes, (size_t)size, ret) != SM_OK)
 		return SM_CORRUPT;
 	return (ret->kind == SM_FRAME_HINT) == is_hint ? SM_OK : SM_CORRUPT;
 }
 
 enum sm_status sm_listener_hint(const struct sm_listener *listener, struct sm_request *ret)
 {
-	uint8_t bytes[SM_REQUEST_MAX + 1];
+	uint8_t bytes[SM_REQUEST_ROOM + 1];
 	ssize_t size = recv(listener->hints, bytes, sizeof(bytes), MSG_DONTWAIT);
 
 	return size < 0 ? SM_MISS : decode(bytes, size, true, ret);
@@ -160,7 +160,7 @@ enum sm_status sm_listener_hint(const struct sm_listener *listener, struct sm_re
 
 enum sm_status sm_listener_receive(int fd, struct sm_request *ret)
 {
-	uint8_t bytes[SM_REQUEST_MAX + 1];
+	uint8_t bytes[SM_REQUEST_ROOM + 1];
 	ssize_t size = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 
 	if (size < 0)
@@ -168,14 +168,22 @@ enum sm_status sm_listener_receive(int fd, struct sm_request *ret)
 	return size == 0 ? SM_REFUSED : decode(bytes, size, false, ret);
 }
 
-void sm_listener_reply(int fd, enum sm_frame_kind kind, const void *body, size_t size)
+enum sm_status sm_listener_reply(int fd, const struct sm_frame_reply *reply, uint32_t *part)
 {
-	uint8_t head[SM_FRAME_HEAD];
-	struct iovec parts[] = {{head, sizeof(head)}, {(void *)body, size}};
-	struct msghdr message = {.msg_iov = parts, .msg_iovlen = body ? 2 : 1};
+	uint32_t n = sm_frame_parts(reply);
 
-	sm_frame_encode_head(kind, head);
-	sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	for (; *part < n; (*part)++) {
+		uint8_t head[SM_FRAME_HEAD + SM_FRAME_FIELD_HEAD];
+		struct iovec pieces[] = {{.iov_base = head}, {.iov_base = NULL}};
+		struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
+		const void *content;
+
+		pieces[0].iov_len = sm_frame_encode_part(reply, *part, head, &content, &pieces[1].iov_len);
+		pieces[1].iov_base = (void *)content;
+		if (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+			return errno == EAGAIN || errno == ENOBUFS ? SM_FULL : SM_REFUSED;
+	}
+	return SM_OK;
 }
 
 void sm_listener_notify(const char *socket_path, const char *state)

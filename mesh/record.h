@@ -6,19 +6,11 @@
 #include "base/arena.h"
 #include "base/status.h"
 #include "mesh/answer.h"
+#include "mesh/format.h"
 #include "mesh/lifetime.h"
 #include "mesh/name.h"
 
 #include <stddef.h>
-
-/* The majors of all that srvmeshd and the processes of a host share: records, the host map's file (cache/map.h), frames
- * (ipc/frame.h). A plugin stays loaded in programs that run for weeks, so that each side knows the last two. Within a
- * major a record gains fields, which those who do not know them pass over. */
-enum sm_format {
-	SM_FORMAT_1 = 1, /* of 0.2: without fields */
-	SM_FORMAT_2 = 2,
-	SM_FORMAT = SM_FORMAT_2, /* what we write */
-};
 
 /* Enough for any answer: fixed part, name, 256 targets with names and metadata, 512 addresses, the heads of fields. */
 #define SM_RECORD_MAX \

@@ -60,7 +60,7 @@ static int find_service(const char *text)
 	uint8_t key[SM_MAP_KEY_MAX];
 	struct sm_times times;
 	size_t size;
-	enum sm_status status = sm_reader_get(&mapped, key, sm_map_key(&name, key), record, sizeof(record), &size);
+	enum sm_status status = sm_reader_get(&mapped, key, sm_map_key(SM_MAP_SERVICE, &name, key), record, sizeof(record), &size);
 
 	if (status != SM_OK)
 		return status == SM_MISS ? -1 : -2;

@@ -101,10 +101,10 @@ static void ask(uint64_t draw, uint8_t *bytes, char *space)
 	uint8_t key[SM_MAP_KEY_MAX];
 	struct sm_times times;
 	size_t size;
-	enum sm_status status = sm_reader_get(&mapped, key, sm_map_key(&name, key), bytes, SM_RECORD_MAX, &size);
+	enum sm_status status = sm_reader_get(&mapped, key, sm_map_key(SM_MAP_SERVICE, &name, key), bytes, SM_RECORD_MAX, &size);
 
 	if (status == SM_CORRUPT && sm_reader_look(directory, &mapped) == SM_OK)
-		status = sm_reader_get(&mapped, key, sm_map_key(&name, key), bytes, SM_RECORD_MAX, &size);
+		status = sm_reader_get(&mapped, key, sm_map_key(SM_MAP_SERVICE, &name, key), bytes, SM_RECORD_MAX, &size);
 	if (status == SM_MISS)
 		count_fault(0);
 	else if (status != SM_OK)

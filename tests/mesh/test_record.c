@@ -4,6 +4,9 @@
 #include "tests/answer.h"
 #include "tests/test.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 static uint8_t bytes[SM_RECORD_MAX];
 ROOMY_ANSWER(answer);
 ROOMY_ARENA(arena);
@@ -165,7 +168,92 @@ static void a_record_says_whose_it_is(void **state)
 	assert_int_equal(sm_record_head(bytes, size, &name, &times, &kind), SM_CORRUPT);
 }
 
+/* Those who do not know a field pass over it. */
+static void a_field_of_a_newer_release_is_passed_over(void **state)
+{
+	static const uint8_t unknown[] = "\x77\x77\3\0\0\0new";
+	size_t size = encode_sample();
+	uint64_t checksum;
+
+	(void)state;
+	memcpy(bytes + size, unknown, sizeof(unknown) - 1);
+	size += sizeof(unknown) - 1;
+	assert_int_equal(decode("api.mesh", size), SM_CORRUPT); /* its checksum is not right yet */
+	checksum = XXH3_64bits(bytes + 8, size - 8);
+	memcpy(bytes, &checksum, sizeof(checksum));
+	assert_int_equal(decode("api.mesh", size), SM_OK);
+	assert_int_equal(decoded.n_addresses, 3);
+}
+
+/* With a right checksum, whatever is behind the head: no read leaves the record, and nothing else is believed. */
+static void fields_that_lie_are_corrupt(void **state)
+{
+	size_t size = encode_sample();
+	static uint8_t copy[1024];
+
+	(void)state;
+	memcpy(copy, bytes, size);
+	for (size_t i = 60; i < size; i++)
+		for (int bit = 0; bit < 8; bit++) {
+			uint64_t checksum;
+			enum sm_status status;
+
+			memcpy(bytes, copy, size);
+			bytes[i] ^= (uint8_t)(1 << bit);
+			checksum = XXH3_64bits(bytes + 8, size - 8);
+			memcpy(bytes, &checksum, sizeof(checksum));
+			sm_arena_clear(&arena);
+			status = sm_record_decode(&(struct sm_name){8, "api.mesh"}, bytes, size, &arena, &decoded, &times);
+			assert_true(status == SM_OK || status == SM_CORRUPT);
+			for (uint32_t k = 0; status == SM_OK && k < decoded.n_targets; k++)
+				assert_true(decoded.targets[k].first_address + decoded.targets[k].n_addresses <= decoded.n_addresses);
+		}
+}
+
+/* As 0.2.0 wrote it, byte for byte: what its plugins get from srvmeshd, and ours from its. */
+static void a_record_of_format_1_is_that_of_the_release_before(void **state)
+{
+	static const uint8_t expected[] =
+#include "tests/mesh/record_of_format_1.inc"
+	;
+	size_t size;
+
+	(void)state;
+	format = SM_FORMAT_1;
+	size = encode_sample();
+	assert_int_equal(size, sizeof(expected) - 1);
+	assert_memory_equal(bytes, expected, size);
+	assert_int_equal(decode("api.mesh", size), SM_OK);
+	assert_int_equal(decoded.n_targets, 2);
+	assert_true(decoded.targets[1].is_down);
+	assert_int_equal(decoded.ranks[2], UINT64_MAX - 2);
+	for (size_t n = 0; n < size; n++)
+		assert_int_equal(decode("api.mesh", n), SM_CORRUPT);
+	format = SM_FORMAT;
+}
+
+static void ranks_and_metadata_take_no_room_where_there_are_none(void **state)
+{
+	size_t with = encode_sample(), without;
+	struct sm_name name = name_of("api.mesh");
+
+	(void)state;
+	memset(answer.ranks, 0, 3 * sizeof(answer.ranks[0]));
+	answer.targets[1].metadata = NULL;
+	assert_int_equal(sm_record_encode(&name, &answer, &sample_times, format, bytes, sizeof(bytes), &without), SM_OK);
+	assert_int_equal(with - without, 6 + 3 * 8 + 6 + 2 + 1 + 18);
+	assert_true(sm_record_size(&name, &answer) >= without);
+	sm_arena_clear(&arena);
+	assert_int_equal(sm_record_decode(&name, bytes, without, &arena, &decoded, &times), SM_OK);
+	assert_int_equal(decoded.ranks[1], 0);
+	assert_null(decoded.targets[1].metadata);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_field_of_a_newer_release_is_passed_over),
+	cmocka_unit_test(fields_that_lie_are_corrupt),
+	cmocka_unit_test(a_record_of_format_1_is_that_of_the_release_before),
+	cmocka_unit_test(ranks_and_metadata_take_no_room_where_there_are_none),
 	cmocka_unit_test(an_answer_survives_the_round_trip),
 	cmocka_unit_test(every_truncation_is_corrupt),
 	cmocka_unit_test(every_changed_byte_is_noticed),

@@ -242,10 +242,10 @@ def service(tap, machine):
     proc = machine.run("cat", f"/proc/{shown.get('MainPID')}/status")
     for line in ("CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"):
         tap.check(f"/proc/PID/status: {line!r}", line in proc, proc)
-    listed = machine.run("stat", "-c", "%A %U %n", "/run/srvmesh", "/run/srvmesh/cache.v1.mdb", "/run/srvmesh/socket",
+    listed = machine.run("stat", "-c", "%A %U %n", "/run/srvmesh", "/run/srvmesh/cache.v2.mdb", "/run/srvmesh/socket",
                          "/run/srvmesh/socket.hint").splitlines()
     tap.equal("what is in /run/srvmesh", listed, ["drwxr-xr-x srvmesh /run/srvmesh",
-                                                 "-rw-r--r-- srvmesh /run/srvmesh/cache.v1.mdb",
+                                                 "-rw-r--r-- srvmesh /run/srvmesh/cache.v2.mdb",
                                                  "srw-rw-rw- root /run/srvmesh/socket",
                                                  "srw-rw-rw- root /run/srvmesh/socket.hint"])
     said = machine.run("systemd-analyze", "verify", "--man=no", "srvmeshd.service", "srvmeshd.socket",
@@ -322,7 +322,7 @@ def eventually(is_so, seconds=10):
 def without_daemon(tap, machine):
     machine.run("systemctl", "stop", "srvmeshd.service", "srvmeshd.socket")
     tap.check("the daemon stopped: the map stays, and names resolve",
-              os.path.exists(f"/proc/{machine.init}/root/run/srvmesh/cache.v1.mdb") and
+              os.path.exists(f"/proc/{machine.init}/root/run/srvmesh/cache.v2.mdb") and
               machine.do("getent", "ahosts", "api.mesh")[0] == 0)
     machine.run("systemctl", "start", "srvmeshd.socket")
     machine.run("getent", "ahosts", "other.mesh")

@@ -155,7 +155,7 @@ def confinement(tap, lab, root):
     done = run("apparmor_parser", *options, os.path.join(base, "confined"))
     tap.check("AppArmor takes the abstraction", done.returncode == 0, done.stdout)
     done = run("apparmor_parser", *options, "--preprocess", os.path.join(base, "confined"))
-    for path in ("/etc/srvmesh.conf r,", "run/srvmesh/cache.v1.mdb r,", "run/srvmesh/socket rw,"):
+    for path in ("/etc/srvmesh.conf r,", "run/srvmesh/cache.v2.mdb r,", "run/srvmesh/socket rw,"):
         tap.check(f"... and a profile with nameservice in it has {path}", path in done.stdout, done.stdout)
 
     policy = os.path.join(lab.path, "selinux")

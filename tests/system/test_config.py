@@ -257,7 +257,7 @@ def switches(tap, host):
     host.run(SRVMESH, "disable")
     tap.check("srvmesh disable passes all names on", until(lambda: host.ask("api.other") == PASSED_ON))
     _, _, trace = host.run(need("strace"), "-f", "-e", "trace=openat", sys.executable, "-c", ASK, "api.mesh", "1")
-    tap.check("... without a look at the host map", "cache.v1.mdb" not in trace, trace[-500:])
+    tap.check("... without a look at the host map", "cache.v2.mdb" not in trace, trace[-500:])
     host.write("srvmesh.conf.d/z.conf", "[resolver]\nenabled = no\n")
     code, _, said = host.run(SRVMESH, "enable")
     tap.equal("srvmesh enable names the file that still says no", (code, said),

@@ -64,9 +64,9 @@ def one_question_for_all(tap):
 
         _, _, trace = lab.run(need("strace"), "-f", "-e", "trace=connect,sendto,sendmsg,sendmmsg,openat", GUEST, "timed",
                               "api.mesh")
-        tap.check("a hit asks neither daemon nor DNS", "cache.v1.mdb" in trace and daemon.socket not in trace and
+        tap.check("a hit asks neither daemon nor DNS", "cache.v2.mdb" in trace and daemon.socket not in trace and
                   f"htons({server.port})" not in trace and "htons(53)" not in trace, trace[-800:])
-        tap.check("and the map once", trace.count("cache.v1.mdb") == 1, trace[-800:])
+        tap.check("and the map once", trace.count("cache.v2.mdb") == 1, trace[-800:])
         tap.equal("the second hit of a process makes no system call", lab.guest("quiet", "api.mesh", 1), "found")
         tap.check("the first does (or the filter proves nothing)", "found" not in lab.guest("quiet", "api.mesh", 0))
 
@@ -578,7 +578,7 @@ zone:
         for i in range(0, 200, 7):
             lab.probe("draws", 1, f"ours{i}.mesh")
         tap.equal("what others use is still in the map", daemon.status()["requests"], asked)
-        size = os.stat(os.path.join(daemon.directory, "cache.v1.mdb")).st_size
+        size = os.stat(os.path.join(daemon.directory, "cache.v2.mdb")).st_size
         tap.check("the file stays within its size", size <= 1 << 20, size)
         if not IS_SANITIZED:
             tap.check("the daemon's memory stays bounded", resident_kib(daemon.process.pid) < 16384,

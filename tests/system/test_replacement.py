@@ -27,7 +27,7 @@ def main():
         replaced = 0
         while soak.poll() is None:
             daemon.stop()
-            os.unlink(os.path.join(daemon.directory, "cache.v1.mdb"))
+            os.unlink(os.path.join(daemon.directory, "cache.v2.mdb"))
             daemon.start()
             replaced += 1
             time.sleep(0.7)

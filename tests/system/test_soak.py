@@ -14,7 +14,7 @@ def soak(lab, program, seconds):
                                    timeout=seconds + 60)
     print(f"# {program}: {output}")
     counts = {key: int(value) for key, value in (word.split("=") for word in output.split())}
-    counts["size"] = os.stat(os.path.join(run, "cache.v1.mdb")).st_size
+    counts["size"] = os.stat(os.path.join(run, "cache.v2.mdb")).st_size
     return code, counts, errors
 
 

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The environment. LMDB runs without its lock file (MDB_NOLOCK): our own lock ensures that there is one owner, and readers
+ * take no part in LMDB's locking. So there is no mutex and no reader table that another process could touch. */
+#include "cache/environment.h"
+
+#include "base/scope.h"
+#include "cache/owner.h"
+#include "cache/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum sm_status sm_environment_status(int code)
+{
+	switch (code) {
+	case MDB_SUCCESS:
+		return SM_OK;
+	case MDB_NOTFOUND:
+		return SM_MISS;
+	case MDB_MAP_FULL:
+		return SM_FULL;
+	case MDB_INVALID:
+	case MDB_VERSION_MISMATCH:
+	case MDB_CORRUPTED:
+		return SM_CORRUPT;
+	case EACCES:
+	case EPERM:
+	case EROFS:
+		return SM_REFUSED;
+	}
+	return SM_MEMORY;
+}
+
+static enum sm_status make_directory(const char *directory)
+{
+	struct stat file;
+
+	if (mkdir(directory, 0755) != 0 && errno != EEXIST)
+		return SM_REFUSED;
+	if (lstat(directory, &file) != 0 || !S_ISDIR(file.st_mode))
+		return SM_INVALID;
+	return file.st_uid == geteuid() && !(file.st_mode & (S_IWGRP | S_IWOTH)) ? SM_OK : SM_INVALID;
+}
+
+static enum sm_status lock_directory(struct sm_environment *map)
+{
+	char path[SM_MAP_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%.100s/%s", map->directory, SM_OWNER_LOCK_FILE);
+	map->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (map->lock < 0)
+		return SM_REFUSED;
+	return flock(map->lock, LOCK_EX | LOCK_NB) == 0 ? SM_OK : SM_REFUSED;
+}
+
+/* A map of the major before serves the programs that have it mapped until its answers expire; then they ask srvmeshd. */
+static void remove_map_before(const char *directory)
+{
+	char path[SM_MAP_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%.100s/%s", directory, SM_MAP_FILE_BEFORE);
+	unlink(path);
+}
+
+enum sm_status sm_environment_lock(const char *directory, uint64_t size_bytes, uint64_t fingerprint,
+                                   struct sm_environment *ret)
+{
+	enum sm_status status;
+	int major, minor;
+
+	*ret = (struct sm_environment){.size_bytes = size_bytes, .fingerprint = fingerprint, .lock = -1};
+	mdb_version(&major, &minor, NULL);
+	if (major != 0 || minor != 9)
+		return SM_CORRUPT;
+	snprintf(ret->directory, sizeof(ret->directory), "%s", directory);
+	snprintf(ret->path, sizeof(ret->path), "%.100s/%s", directory, SM_MAP_FILE);
+	status = make_directory(directory);
+	if (status == SM_OK)
+		status = lock_directory(ret);
+	if (status == SM_OK)
+		remove_map_before(directory);
+	return status;
+}
+
+void sm_environment_unlock(struct sm_environment *map)
+{
+	if (map->lock >= 0)
+		close(map->lock);
+	map->lock = -1;
+}
+
+static bool read_boot_id(char ret[SM_BOOT_ID_SIZE])
+{
+	SM_SCOPE_CLOSE int fd = open(SM_BOOT_ID_FILE, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && read(fd, ret, SM_BOOT_ID_SIZE) == SM_BOOT_ID_SIZE;
+}
+
+/* Is the value of the map's own key `kind` exactly the expected one? */
+static bool says(const struct sm_mapped *mapped, enum sm_map_kind kind, const void *expected, size_t expected_size)
+{
+	uint8_t key[SM_MAP_KEY_MAX];
+	uint8_t said[SM_BOOT_ID_SIZE];
+	size_t size;
+
+	return sm_reader_get(mapped, key, sm_map_key(kind, NULL, key), said, sizeof(said), &size) == SM_OK && size == expected_size &&
+	       memcmp(said, expected, size) == 0;
+}
+
+static uint64_t fingerprint_of(const struct sm_mapped *mapped)
+{
+	uint8_t key[SM_MAP_KEY_MAX];
+	uint64_t said = SM_OWNER_ANY;
+	size_t size;
+
+	return sm_reader_get(mapped, key, sm_map_key(SM_MAP_CONFIG, NULL, key), &said, sizeof(said), &size) == SM_OK && size == sizeof(said)
+	               ? said : SM_OWNER_ANY;
+}
+
+enum sm_status sm_environment_check(struct sm_environment *map)
+{
+	char id[SM_BOOT_ID_SIZE];
+	struct sm_mapped mapped;
+	enum sm_status status;
+	bool is_good;
+
+	if (!read_boot_id(id))
+		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? SM_MEMORY : SM_CORRUPT;
+	status = sm_reader_map(map->directory, true, 0, &mapped);
+	if (status != SM_OK)
+		return status == SM_MEMORY ? SM_MEMORY : SM_CORRUPT;
+	if (map->fingerprint == SM_OWNER_ANY)
+		map->fingerprint = fingerprint_of(&mapped);
+	is_good = mapped.size <= map->size_bytes && says(&mapped, SM_MAP_BOOT, id, sizeof(id)) &&
+	          says(&mapped, SM_MAP_CONFIG, &map->fingerprint, sizeof(map->fingerprint));
+	sm_reader_unmap(&mapped);
+	return is_good ? SM_OK : SM_CORRUPT;
+}
+
+/* Writes to a new file only. A file that is taken over has this key, and is not written until there is something to
+ * write. */
+static int put_own(MDB_txn *txn, MDB_dbi records, enum sm_map_kind kind, void *bytes, size_t size)
+{
+	uint8_t own[SM_MAP_KEY_MAX];
+	MDB_val key = {sm_map_key(kind, NULL, own), own}, value = {size, bytes};
+	int code = mdb_put(txn, records, &key, &value, MDB_NOOVERWRITE);
+
+	return code == MDB_KEYEXIST ? MDB_SUCCESS : code;
+}
+
+static int put_origin(struct sm_environment *map, MDB_txn *txn)
+{
+	char id[SM_BOOT_ID_SIZE];
+	int code = put_own(txn, map->records, SM_MAP_CONFIG, &map->fingerprint, sizeof(map->fingerprint));
+
+	if (code == MDB_SUCCESS && read_boot_id(id))
+		code = put_own(txn, map->records, SM_MAP_BOOT, id, sizeof(id));
+	return code;
+}
+
+static int open_records(struct sm_environment *map)
+{
+	MDB_txn *txn;
+	int code = mdb_txn_begin(map->env, NULL, 0, &txn);
+
+	if (code != MDB_SUCCESS)
+		return code;
+	code = mdb_dbi_open(txn, NULL, 0, &map->records);
+	if (code == MDB_SUCCESS)
+		code = put_origin(map, txn);
+	if (code == MDB_SUCCESS)
+		return mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	return code;
+}
+
+enum sm_status sm_environment_open(struct sm_environment *map)
+{
+	int code = mdb_env_create(&map->env);
+
+	if (code == MDB_SUCCESS)
+		code = mdb_env_set_mapsize(map->env, map->size_bytes);
+	if (code == MDB_SUCCESS)
+		code = mdb_env_open(map->env, map->path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC | MDB_NOLOCK, 0644);
+	if (code == MDB_SUCCESS && chmod(map->path, 0644) != 0)
+		code = errno;
+	if (code == MDB_SUCCESS)
+		code = open_records(map);
+	if (code != MDB_SUCCESS) {
+		mdb_env_close(map->env);
+		map->env = NULL;
+	}
+	return sm_environment_status(code);
+}
+
+enum sm_status sm_environment_open_anew(struct sm_environment *map)
+{
+	if (unlink(map->path) != 0 && errno != ENOENT)
+		return SM_REFUSED;
+	return sm_environment_open(map);
+}
+
+void sm_environment_close(struct sm_environment *map)
+{
+	mdb_env_close(map->env);
+	map->env = NULL;
+}

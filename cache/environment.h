@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The host map's file as its owner opens it: directory, lock, liblmdb's environment, and whether a file that is there may
+ * be taken over. What is in it is cache/owner.c's, the only includer of this header. Not for two threads at once. */
+#pragma once
+
+#include "base/status.h"
+#include "cache/map.h"
+
+#include <lmdb.h>
+
+#if MDB_VERSION_MAJOR != 0 || MDB_VERSION_MINOR != 9
+#error "the host map is LMDB data format 1, of liblmdb 0.9"
+#endif
+
+struct sm_environment {
+	char directory[SM_MAP_PATH_MAX], path[SM_MAP_PATH_MAX];
+	uint64_t size_bytes;
+	uint64_t fingerprint; /* of the configuration; SM_OWNER_ANY until the file has been read */
+	int lock;             /* -1: not held */
+	MDB_env *env;         /* NULL: not open */
+	MDB_dbi records;
+	uint32_t page_size;
+};
+
+/* Makes the directory if only its last component is missing, locks it, and removes the map of the format before. As
+ * sm_owner_open. *ret is set in any case. */
+enum sm_status sm_environment_lock(const char *directory, uint64_t size_bytes, uint64_t fingerprint,
+                                   struct sm_environment *ret) SM_MUST_CHECK;
+void sm_environment_unlock(struct sm_environment *map);
+
+/* Is the existing file ours, complete, of this boot and configuration, and not larger than allowed? liblmdb trusts
+ * every file that it opens, so our reader checks the file. SM_CORRUPT: no. SM_MEMORY: cannot be checked at the
+ * moment. */
+enum sm_status sm_environment_check(struct sm_environment *map) SM_MUST_CHECK;
+/* Opens the file, or makes it, and writes the keys of the map itself where they are missing. */
+enum sm_status sm_environment_open(struct sm_environment *map) SM_MUST_CHECK;
+/* The same, in place of a file that is there. */
+enum sm_status sm_environment_open_anew(struct sm_environment *map) SM_MUST_CHECK;
+void sm_environment_close(struct sm_environment *map);
+
+/* What a code of liblmdb, or an errno that it returns, means. */
+enum sm_status sm_environment_status(int code);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Connections: accepted, read, answered, closed; and hints, which are datagrams. What is asked, and what is the answer, is
+ * daemon/requests.h's. */
+#pragma once
+
+#include "daemon/counters.h"
+#include "daemon/limits.h"
+#include "daemon/loop.h"
+#include "ipc/listener.h"
+
+/* A client: one connection, one request, one reply. It is freed by sm_client_close or its final reply. */
+struct sm_client {
+	struct sm_connections *connections;
+	struct sm_wanted *wanted; /* what it waits for, of daemon/requests.c; NULL: nothing yet */
+	struct sm_request request;
+	uid_t uid;
+	int fd;
+	bool is_read; /* the request is complete */
+	bool is_watched, has_timer;
+	int n_handles;
+	uv_poll_t poll;
+	uv_timer_t timer;
+	struct sm_frame_reply reply; /* that the client has not yet taken all of; its content is owned */
+	uint32_t reply_part;
+};
+
+/* What connections tell. */
+struct sm_client_events {
+	/* The request is complete, in client->request. It must be answered at once or later. */
+	void (*on_request)(void *context, struct sm_client *client);
+	/* The time of sm_client_wait is over. */
+	void (*on_client_time)(void *context, struct sm_client *client);
+	/* The client is about to be freed: forget it. */
+	void (*on_client_close)(void *context, struct sm_client *client);
+	void (*on_hint)(void *context, const struct sm_request *hint);
+};
+
+struct sm_connections {
+	uv_loop_t *loop; /* set by main.c, as all up to `context` */
+	struct sm_limits *limits;
+	struct sm_counters *counters;
+	const struct sm_client_events *events;
+	void *context; /* of the events */
+
+	struct sm_listener listener;
+	uv_poll_t requests, hints;
+	uv_timer_t pause; /* before it accepts again, when descriptors run out */
+};
+
+/* Serves connections->listener until sm_connections_stop. SM_MEMORY. */
+enum sm_status sm_connections_start(struct sm_connections *connections) SM_MUST_CHECK;
+/* Accepts no more clients; serves the connected ones. */
+void sm_connections_stop(struct sm_connections *connections);
+
+/* Watches the connection for its end, and calls on_client_time after `ms`. */
+void sm_client_wait(struct sm_client *client, uint32_t ms);
+/* A sign of life: the request takes time. */
+void sm_client_sign(struct sm_client *client);
+/* The final reply: a record or text of the client's format, or NULL. It is copied where it cannot be sent at once. */
+void sm_client_reply(struct sm_client *client, enum sm_frame_kind kind, const void *content, size_t size);
+void sm_client_close(struct sm_client *client);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Requests: what is asked, and the quickest correct way to answer it: from the cache, by a job, with what is past its TTL. */
+#pragma once
+
+#include "daemon/connections.h"
+#include "daemon/jobs.h"
+#include "daemon/reload.h"
+
+struct sm_requests {
+	int64_t began_ns; /* set by main.c, as all of it */
+	bool is_stopping; /* hints begin no more jobs */
+	struct sm_owner *owner;
+	struct sm_jobs *jobs;
+	struct sm_reload *reload;
+	const struct sm_limits *limits;
+	struct sm_counters *counters;
+};
+
+/* For connections whose context is a struct sm_requests. */
+extern const struct sm_client_events sm_requests_events;
