@@ -119,12 +119,18 @@ def play(scenario, tap):
 
 def main():
     tap = Tap()
-    wanted = " ".join(sys.argv[1:])
+    wants_list = sys.argv[1:2] == ["--list"]
+    words = sys.argv[2:] if wants_list else sys.argv[1:]
     for path in sorted(glob.glob(os.path.join(SRCDIR, "tests", "scenario", "*.scenario"))):
         for scenario in parse(path):
-            if wanted in scenario.title:
+            if not all(word in scenario.title for word in words):
+                continue
+            if wants_list:
+                print(scenario.title)
+            else:
                 play(scenario, tap)
-    tap.finish()
+    if not wants_list:
+        tap.finish()
 
 
 main()
