@@ -5,6 +5,7 @@
 #include "base/scope.h"
 #include "conf/build.h"
 #include "conf/file.h"
+#include "conf/gaiconf.h"
 #include "conf/resolvconf.h"
 
 #include <stdio.h>
@@ -237,7 +238,7 @@ static enum sm_status add_policies(struct loading *loading)
 	sm_watch_add(loading->watch, loading->sources->gai);
 	if (sm_file_read(loading->sources->gai, &text, &size) == SM_MEMORY)
 		return SM_MEMORY;
-	status = sm_policies_parse(text ? text : "", &loading->conf->rules.policies);
+	status = sm_gaiconf_parse(text ? text : "", &loading->conf->rules.policies);
 	return status == SM_FULL ? SM_OK : status;
 }
 

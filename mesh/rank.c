@@ -37,11 +37,36 @@ static const struct sm_policy default_ipv4_scopes[] = {
 	((table)->n = sizeof(defaults) / sizeof((defaults)[0]),               \
 	 memcpy((table)->entries, defaults, sizeof(defaults)))
 
+static void end_table(struct sm_policy *entries, uint32_t *n, uint8_t least_bits, int32_t value)
+{
+	static const struct sm_policy mapped = {{MAPPED}, 96, 0};
+
+	if (*n > 0 && entries[*n - 1].bits <= least_bits)
+		return;
+	entries[*n] = least_bits ? mapped : (struct sm_policy){.bits = 0};
+	entries[(*n)++].value = value;
+}
+
+void sm_policies_complete(struct sm_policies *tables)
+{
+	if (tables->labels.n > 0)
+		end_table(tables->labels.entries, &tables->labels.n, 0, DEFAULT_LABEL);
+	else
+		SET(&tables->labels, default_labels);
+	if (tables->precedences.n > 0)
+		end_table(tables->precedences.entries, &tables->precedences.n, 0, DEFAULT_PRECEDENCE);
+	else
+		SET(&tables->precedences, default_precedences);
+	if (tables->ipv4_scopes.n > 0)
+		end_table(tables->ipv4_scopes.entries, &tables->ipv4_scopes.n, 96, SCOPE_GLOBAL);
+	else
+		SET(&tables->ipv4_scopes, default_ipv4_scopes);
+}
+
 void sm_policies_default(struct sm_policies *ret)
 {
-	SET(&ret->labels, default_labels);
-	SET(&ret->precedences, default_precedences);
-	SET(&ret->ipv4_scopes, default_ipv4_scopes);
+	ret->labels.n = ret->precedences.n = ret->ipv4_scopes.n = 0;
+	sm_policies_complete(ret);
 }
 
 void sm_address_map(const struct sm_address *address, uint8_t ret[16])
@@ -139,146 +164,4 @@ bool sm_rank_before(uint64_t a, uint8_t a_family, uint64_t b, uint8_t b_family)
 	if (a >> PREFIX_BITS != b >> PREFIX_BITS)
 		return a < b;
 	return a_family == b_family && a < b;
-}
-
-/* One line of gai.conf: a keyword, a prefix, a value. */
-struct line {
-	char words[3][64];
-	uint32_t n;
-};
-
-static bool is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static const char *read_line(const char *text, struct line *ret)
-{
-	bool in_word = false;
-	size_t length = 0;
-
-	memset(ret, 0, sizeof(*ret));
-	for (; *text && *text != '\n' && *text != '#'; text++) {
-		if (is_space(*text)) {
-			in_word = false;
-			continue;
-		}
-		if (!in_word) {
-			ret->n++;
-			length = 0;
-		}
-		in_word = true;
-		if (ret->n <= 3 && length < sizeof(ret->words[0]) - 1)
-			ret->words[ret->n - 1][length++] = *text;
-	}
-	text += strcspn(text, "\n");
-	return *text ? text + 1 : text;
-}
-
-static bool number_of(const char *text, long most, long *ret)
-{
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	*ret = strtol(text, &end, 10);
-	return *end == '\0' && *ret <= most;
-}
-
-/* `prefix` or `prefix/bits` of IPv6. With `takes_ipv4` also of IPv4, whose bits are counted after the mapped prefix. */
-static bool policy_of(const struct line *line, bool takes_ipv4, struct sm_policy *ret)
-{
-	char text[64];
-	char *slash;
-	long bits = 128, value, base = 0;
-	struct sm_address ipv4 = {.family = SM_IPV4};
-
-	memcpy(text, line->words[1], sizeof(text));
-	slash = strchr(text, '/');
-	if (slash)
-		*slash++ = '\0';
-	memset(ret, 0, sizeof(*ret));
-	if (takes_ipv4 && inet_pton(AF_INET, text, ipv4.bytes) == 1) {
-		sm_address_map(&ipv4, ret->prefix);
-		base = 96;
-		bits = 32;
-	} else if (inet_pton(AF_INET6, text, ret->prefix) != 1) {
-		return false;
-	}
-	if (slash && !number_of(slash, 128 - base, &bits))
-		return false;
-	if (!number_of(line->words[2], INT_MAX, &value))
-		return false;
-	ret->bits = (uint8_t)(base + bits);
-	ret->value = (int32_t)value;
-	return true;
-}
-
-/* Keeps the table sorted: inserts after all entries that are equally or more specific. */
-static enum sm_status insert(struct sm_policy *entries, uint32_t *n, const struct sm_policy *policy)
-{
-	uint32_t at = *n;
-
-	if (*n == SM_POLICIES_MAX - 1)
-		return SM_FULL;
-	while (at > 0 && entries[at - 1].bits < policy->bits) {
-		entries[at] = entries[at - 1];
-		at--;
-	}
-	entries[at] = *policy;
-	(*n)++;
-	return SM_OK;
-}
-
-static void finish(struct sm_policy *entries, uint32_t *n, uint8_t least_bits, int32_t value)
-{
-	static const struct sm_policy mapped = {{MAPPED}, 96, 0};
-
-	if (*n > 0 && entries[*n - 1].bits <= least_bits)
-		return;
-	entries[*n] = least_bits ? mapped : (struct sm_policy){.bits = 0};
-	entries[(*n)++].value = value;
-}
-
-static enum sm_status take_line(const struct line *line, struct sm_policies *tables)
-{
-	struct sm_policy policy;
-
-	if (line->n < 3)
-		return SM_OK;
-	if (strcmp(line->words[0], "label") == 0 && policy_of(line, false, &policy))
-		return insert(tables->labels.entries, &tables->labels.n, &policy);
-	if (strcmp(line->words[0], "precedence") == 0 && policy_of(line, false, &policy))
-		return insert(tables->precedences.entries, &tables->precedences.n, &policy);
-	if (strcmp(line->words[0], "scopev4") == 0 && policy_of(line, true, &policy) && policy.bits >= 96 &&
-	    is_mapped(policy.prefix))
-		return insert(tables->ipv4_scopes.entries, &tables->ipv4_scopes.n, &policy);
-	return SM_OK;
-}
-
-enum sm_status sm_policies_parse(const char *text, struct sm_policies *ret)
-{
-	ret->labels.n = ret->precedences.n = ret->ipv4_scopes.n = 0;
-	while (*text) {
-		struct line line;
-
-		text = read_line(text, &line);
-		if (take_line(&line, ret) != SM_OK) {
-			sm_policies_default(ret);
-			return SM_FULL;
-		}
-	}
-	if (ret->labels.n > 0)
-		finish(ret->labels.entries, &ret->labels.n, 0, DEFAULT_LABEL);
-	else
-		SET(&ret->labels, default_labels);
-	if (ret->precedences.n > 0)
-		finish(ret->precedences.entries, &ret->precedences.n, 0, DEFAULT_PRECEDENCE);
-	else
-		SET(&ret->precedences, default_precedences);
-	if (ret->ipv4_scopes.n > 0)
-		finish(ret->ipv4_scopes.entries, &ret->ipv4_scopes.n, 96, SCOPE_GLOBAL);
-	else
-		SET(&ret->ipv4_scopes, default_ipv4_scopes);
-	return SM_OK;
 }

@@ -41,9 +41,9 @@ void sm_address_map(const struct sm_address *address, uint8_t ret[16]);
 /* glibc's built-in tables. */
 void sm_policies_default(struct sm_policies *ret);
 
-/* Replaces each table for which the text of a gai.conf has lines, as glibc does; a table without a catch-all gets one.
- * Lines that glibc ignores are ignored. SM_FULL: more lines than a table holds; all tables are then the defaults. */
-enum sm_status sm_policies_parse(const char *text, struct sm_policies *ret) SM_MUST_CHECK;
+/* Ends every table with a catch-all if it has none; an empty one becomes glibc's built-in table. Tables of a gai.conf
+ * (conf/gaiconf.h) have at most SM_POLICIES_MAX - 1 entries before. */
+void sm_policies_complete(struct sm_policies *tables);
 
 /* The rank: a smaller one sorts earlier, but use sm_rank_before to compare. */
 uint64_t sm_rank(const struct sm_policies *policies, const struct sm_address *destination,

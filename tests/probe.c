@@ -51,7 +51,7 @@ static void tell_waits(void)
 static const char usage[] =
 	"usage: probe gai unspec|inet|inet6 NAME [canonname] [addrconfig] [v4mapped] [all]\n"
 	"       probe host inet|inet6 NAME        gethostbyname2_r with its errno and h_errno\n"
-	"       probe draws COUNT NAME            how often each address came first\n"
+	"       probe draws COUNT NAME [PAUSE_MS] how often each address came first\n"
 	"       probe pairs COUNT NAME stream|any|inet|inet6  addresses with ports, the name being the service too\n"
 	"       probe pairs-in-threads COUNT NAME  the same, a thousand times in each of that many threads\n"
 	"       probe classic NAME PROTO          getservbyname_r, then gethostbyname2_r; - for any protocol\n"
@@ -139,7 +139,7 @@ static int host(int family, const char *name)
 	return 0;
 }
 
-static int draws(int count, const char *name)
+static int draws(int count, const char *name, int pause_ms)
 {
 	static char seen[64][INET6_ADDRSTRLEN];
 	static int counts[64];
@@ -154,6 +154,8 @@ static int draws(int count, const char *name)
 			return 1;
 		text_of(found->ai_addr, text);
 		freeaddrinfo(found);
+		if (pause_ms > 0)
+			usleep((useconds_t)pause_ms * 1000);
 		while (at < n && strcmp(seen[at], text) != 0)
 			at++;
 		if (at == n && n < 64)
@@ -533,8 +535,8 @@ int main(int argc, char **argv)
 		return gai(family_of(argv[2]), argv[3], flags_of(argv + 4));
 	if (argc == 4 && strcmp(verb, "host") == 0)
 		return host(family_of(argv[2]), argv[3]);
-	if (argc == 4 && strcmp(verb, "draws") == 0)
-		return draws(atoi(argv[2]), argv[3]);
+	if ((argc == 4 || argc == 5) && strcmp(verb, "draws") == 0)
+		return draws(atoi(argv[2]), argv[3], argc == 5 ? atoi(argv[4]) : 0);
 	if (argc == 5 && strcmp(verb, "pairs") == 0) {
 		pairs_family = family_of(argv[4]);
 		return pairs(atoi(argv[2]), argv[3], strcmp(argv[4], "any") == 0 ? 0 : SOCK_STREAM);

@@ -2,6 +2,7 @@
 /* Prints the rank that the plugin gives on this host to each address of the command line: "ADDRESS FAMILY RANK". */
 #include "conf/conf.h"
 #include "conf/file.h"
+#include "conf/gaiconf.h"
 #include "resolve/source.h"
 #include "tests/answer.h"
 
@@ -18,7 +19,7 @@ int main(int argc, char **argv)
 	char *text = NULL;
 	size_t size;
 
-	if (sm_file_read(SM_CONF_GAI, &text, &size) != SM_OK || sm_policies_parse(text, &policies) != SM_OK)
+	if (sm_file_read(SM_CONF_GAI, &text, &size) != SM_OK || sm_gaiconf_parse(text, &policies) != SM_OK)
 		sm_policies_default(&policies);
 	free(text);
 	for (int i = 1; i < argc && i <= SM_ADDRESSES_MAX; i++) {

@@ -122,71 +122,6 @@ static void unreachable_ones_keep_precedence_and_scope_alone(void **state)
 	ASSERT_TIE({"10.0.0.1", "", 0}, {"10.9.0.1", "", 0});
 }
 
-static void gai_conf_replaces_the_tables_it_names(void **state)
-{
-	(void)state;
-	assert_int_equal(sm_policies_parse("# a comment\nprecedence ::ffff:0:0/96  100 # IPv4 first\n", &policies), SM_OK);
-	ASSERT_BEFORE({"10.0.0.1", "10.0.0.2", 24}, {"2001:db8::1", "2001:db8::2", 64});
-	assert_int_equal(policies.precedences.n, 2);
-	assert_int_equal(policies.precedences.entries[1].value, 40);
-	assert_int_equal(policies.labels.n, 8);
-	assert_int_equal(sm_policies_parse("scopev4 10.0.0.0/8 5\nlabel ::/0 9\nlabel fd00::/8\t3\n", &policies), SM_OK);
-	assert_int_equal(policies.labels.n, 2);
-	assert_int_equal(policies.labels.entries[0].value, 3);
-	assert_int_equal(policies.labels.entries[1].value, 9);
-	assert_int_equal(policies.ipv4_scopes.n, 2);
-	ASSERT_BEFORE({"10.0.0.1", "10.0.0.2", 24}, {"192.0.2.1", "192.0.2.2", 24});
-}
-
-static void lines_that_glibc_passes_over_are_passed_over(void **state)
-{
-	struct sm_policies same;
-
-	(void)state;
-	sm_policies_default(&same);
-	assert_int_equal(sm_policies_parse("reload yes\nprecedence\nprecedence ::/129 5\nlabel 10.0.0.0/8 5\n"
-	                                   "precedence ::1/128 -5\nprecedence nonsense 5\nscopev4 ::/0 5\nscopev4 ::/96 5\nlabel ::/0 x\n",
-	                                   &policies),
-	                 SM_OK);
-	assert_int_equal(policies.labels.n, same.labels.n);
-	assert_int_equal(policies.precedences.n, same.precedences.n);
-	assert_int_equal(policies.ipv4_scopes.n, same.ipv4_scopes.n);
-}
-
-static void more_lines_than_a_table_holds_leave_the_defaults(void **state)
-{
-	static char text[64 * 100];
-
-	(void)state;
-	for (int i = 0; i < SM_POLICIES_MAX; i++)
-		sprintf(text + strlen(text), "label fd00:%x::/32 5\n", i);
-	assert_int_equal(sm_policies_parse(text, &policies), SM_FULL);
-	assert_int_equal(policies.labels.n, 8);
-}
-
-static void noise_never_leaves_a_table_without_an_end(void **state)
-{
-	const char letters[] = "label precedence scopev4 ::/0 fd00::/8 10.0.0.0/8 5 9\n\n#\t";
-	struct sm_address ipv4 = address_of("192.0.2.1"), ipv6 = address_of("2001:db8::1");
-	struct sm_source source = {.is_reachable = true};
-	unsigned seed = 9;
-
-	(void)state;
-	for (int round = 0; round < 20000; round++) {
-		char text[120];
-
-		for (size_t i = 0; i < sizeof(text) - 1; i++)
-			text[i] = letters[(size_t)rand_r(&seed) % (sizeof(letters) - 1)];
-		memcpy(text, "precedence fd00::/8 5\n", 22);
-		text[sizeof(text) - 1] = '\0';
-		(void)!sm_policies_parse(text, &policies);
-		source.address = ipv4;
-		sm_rank(&policies, &ipv4, &source);
-		source.address = ipv6;
-		sm_rank(&policies, &ipv6, &source);
-	}
-}
-
 #define TEST(name) cmocka_unit_test_setup(name, defaults)
 static const struct CMUnitTest tests[] = {
 	TEST(the_rules_count_in_their_order),
@@ -194,10 +129,6 @@ static const struct CMUnitTest tests[] = {
 	TEST(ipv4_prefixes_count_on_the_own_subnet_alone),
 	TEST(prefixes_of_different_families_do_not_compare),
 	TEST(unreachable_ones_keep_precedence_and_scope_alone),
-	TEST(gai_conf_replaces_the_tables_it_names),
-	TEST(lines_that_glibc_passes_over_are_passed_over),
-	TEST(more_lines_than_a_table_holds_leave_the_defaults),
-	TEST(noise_never_leaves_a_table_without_an_end),
 };
 
 TESTS_MAIN(tests)

@@ -5,6 +5,7 @@ that are not ours are looked up all the time. Then with the init script, then fr
 usage: test_install.py [PART...]"""
 import contextlib
 import hashlib
+import glob
 import http.server
 import os
 import re
@@ -17,7 +18,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
-from lab import Knot, Lab, Tap, in_namespaces  # noqa: E402
+from lab import BUILDDIR, Knot, Lab, Tap, in_namespaces  # noqa: E402
 from machine import INCLUDE, Machine, make_root  # noqa: E402
 from test_nsswitch import FORMS, OURS  # noqa: E402
 from test_packages import one, run  # noqa: E402
@@ -25,20 +26,21 @@ from test_packages import one, run  # noqa: E402
 ZONE = """
 _api._tcp 3600 SRV 0 0 8080 a
 _other._tcp 3600 SRV 0 0 8080 a
+_short._tcp 1 SRV 0 0 8080 a
 a 3600 A 127.0.0.11
 """
 FOREIGN = "host A 127.0.0.12\n"
 CONFIG = "[resolver]\ntimeout = 400ms\n\n[domain mesh]\n"
 NOBODY = "65534"
 
-# endless lookups in one process: exits with a message at the first one that fails
+# endless lookups in one process: exits with a message at the first one that says something else than expected (nothing: found)
 LOOP = r"""
 use Socket qw(getaddrinfo SOCK_STREAM);
 $SIG{TERM} = sub { $end = 1 };
 $| = 1;
 while (!$end) {
 	my ($error) = getaddrinfo($ARGV[0], "", {socktype => SOCK_STREAM});
-	if ($error) { print "failed after $n: $error\n"; exit 1 }
+	if ("$error" ne ($ARGV[1] // "")) { print "failed after $n: $error\n"; exit 1 }
 	$n++;
 	select(undef, undef, undef, 0.002);
 }
@@ -582,7 +584,62 @@ def rpms(tap, machine, lab):
     tap.equal("... and nothing is left but the user, as is rpm's custom, and the changed configuration", left, [])
 
 
-PARTS = {"forms": nsswitch_forms, "architectures": architectures, "apt": installed_by_apt, "halfway": halfway,
+class Paced:
+    """Processes that look up names until `end`, together more than 1,000 times a second; each name has what is expected."""
+
+    def __init__(self, machine, expected):
+        self.machine = machine
+        self.began = time.monotonic()
+        self.processes = {name: subprocess.Popen(machine.inside("perl", "-e", LOOP, name, error), stdin=subprocess.DEVNULL,
+                                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                          for name, error in expected.items()}
+
+    def end(self, tap, when):
+        seconds = time.monotonic() - self.began
+        for process in self.processes.values():
+            for child in descendants(process.pid):
+                if process.poll() is None:
+                    os.kill(child, 15)
+        total = 0
+        for name, process in self.processes.items():
+            output = process.communicate(timeout=20)[0].strip()
+            tap.check(f"{when}: {name}: every lookup of a process says the same", output.isdigit() and int(output) > 100, output)
+            total += int(output) if output.isdigit() else 0
+        print(f"# {when}: {total} lookups, {total / seconds:.0f} a second")
+
+
+def release_before(tap, machine):
+    """The real packages of the release before, upgraded and downgraded under lookups. `embedded = no`: a lookup that a
+    process would have to resolve itself fails."""
+    previous = [deb for deb in glob.glob(os.path.join(BUILDDIR, "earlier", "packages", "*.deb")) if "-dbgsym" not in deb]
+    if not previous:
+        tap.skip("upgrade from the release before", "not possible here: this tree has no history with it")
+        return
+    before = snapshot(machine)
+    machine.copy(*previous)
+    machine.boot()
+    code, output = machine.do("dpkg", "-i", *files_of(previous))
+    tap.check("the packages of the release before install", code == 0, output)
+    machine.write("/etc/srvmesh.conf", CONFIG + "min_ttl = 1s\n\n[cache]\nembedded = no\n")
+    machine.run("systemctl", "restart", "srvmeshd.service")
+    expected = {"api.mesh": "", "other.mesh": "", "short.mesh": "", "none.mesh": "Name or service not known"}
+    machine.run("getent", "ahosts", "api.mesh")
+    for what, packages in (("upgrade", debs()), ("downgrade", previous)):
+        running = Paced(machine, expected)
+        time.sleep(2)
+        code, output = machine.do("dpkg", "--force-confold", "-i", *files_of(packages))
+        tap.check(f"the {what} goes through", code == 0, output)
+        fresh = Paced(machine, expected)
+        time.sleep(4)
+        running.end(tap, f"before, during and after the {what}")
+        fresh.end(tap, f"with the plugin after the {what}")
+        tap.check(f"the daemon after the {what} has resolved for them", status(machine).get("jobs", "0") != "0", status(machine))
+    machine.run("dpkg", "-P", "libnss-srvmesh", "srvmeshd")
+    machine.halt()
+    tap.equal("nothing else has changed", difference(before, snapshot(machine)), [])
+
+
+PARTS = {"release": lambda tap, machine, _: release_before(tap, machine), "forms": nsswitch_forms, "architectures": architectures, "apt": installed_by_apt, "halfway": halfway,
          "init": init_script, "rpm": rpms}
 
 

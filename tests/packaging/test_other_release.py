@@ -32,9 +32,9 @@ def built_there(tap, other, view):
     code, output = run(view, f"cd {tree} && ./dev build")
     tap.check(f"Debian {other}: the release builds", code == 0, output[-3000:])
     code, output = run(view, f"cd {tree}/build && make --silent -j2 check "
-                             "TESTS='$(unit_tests) $(check_scripts) $(scenario_tests) tests/system/test_knot.py'")
+                             "TESTS='$(unit_tests) $(check_scripts) $(scenario_tests) tests/system/test_knot.py tests/system/test_soak.py'")
     counts = {word: int(n) for word, n in re.findall(r"^# (\w+): +(\d+)", output, re.M)}
-    tap.check(f"Debian {other}: units, scenarios and real programs pass, {counts.get('PASS', 0)} checks",
+    tap.check(f"Debian {other}: units, scenarios, real programs and the soak of its liblmdb pass, {counts.get('PASS', 0)} checks",
               code == 0 and counts.get("PASS", 0) > 400 and not counts.get("SKIP"),
               *[line for line in output.splitlines() if line.startswith(("FAIL", "ERROR", "SKIP"))], output[-2000:] if not counts else "")
     code, output = run(view, f"cd {tree} && ./dev demo")
