@@ -36,5 +36,5 @@ enum sm_status sm_descriptor_wait(struct pollfd *fds, size_t n, int64_t ns, int6
 		fds[i].revents = 0;
 	if (error == EINTR)
 		return SM_OK;
-	return error == EPERM || error == ENOSYS ? SM_REFUSED : SM_MEMORY;
+	return error == EPERM || error == ENOSYS ? SM_REFUSED : SM_EXHAUSTED;
 }

@@ -14,6 +14,6 @@ int sm_descriptor_socket(int domain, int type, int protocol);
 
 /* Polls for at most `ns` (negative: does not wait), and then sets *now_ns to the time of the clock, but advances it at
  * least by the time waited: a program may have replaced the clock by one that stands still. An interruption by a signal
- * is SM_OK without events. SM_REFUSED (a sandbox), SM_MEMORY (RLIMIT_NOFILE): the system does not let us wait, and the
+ * is SM_OK without events. SM_REFUSED (a sandbox), SM_EXHAUSTED (RLIMIT_NOFILE): the system does not let us wait, and the
  * caller must not poll again in a busy loop. */
 enum sm_status sm_descriptor_wait(struct pollfd *fds, size_t n, int64_t ns, int64_t *now_ns) SM_MUST_CHECK;

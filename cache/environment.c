@@ -33,7 +33,7 @@ enum sm_status sm_environment_status(int code)
 	case EROFS:
 		return SM_REFUSED;
 	}
-	return SM_MEMORY;
+	return SM_EXHAUSTED;
 }
 
 static enum sm_status make_directory(const char *directory)
@@ -130,10 +130,10 @@ enum sm_status sm_environment_check(struct sm_environment *map)
 	bool is_good;
 
 	if (!read_boot_id(id))
-		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? SM_MEMORY : SM_CORRUPT;
+		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? SM_EXHAUSTED : SM_CORRUPT;
 	status = sm_reader_map(map->directory, true, 0, &mapped);
 	if (status != SM_OK)
-		return status == SM_MEMORY ? SM_MEMORY : SM_CORRUPT;
+		return status == SM_EXHAUSTED ? SM_EXHAUSTED : SM_CORRUPT;
 	if (map->fingerprint == SM_OWNER_ANY)
 		map->fingerprint = fingerprint_of(&mapped);
 	is_good = mapped.size <= map->size_bytes && says(&mapped, SM_MAP_BOOT, id, sizeof(id)) &&

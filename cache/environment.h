@@ -29,7 +29,7 @@ enum sm_status sm_environment_lock(const char *directory, uint64_t size_bytes, u
 void sm_environment_unlock(struct sm_environment *map);
 
 /* Is the existing file ours, complete, of this boot and configuration, and not larger than allowed? liblmdb trusts
- * every file that it opens, so our reader checks the file. SM_CORRUPT: no. SM_MEMORY: cannot be checked at the
+ * every file that it opens, so our reader checks the file. SM_CORRUPT: no. SM_EXHAUSTED: cannot be checked at the
  * moment. */
 enum sm_status sm_environment_check(struct sm_environment *map) SM_MUST_CHECK;
 /* Opens the file, or makes it, and writes the keys of the map itself where they are missing. */

@@ -93,7 +93,7 @@ static enum sm_status make_room(struct order *order)
 		return SM_OK;
 	heap = reallocarray(order->heap, room, sizeof(*heap));
 	if (!heap)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	order->heap = heap;
 	order->n_room = room;
 	return SM_OK;
@@ -146,7 +146,7 @@ enum sm_status sm_ledger_open(uint64_t max_cost, uint32_t max_entries, uint32_t 
 	struct sm_ledger *ledger = calloc(1, sizeof(*ledger));
 
 	if (!ledger)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	ledger->max_cost = max_cost;
 	ledger->max_entries = max_entries;
 	ledger->quota_percent = quota_percent;
@@ -171,7 +171,7 @@ void sm_ledger_close(struct sm_ledger *ledger)
 	free(ledger);
 }
 
-static struct holding *find(const struct sm_ledger *ledger, const struct sm_name *name)
+static struct holding *find_entry(const struct sm_ledger *ledger, const struct sm_name *name)
 {
 	const struct holding key = {.name = name->text};
 	struct holding **found = tfind(&key, &ledger->by_name, compare_names);
@@ -214,7 +214,7 @@ static void drop_share_if_empty(struct sm_ledger *ledger, struct share *share)
 
 enum sm_status sm_ledger_get(const struct sm_ledger *ledger, const struct sm_name *name, struct sm_ledger_entry *ret)
 {
-	const struct holding *entry = find(ledger, name);
+	const struct holding *entry = find_entry(ledger, name);
 
 	if (!entry)
 		return SM_MISS;
@@ -224,7 +224,7 @@ enum sm_status sm_ledger_get(const struct sm_ledger *ledger, const struct sm_nam
 
 void sm_ledger_remove(struct sm_ledger *ledger, const struct sm_name *name)
 {
-	struct holding *entry = find(ledger, name);
+	struct holding *entry = find_entry(ledger, name);
 
 	if (!entry)
 		return;
@@ -309,13 +309,13 @@ enum sm_status sm_ledger_put(struct sm_ledger *ledger, const struct sm_name *nam
 	struct holding *entry;
 
 	if (!share)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	entry = make_entry(name, is);
 	if (!entry || make_room(&ledger->all) != SM_OK || make_room(&share->order) != SM_OK ||
 	    !tsearch(entry, &ledger->by_name, compare_names)) {
 		free(entry);
 		drop_share_if_empty(ledger, share);
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	}
 	entry->share = share;
 	enter(&ledger->all, ALL, entry);

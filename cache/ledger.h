@@ -44,7 +44,7 @@ enum sm_status sm_ledger_victim(const struct sm_ledger *ledger, uid_t uid, uint3
  * empty. */
 enum sm_status sm_ledger_least(const struct sm_ledger *ledger, int64_t now_ns, struct sm_name *ret) SM_MUST_CHECK;
 
-/* Adds an entry, as the newest one. The ledger must not hold its name yet. SM_MEMORY. */
+/* Adds an entry, as the newest one. The ledger must not hold its name yet. SM_EXHAUSTED. */
 enum sm_status sm_ledger_put(struct sm_ledger *ledger, const struct sm_name *name,
                              const struct sm_ledger_entry *entry) SM_MUST_CHECK;
 

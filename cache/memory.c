@@ -89,7 +89,7 @@ static bool is_live(const struct sm_memory *memory, const struct slot *slot)
 	return slot->size > 0 && memory->region->head - slot->position <= memory->ring_size;
 }
 
-static struct slot *find(const struct sm_memory *memory, uint64_t hash)
+static struct slot *find_slot(const struct sm_memory *memory, uint64_t hash)
 {
 	struct slot *set = set_of(memory, hash);
 
@@ -123,7 +123,7 @@ enum sm_status sm_memory_get(const struct sm_memory *memory, const struct sm_nam
 
 	if (!memory->region || !try_lock(memory->region))
 		return SM_MISS;
-	slot = find(memory, hash);
+	slot = find_slot(memory, hash);
 	if (slot)
 		status = copy_out(slot, memory, bytes, size, ret_size);
 	unlock(memory->region);
@@ -142,7 +142,7 @@ static bool gives_way(const struct sm_memory *memory, const struct slot *a, cons
 
 static struct slot *place_for(const struct sm_memory *memory, uint64_t hash, int64_t now_ns)
 {
-	struct slot *set = set_of(memory, hash), *place = find(memory, hash);
+	struct slot *set = set_of(memory, hash), *place = find_slot(memory, hash);
 
 	if (place)
 		return place;

@@ -116,7 +116,7 @@ static enum sm_status restore_all(struct sm_owner *owner, const struct survivor 
 {
 	for (size_t i = 0; i < n; i++)
 		if (sm_ledger_put(owner->ledger, &survivors[i].name, &survivors[i].is) != SM_OK)
-			return SM_MEMORY;
+			return SM_EXHAUSTED;
 	owner->usage.n_restored = (uint32_t)n;
 	return SM_OK;
 }
@@ -135,7 +135,7 @@ static enum sm_status take_stock(struct sm_owner *owner)
 	owner->ledger = NULL;
 	owner->max_cost = owner->map.size_bytes / 100 * COST_PERCENT;
 	if (sm_ledger_open(owner->max_cost, max_entries, owner->quota_percent, &owner->ledger) != SM_OK)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	if (mdb_env_stat(owner->map.env, &stat) != MDB_SUCCESS)
 		return SM_CORRUPT;
 	owner->map.page_size = stat.ms_psize;
@@ -143,7 +143,7 @@ static enum sm_status take_stock(struct sm_owner *owner)
 		return SM_OK;
 	survivors = reallocarray(NULL, stat.ms_entries, sizeof(*survivors));
 	if (!survivors || mdb_txn_begin(owner->map.env, NULL, 0, &txn) != MDB_SUCCESS)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	code = gather_survivors(owner, txn, survivors, stat.ms_entries < max_entries ? stat.ms_entries : max_entries, &n);
 	if (code == MDB_SUCCESS)
 		code = mdb_txn_commit(txn);
@@ -260,7 +260,7 @@ enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_
 	enum sm_status status;
 
 	if (!owner)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	owner->quota_percent = quota_percent;
 	status = sm_environment_lock(directory, size_bytes, fingerprint, &owner->map);
 	if (status == SM_OK)
@@ -303,7 +303,7 @@ enum sm_status sm_owner_follow(struct sm_owner *owner, uint64_t fingerprint)
 		return SM_OK;
 	owner->map.fingerprint = fingerprint;
 	close_file(owner);
-	return begin_file(owner) == SM_OK ? SM_OK : SM_MEMORY;
+	return begin_file(owner) == SM_OK ? SM_OK : SM_EXHAUSTED;
 }
 
 /* ---- getting and putting */
@@ -348,7 +348,7 @@ static enum sm_status evict(struct sm_owner *owner, uid_t uid, uint32_t cost, in
 	}
 }
 
-static bool begin(struct sm_owner *owner, int64_t now_ns)
+static bool begin_puts(struct sm_owner *owner, int64_t now_ns)
 {
 	if (now_ns < owner->refuses_until_ns)
 		return false;
@@ -371,7 +371,7 @@ static enum sm_status write_record(struct sm_owner *owner, const struct sm_name 
 }
 
 /* SM_OK: kept, or there was no room. Any other status: the transaction is unusable. */
-static enum sm_status keep(struct sm_owner *owner, const struct sm_name *name, size_t size, struct sm_ledger_entry *entry,
+static enum sm_status keep_record(struct sm_owner *owner, const struct sm_name *name, size_t size, struct sm_ledger_entry *entry,
                            int64_t now_ns)
 {
 	struct sm_ledger_entry old;
@@ -456,9 +456,9 @@ enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, 
 	entry.cost = cost_of(owner, name, size);
 	if (times->expires_ns <= now_ns && times->stale_ns <= now_ns)
 		return SM_OK;
-	if (!begin(owner, now_ns))
+	if (!begin_puts(owner, now_ns))
 		return SM_OK;
-	if (keep(owner, name, size, &entry, now_ns) != SM_OK) {
+	if (keep_record(owner, name, size, &entry, now_ns) != SM_OK) {
 		recover(owner);
 		return SM_OK;
 	}
@@ -478,7 +478,7 @@ enum sm_status sm_owner_commit(struct sm_owner *owner)
 	owner->n_puts = 0;
 	if (!succeeded(owner, mdb_txn_commit(txn))) {
 		recover(owner);
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	}
 	owner->usage.n_commits++;
 	set_max_cost(owner, owner->max_cost + owner->max_cost / 256); /* there may be space again */

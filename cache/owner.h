@@ -21,10 +21,10 @@ struct sm_owner;
 
 /* `directory`: cache/trust.h; it is created if only the last component is missing. SM_REFUSED: another owner uses
  * it, or it cannot be written. SM_INVALID: other users own it or can write to it. SM_CORRUPT: liblmdb is not version
- * 0.9. SM_MEMORY. */
+ * 0.9. SM_EXHAUSTED. */
 enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_t quota_percent, uint64_t fingerprint,
                              struct sm_owner **ret) SM_MUST_CHECK;
-/* Another configuration is in force: starts a new file unless the fingerprint is the same. SM_MEMORY: there is no file
+/* Another configuration is in force: starts a new file unless the fingerprint is the same. SM_EXHAUSTED: there is no file
  * until there is space. */
 enum sm_status sm_owner_follow(struct sm_owner *owner, uint64_t fingerprint) SM_MUST_CHECK;
 /* Commits; the file stays. */
@@ -38,7 +38,7 @@ enum sm_status sm_owner_get(struct sm_owner *owner, const struct sm_name *name, 
 enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, const struct sm_answer *answer,
                             const struct sm_times *times, uid_t uid, int64_t now_ns, const void **ret,
                             size_t *ret_size) SM_MUST_CHECK;
-/* SM_OK also when there was nothing to commit. SM_MEMORY: all puts since the last commit are lost. */
+/* SM_OK also when there was nothing to commit. SM_EXHAUSTED: all puts since the last commit are lost. */
 enum sm_status sm_owner_commit(struct sm_owner *owner) SM_MUST_CHECK;
 
 /* The next name after `after`, in a fixed order; `after` NULL: the first name. SM_MISS: there is none. */

@@ -295,7 +295,7 @@ static enum sm_status walk_down(const struct walk *walk, void *bytes, size_t siz
 		return copy_value(walk, &page, &node, bytes, size, ret_size);
 	case SM_MISS:
 		return SM_MISS;
-	case SM_FULL: case SM_CORRUPT: case SM_INVALID: case SM_SILENT: case SM_REFUSED: case SM_MEMORY:
+	case SM_FULL: case SM_CORRUPT: case SM_INVALID: case SM_SILENT: case SM_REFUSED: case SM_EXHAUSTED:
 		break;
 	}
 	return SM_CORRUPT;
@@ -338,7 +338,7 @@ static enum sm_status open_trusted(const char *directory, bool or_mine, int *ret
 	path_of(directory, path);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
-		return errno == ENOENT ? SM_MISS : errno == EMFILE || errno == ENFILE ? SM_MEMORY : SM_REFUSED;
+		return errno == ENOENT ? SM_MISS : errno == EMFILE || errno == ENFILE ? SM_EXHAUSTED : SM_REFUSED;
 	if (fstat(fd, ret) != 0 || !sm_trust_file(&parent, ret)) {
 		close(fd);
 		return SM_REFUSED;
@@ -380,7 +380,7 @@ static enum sm_status map_file(int fd, const struct stat *file, size_t reserve, 
 		bytes = mmap(NULL, ret->length, PROT_READ, MAP_SHARED, fd, 0);
 	}
 	if (bytes == MAP_FAILED)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	ret->bytes = bytes;
 	atomic_init(&ret->size, size);
 	ret->device = file->st_dev;

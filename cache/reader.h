@@ -29,7 +29,7 @@ struct sm_mapped {
 
 /* Maps the file in `directory`, with room for it to grow to `reserve` bytes. `or_mine`: see cache/trust.h. SM_MISS:
  * there is none. SM_REFUSED: it cannot be trusted, or not be read. SM_CORRUPT: no map of this format, or one of
- * another boot or time namespace. SM_MEMORY. */
+ * another boot or time namespace. SM_EXHAUSTED. */
 enum sm_status sm_reader_map(const char *directory, bool or_mine, size_t reserve, struct sm_mapped *ret) SM_MUST_CHECK;
 void sm_reader_unmap(struct sm_mapped *mapped);
 

@@ -22,7 +22,7 @@ static bool is_good_parent(const struct stat *parent, bool or_mine)
 	return parent->st_uid == 0 || (or_mine && parent->st_uid == geteuid());
 }
 
-static enum sm_status look(const char *path, struct stat *ret)
+static enum sm_status look_at_component(const char *path, struct stat *ret)
 {
 	if (lstat(path, ret) == 0)
 		return SM_OK;
@@ -48,7 +48,7 @@ static enum sm_status check_parents(const char *path, bool or_mine, bool *ret_is
 		if (length == 0)
 			return SM_OK;
 		parent[length] = '\0';
-		status = look(parent, &file);
+		status = look_at_component(parent, &file);
 		if (status != SM_OK)
 			return status;
 		if (!is_good_parent(&file, or_mine))
@@ -62,7 +62,7 @@ enum sm_status sm_trust_directory(const char *path, bool or_mine, struct stat *r
 {
 	struct stat directory;
 	bool is_shared = false;
-	enum sm_status status = look(path, &directory);
+	enum sm_status status = look_at_component(path, &directory);
 
 	if (status == SM_OK)
 		status = check_parents(path, or_mine, &is_shared);

@@ -26,7 +26,7 @@ static const char *subject(const char *domain)
 }
 
 /* The configuration of the host, even if it has errors; NULL: no memory. */
-static struct sm_conf *load(void)
+static struct sm_conf *load_conf(void)
 {
 	const struct sm_conf_sources sources = sm_conf_sources(NULL);
 	struct sm_complaints nobody = {.hear = NULL};
@@ -115,7 +115,7 @@ static bool is_disabled(const struct sm_conf *conf, const struct sm_name *name)
 /* Is the name off now? A drop-in has no effect if there are more drop-ins than are read. */
 static bool has_effect(const struct sm_name *name)
 {
-	struct sm_conf *conf = load();
+	struct sm_conf *conf = load_conf();
 	bool is_good = conf && is_disabled(conf, name);
 
 	sm_conf_free(conf);
@@ -131,7 +131,7 @@ bool sm_switch_off(const char *domain)
 
 	if (!name_dropin(domain, &name, path))
 		return false;
-	conf = load();
+	conf = load_conf();
 	if (!conf)
 		return fail(path, strerror(ENOMEM));
 	is_known = write_text(conf, &name, text);
@@ -184,7 +184,7 @@ bool sm_switch_on(const char *domain)
 		return false;
 	if (unlink(path) != 0 && errno != ENOENT)
 		return fail(path, strerror(errno));
-	conf = load();
+	conf = load_conf();
 	if (!conf)
 		return fail(path, strerror(ENOMEM));
 	is_on = name_others(conf, &name);

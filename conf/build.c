@@ -192,7 +192,6 @@ static const struct merged *section_of(const struct merging *merging, const stru
 static void build_services(struct merging *merging)
 {
 	struct sm_conf *conf = merging->conf;
-	const struct sm_rules domains = {.n_rules = conf->rules.n_rules, .rules = conf->rules.rules};
 
 	for (uint32_t i = 0; i < merging->n; i++) {
 		const struct merged *section = &merging->sections[i];
@@ -201,7 +200,8 @@ static void build_services(struct merging *merging)
 
 		if (section->kind != SM_SECTION_SERVICE)
 			continue;
-		domain = sm_rules_match(&domains, section->name.text, section->name.length);
+		/* the services that are there already come behind the domains, and are of other names */
+		domain = sm_rules_match(&conf->rules, section->name.text, section->name.length);
 		rule = add_rule(conf, domain ? domain : &conf->rules.elsewhere, &section->name);
 		rule->is_exact = true;
 		if (!domain)
@@ -251,7 +251,7 @@ static uint64_t fingerprint_of(const struct merging *merging)
 
 /* ---- the whole configuration */
 
-static void build(struct merging *merging, bool is_private)
+static void build(struct merging *merging, bool is_conf_private)
 {
 	struct sm_conf *conf = merging->conf;
 
@@ -262,7 +262,7 @@ static void build(struct merging *merging, bool is_private)
 	}
 	merging->is_resolver_torn = merging->has_unknown;
 	sm_keys_defaults(&conf->rules.elsewhere, &conf->host);
-	if (is_private)
+	if (is_conf_private)
 		conf->host.directory[0] = conf->host.socket[0] = '\0';
 	apply_general(merging);
 	tear(&conf->rules.elsewhere, merging->is_resolver_torn && !merging->has_resolver_servers);
@@ -273,7 +273,7 @@ static void build(struct merging *merging, bool is_private)
 	conf->fingerprint = fingerprint_of(merging);
 }
 
-enum sm_status sm_conf_build(struct sm_conf *conf, bool is_private, struct sm_complaints *complaints)
+enum sm_status sm_conf_build(struct sm_conf *conf, bool is_conf_private, struct sm_complaints *complaints)
 {
 	SM_SCOPE_FREE struct merged *sections = calloc(SM_SECTIONS_MAX, sizeof(*sections));
 	struct merging merging = {.conf = conf, .complaints = complaints, .sections = sections};
@@ -283,7 +283,7 @@ enum sm_status sm_conf_build(struct sm_conf *conf, bool is_private, struct sm_co
 		n += conf->pieces[i].n_sections;
 	conf->rules.rules = calloc(n + 1, sizeof(struct sm_rule));
 	if (!sections || !conf->rules.rules)
-		return SM_MEMORY;
-	build(&merging, is_private);
+		return SM_EXHAUSTED;
+	build(&merging, is_conf_private);
 	return SM_OK;
 }

@@ -5,5 +5,5 @@
 
 #include "conf/conf.h"
 
-/* Sets rules, host and fingerprint of `conf` from its pieces; `is_private` as in struct sm_conf_sources. SM_MEMORY. */
-enum sm_status sm_conf_build(struct sm_conf *conf, bool is_private, struct sm_complaints *complaints) SM_MUST_CHECK;
+/* Sets rules, host and fingerprint of `conf` from its pieces; `is_conf_private` as in struct sm_conf_sources. SM_EXHAUSTED. */
+enum sm_status sm_conf_build(struct sm_conf *conf, bool is_conf_private, struct sm_complaints *complaints) SM_MUST_CHECK;

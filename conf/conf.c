@@ -82,7 +82,7 @@ static enum sm_status read_text(struct loading *loading, struct sm_piece *piece)
 		check_mode(loading, piece->path, S_IROTH);
 		return sm_piece_read(piece, text, size, loading->complaints);
 	}
-	if (status == SM_MISS || status == SM_MEMORY)
+	if (status == SM_MISS || status == SM_EXHAUSTED)
 		return status;
 	if (status == SM_REFUSED)
 		sm_watch_try_again(loading->watch);
@@ -104,7 +104,7 @@ static enum sm_status read_file(struct loading *loading, const char *path)
 	sm_watch_add(loading->watch, path);
 	piece->path = strdup(path);
 	if (!piece->path)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	status = read_text(loading, piece);
 	if (status != SM_OK) {
 		sm_piece_clear(piece);
@@ -135,7 +135,7 @@ static enum sm_status keep_old_dropins(struct loading *loading)
 			continue;
 		loading->conf->n_pieces++;
 		if (sm_piece_copy(&old->pieces[i], piece) != SM_OK)
-			return SM_MEMORY;
+			return SM_EXHAUSTED;
 	}
 	return SM_OK;
 }
@@ -147,7 +147,7 @@ static enum sm_status read_dropins(struct loading *loading)
 	enum sm_status status;
 
 	if (!dropins)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	sm_watch_add(loading->watch, directory);
 	status = sm_file_dropins(directory, dropins);
 	if (status == SM_REFUSED) {
@@ -212,7 +212,7 @@ static enum sm_status add_servers(struct loading *loading)
 		return SM_OK;
 	sm_watch_add(loading->watch, loading->sources->resolv);
 	status = sm_file_read(loading->sources->resolv, &text, &size);
-	if (status == SM_MEMORY)
+	if (status == SM_EXHAUSTED)
 		return status;
 	if (status == SM_REFUSED)
 		sm_watch_try_again(loading->watch);
@@ -236,15 +236,15 @@ static enum sm_status add_policies(struct loading *loading)
 	size_t size;
 
 	sm_watch_add(loading->watch, loading->sources->gai);
-	if (sm_file_read(loading->sources->gai, &text, &size) == SM_MEMORY)
-		return SM_MEMORY;
+	if (sm_file_read(loading->sources->gai, &text, &size) == SM_EXHAUSTED)
+		return SM_EXHAUSTED;
 	status = sm_gaiconf_parse(text ? text : "", &loading->conf->rules.policies);
 	return status == SM_FULL ? SM_OK : status;
 }
 
 /* ---- the whole configuration */
 
-static enum sm_status load(struct loading *loading)
+static enum sm_status load_conf(struct loading *loading)
 {
 	struct sm_conf *conf = loading->conf;
 	enum sm_status status;
@@ -252,10 +252,10 @@ static enum sm_status load(struct loading *loading)
 	/* twice, because the old pieces may have to be kept as well */
 	conf->pieces = calloc(2 * (1 + SM_DROPINS_MAX) + (loading->old ? loading->old->n_pieces : 0), sizeof(struct sm_piece));
 	if (!conf->pieces)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	status = read_all(loading);
 	if (status == SM_OK)
-		status = sm_conf_build(conf, loading->sources->is_private, loading->complaints);
+		status = sm_conf_build(conf, loading->sources->is_conf_private, loading->complaints);
 	if (status == SM_OK)
 		status = add_servers(loading);
 	if (status == SM_OK)
@@ -272,8 +272,8 @@ enum sm_status sm_conf_load(const struct sm_conf_sources *sources, const struct 
 	sm_watch_begin(watch);
 	loading.conf = calloc(1, sizeof(*loading.conf));
 	if (!loading.conf)
-		return SM_MEMORY;
-	status = load(&loading);
+		return SM_EXHAUSTED;
+	status = load_conf(&loading);
 	if (status != SM_OK) {
 		sm_conf_free(loading.conf);
 		return status;

@@ -28,7 +28,7 @@ struct sm_conf_sources {
 	const char *dropins; /* NULL: none */
 	const char *resolv;  /* the source of servers if no key names any */
 	const char *gai;     /* gai.conf: how glibc sorts addresses */
-	bool is_private;     /* the caller's own: host map and daemon are used only if it names them */
+	bool is_conf_private;     /* the caller's own: host map and daemon are used only if it names them */
 };
 
 struct sm_conf {
@@ -48,7 +48,7 @@ struct sm_conf {
 struct sm_conf_sources sm_conf_sources(const char *named);
 
 /* `old` is the configuration in force before, or NULL: if a file has an error now, its old contents are used again.
- * `complaints` gets every error. The caller owns *ret and releases it with sm_conf_free. SM_MEMORY: something is
+ * `complaints` gets every error. The caller owns *ret and releases it with sm_conf_free. SM_EXHAUSTED: something is
  * lacking in this process or at the moment (memory, a free descriptor, or a file is half written): a later try may
  * succeed. In every case `watch` then holds the files that were decisive. */
 enum sm_status sm_conf_load(const struct sm_conf_sources *sources, const struct sm_conf *old, struct sm_watch *watch,

@@ -14,7 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* The status for an errno. An error that is not about the file is about this process or the moment: SM_MEMORY. */
+/* The status for an errno. An error that is not about the file is about this process or the moment: SM_EXHAUSTED. */
 static enum sm_status status_of(int error)
 {
 	switch (error) {
@@ -25,7 +25,7 @@ static enum sm_status status_of(int error)
 	case EMFILE:
 	case ENFILE:
 	case ENOMEM:
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	}
 	return SM_REFUSED;
 }
@@ -66,7 +66,7 @@ enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size)
 		return status;
 	text = malloc(size + 1);
 	if (!text)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	for (;;) {
 		ssize_t got = read(fd, text + done, size + 1 - done);
 
@@ -81,7 +81,7 @@ enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size)
 			break;
 	}
 	if (done != size)
-		return SM_MEMORY; /* another size than a moment ago: the file is being written */
+		return SM_EXHAUSTED; /* another size than a moment ago: the file is being written */
 	text[done] = '\0';
 	*ret_size = done;
 	*ret = text;

@@ -12,7 +12,7 @@
 
 /* The whole file, owned by the caller (free). SM_MISS: there is none. SM_FULL: larger than SM_FILE_MAX. SM_REFUSED: it
  * exists but cannot be read. SM_INVALID: it is neither a regular file nor /dev/null, which counts as an empty file.
- * SM_MEMORY: something is lacking in this process or at the moment (memory, a free descriptor, or the file is being
+ * SM_EXHAUSTED: something is lacking in this process or at the moment (memory, a free descriptor, or the file is being
  * written): a later try may succeed. */
 enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size) SM_MUST_CHECK;
 
@@ -22,5 +22,5 @@ struct sm_dropins {
 };
 
 /* The names of `*.conf` in a directory, in byte order; none if the directory does not exist. SM_FULL: there are more
- * than SM_DROPINS_MAX, and *ret has the first ones. SM_REFUSED: not readable. SM_MEMORY: as above. */
+ * than SM_DROPINS_MAX, and *ret has the first ones. SM_REFUSED: not readable. SM_EXHAUSTED: as above. */
 enum sm_status sm_file_dropins(const char *directory, struct sm_dropins *ret) SM_MUST_CHECK;

@@ -60,7 +60,7 @@ static enum sm_status grow(void **array, uint32_t n, size_t size)
 		return SM_OK;
 	larger = realloc(*array, (n ? 2 * (size_t)n : 1) * size);
 	if (!larger)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	*array = larger;
 	return SM_OK;
 }
@@ -88,7 +88,7 @@ static enum sm_status add_section(struct reading *reading, enum sm_section_kind 
 		return SM_OK;
 	}
 	if (grow((void **)&piece->sections, piece->n_sections, sizeof(struct sm_section)) != SM_OK)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	piece->sections[piece->n_sections] = (struct sm_section){.kind = kind, .name = *name, .line = line};
 	reading->section = piece->n_sections++;
 	return SM_OK;
@@ -197,7 +197,7 @@ static enum sm_status add_setting(struct reading *reading, uint32_t line, const 
 	struct sm_piece *piece = reading->piece;
 
 	if (grow((void **)&piece->settings, piece->n_settings, sizeof(struct sm_setting)) != SM_OK)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	piece->settings[piece->n_settings++] =
 		(struct sm_setting){.key = key, .value = value, .section = reading->section, .line = line};
 	return SM_OK;
@@ -218,7 +218,7 @@ static enum sm_status read_setting(struct reading *reading, const struct sm_ini_
 	}
 	value = strndup(line->second, line->second_length);
 	if (!value)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	if (!is_good_value(reading, line->line, key, value) || !is_first_of_its_kind(reading, line->line, key))
 		return SM_OK;
 	if (reading->piece->n_settings == SM_SETTINGS_MAX) {
@@ -266,7 +266,7 @@ enum sm_status sm_piece_read(struct sm_piece *piece, const char *text, size_t si
 	enum sm_status status = SM_OK;
 
 	if (!reading)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	*reading = (struct reading){.piece = piece, .complaints = complaints, .section = NO_SECTION};
 	sm_keys_defaults(&reading->rule, &reading->host);
 	do {
@@ -284,7 +284,7 @@ enum sm_status sm_piece_copy(const struct sm_piece *piece, struct sm_piece *ret)
 	ret->sections = malloc(piece->n_sections * sizeof(struct sm_section) + 1);
 	ret->settings = malloc(piece->n_settings * sizeof(struct sm_setting) + 1);
 	if (!ret->path || !ret->sections || !ret->settings)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	if (piece->n_sections > 0)
 		memcpy(ret->sections, piece->sections, piece->n_sections * sizeof(struct sm_section));
 	ret->n_sections = piece->n_sections;
@@ -294,7 +294,7 @@ enum sm_status sm_piece_copy(const struct sm_piece *piece, struct sm_piece *ret)
 		*setting = piece->settings[ret->n_settings];
 		setting->value = strdup(setting->value);
 		if (!setting->value)
-			return SM_MEMORY;
+			return SM_EXHAUSTED;
 	}
 	return SM_OK;
 }

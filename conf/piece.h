@@ -40,9 +40,9 @@ struct sm_piece {
 };
 
 /* Reads `text` into a piece in which only the path is set. Every error goes to `complaints`, and sets is_left_out.
- * SM_MEMORY: the caller must clear the piece. */
+ * SM_EXHAUSTED: the caller must clear the piece. */
 enum sm_status sm_piece_read(struct sm_piece *piece, const char *text, size_t size,
                              struct sm_complaints *complaints) SM_MUST_CHECK;
-/* A deep copy. SM_MEMORY: the caller must clear *ret. */
+/* A deep copy. SM_EXHAUSTED: the caller must clear *ret. */
 enum sm_status sm_piece_copy(const struct sm_piece *piece, struct sm_piece *ret) SM_MUST_CHECK;
 void sm_piece_clear(struct sm_piece *piece);

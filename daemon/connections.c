@@ -57,7 +57,7 @@ static enum sm_status keep_reply(struct sm_client *client, const struct sm_frame
 	void *copy = malloc(reply->size);
 
 	if (!copy)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	memcpy(copy, reply->content, reply->size);
 	client->reply = *reply;
 	client->reply.content = copy;
@@ -231,7 +231,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 		int fd;
 		enum sm_status accepted = sm_listener_accept(&connections->listener, &fd, &uid);
 
-		if (accepted == SM_MEMORY) {
+		if (accepted == SM_EXHAUSTED) {
 			sm_log(SM_LOG_WARNING, "no descriptor for a client", NULL);
 			uv_poll_stop(poll);
 			uv_timer_start(&connections->pause, on_pause_over, PAUSE_MS, 0);
@@ -266,12 +266,12 @@ enum sm_status sm_connections_start(struct sm_connections *connections)
 	uv_timer_init(connections->loop, &connections->pause);
 	connections->pause.data = connections->requests.data = connections->hints.data = connections;
 	if (uv_poll_init(connections->loop, &connections->requests, connections->listener.requests) != 0)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	uv_poll_start(&connections->requests, UV_READABLE, on_connection);
 	if (connections->listener.hints < 0)
 		return SM_OK;
 	if (uv_poll_init(connections->loop, &connections->hints, connections->listener.hints) != 0)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	uv_poll_start(&connections->hints, UV_READABLE, on_hints);
 	return SM_OK;
 }

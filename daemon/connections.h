@@ -47,7 +47,7 @@ struct sm_connections {
 	uv_timer_t pause; /* before it accepts again, when descriptors run out */
 };
 
-/* Serves connections->listener until sm_connections_stop. SM_MEMORY. */
+/* Serves connections->listener until sm_connections_stop. SM_EXHAUSTED. */
 enum sm_status sm_connections_start(struct sm_connections *connections) SM_MUST_CHECK;
 /* Accepts no more clients; serves the connected ones. */
 void sm_connections_stop(struct sm_connections *connections);

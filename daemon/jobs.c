@@ -239,7 +239,7 @@ enum sm_status sm_jobs_start(struct sm_jobs *jobs)
 	TAILQ_INIT(&jobs->finished);
 	jobs->sockets_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (jobs->sockets_fd < 0 || uv_poll_init(jobs->loop, &jobs->sockets, jobs->sockets_fd) != 0)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	jobs->sockets.data = jobs;
 	uv_poll_start(&jobs->sockets, UV_READABLE, on_sockets_ready);
 	return SM_OK;
@@ -368,7 +368,7 @@ static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule,
 	SM_SCOPE_FREE struct sm_job *job = calloc(1, sizeof(*job));
 
 	if (!job)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	job->jobs = jobs;
 	job->rule = rule;
 	job->name = request->name;
@@ -377,10 +377,10 @@ static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule,
 	TAILQ_INIT(&job->waiters);
 	if (sm_lookup_open(&sm_channel_transport, &jobs->reload->settings->conf->rules, rule, &request->name, SM_IPV4_AND_IPV6,
 	                   now_ns + rule->deadline_ms * SM_NS_PER_MS / 100 * DEADLINE_PERCENT, &job->lookup) != SM_OK)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	if (!tsearch(&job->name, &jobs->by_name, compare)) {
 		sm_lookup_close(job->lookup);
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	}
 	job->settings = sm_settings_hold(jobs->reload->settings);
 	uv_timer_init(jobs->loop, &job->timer);

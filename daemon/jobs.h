@@ -43,7 +43,7 @@ enum sm_status sm_jobs_start(struct sm_jobs *jobs) SM_MUST_CHECK;
 void sm_jobs_stop(struct sm_jobs *jobs);
 
 /* Starts the job of a name, or joins it if it is running. `waiter` may be NULL. SM_FULL: a limit is reached.
- * SM_MEMORY. */
+ * SM_EXHAUSTED. */
 enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request, uid_t uid,
                            struct sm_waiter *waiter) SM_MUST_CHECK;
 /* The waiter stops waiting; the job goes on. */

@@ -16,7 +16,7 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static struct user *find(struct sm_limits *limits, uid_t uid)
+static struct user *find_user(struct sm_limits *limits, uid_t uid)
 {
 	const struct user key = {.uid = uid};
 	struct user **found = tfind(&key, &limits->by_uid, compare);
@@ -26,7 +26,7 @@ static struct user *find(struct sm_limits *limits, uid_t uid)
 
 static struct user *find_or_make(struct sm_limits *limits, uid_t uid)
 {
-	struct user *user = find(limits, uid);
+	struct user *user = find_user(limits, uid);
 
 	if (user)
 		return user;
@@ -77,7 +77,7 @@ bool sm_limits_take(struct sm_limits *limits, enum sm_limited what, uid_t uid)
 
 void sm_limits_give(struct sm_limits *limits, enum sm_limited what, uid_t uid)
 {
-	struct user *user = find(limits, uid);
+	struct user *user = find_user(limits, uid);
 
 	limits->used[what]--;
 	user->used[what]--;

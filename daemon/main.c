@@ -172,7 +172,7 @@ static const char *why_not_owner(enum sm_status status)
 		return "expected a directory that this user owns and no other user can write";
 	case SM_CORRUPT:
 		return "expected liblmdb 0.9";
-	case SM_OK: case SM_MISS: case SM_FULL: case SM_SILENT: case SM_MEMORY:
+	case SM_OK: case SM_MISS: case SM_FULL: case SM_SILENT: case SM_EXHAUSTED:
 		break;
 	}
 	return "out of memory or space";
@@ -224,7 +224,7 @@ static void raise_descriptor_limit(void)
 
 /* Errors in the files are logged, and the rest of the configuration applies. Only if a named file is missing,
  * loading fails. */
-static bool load(struct daemon *daemon, const char *config)
+static bool load_conf(struct daemon *daemon, const char *config)
 {
 	if (config && access(config, F_OK) != 0)
 		return fail("no configuration", config, "there is no such file");
@@ -281,7 +281,7 @@ static bool run(const struct options *options)
 
 	daemon.requests.began_ns = sm_clock_now_ns();
 	raise_descriptor_limit();
-	is_good = load(&daemon, options->config) && open_owner(&daemon);
+	is_good = load_conf(&daemon, options->config) && open_owner(&daemon);
 	if (is_good && open_listener(&daemon)) {
 		is_good = serve(&daemon, options);
 		sm_listener_close(&daemon.connections.listener);

@@ -15,7 +15,7 @@ struct sm_reload {
 	struct sm_owner *owner;       /* follows the settings; NULL: there is none yet */
 };
 
-/* Loads the configuration for the first time, from `named` or the usual files, and logs every error in it. SM_MEMORY: out of
+/* Loads the configuration for the first time, from `named` or the usual files, and logs every error in it. SM_EXHAUSTED: out of
  * memory or descriptors. */
 enum sm_status sm_reload_begin(const char *named, struct sm_limits *limits, struct sm_reload *ret) SM_MUST_CHECK;
 void sm_reload_end(struct sm_reload *reload);

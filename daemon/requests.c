@@ -62,7 +62,7 @@ static enum sm_status convert(const struct sm_name *name, const void *record, si
 	*ret_size = sm_record_size(name, &answer);
 	bytes = malloc(*ret_size);
 	if (!bytes)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	status = sm_record_encode(name, &answer, &times, SM_FORMAT_1, bytes, *ret_size, ret_size);
 	if (status != SM_OK)
 		return status;

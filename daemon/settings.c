@@ -22,13 +22,13 @@ enum sm_status sm_settings_load(const struct sm_conf_sources *sources, const str
 	enum sm_status status;
 
 	if (!settings)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	settings->n_users = 1;
 	status = sm_conf_load(sources, old ? old->conf : NULL, watch, &complaints, &settings->conf);
 	if (status == SM_OK) {
 		settings->is_down = calloc(settings->conf->rules.n_rules + 1, sizeof(bool));
 		if (!settings->is_down)
-			status = SM_MEMORY;
+			status = SM_EXHAUSTED;
 	}
 	if (status != SM_OK) {
 		sm_settings_release(settings);

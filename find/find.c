@@ -69,12 +69,12 @@ static enum sm_verdict choose_addresses(const struct wish *wish, const struct sm
 
 static enum sm_verdict choose_port(const struct wish *wish, const struct sm_answer *answer)
 {
-	uint8_t missed = sm_pin_missed(&wish->name, wish->now_ns);
+	uint8_t missed_families = sm_pin_missed_families(&wish->name, wish->now_ns);
 	struct sm_pin pin;
 
 	if (answer->kind != SM_ANSWER_ADDRESSES)
 		return verdict_of(answer->kind);
-	if ((!missed || sm_choose_target(answer, wish->rule, missed, sm_process_draw(), &pin) != SM_OK) &&
+	if ((!missed_families || sm_choose_target(answer, wish->rule, missed_families, sm_process_draw(), &pin) != SM_OK) &&
 	    sm_choose_target(answer, wish->rule, SM_IPV4_AND_IPV6, sm_process_draw(), &pin) != SM_OK)
 		return SM_VERDICT_NO_NAME; /* addresses, but no SRV: no port is known */
 	if (sm_pin_set(&wish->name, &pin, wish->now_ns) != SM_OK)
@@ -401,7 +401,7 @@ static enum sm_verdict find_in(struct wish *wish, const struct sm_conf *conf, co
 	return wish->rule->is_disabled ? SM_VERDICT_NOT_OURS : find_ours(wish, name, length, proto);
 }
 
-static enum sm_verdict find(struct wish *wish, const char *name, const char *proto)
+static enum sm_verdict find_name(struct wish *wish, const char *name, const char *proto)
 {
 	enum sm_verdict verdict = SM_VERDICT_NOT_OURS;
 
@@ -422,7 +422,7 @@ static enum sm_verdict find_uncancelled(struct wish *wish, const char *name, con
 	int state;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	verdict = find(wish, name, proto);
+	verdict = find_name(wish, name, proto);
 	pthread_setcancelstate(state, NULL);
 	return verdict;
 }

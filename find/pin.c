@@ -25,7 +25,7 @@ static enum sm_status make_key(void)
 	if (atomic_load(&key_plus_one))
 		return SM_OK;
 	if (pthread_key_create(&key, free) != 0)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	if (!atomic_compare_exchange_strong(&key_plus_one, &none, key + 1))
 		pthread_key_delete(key);
 	return SM_OK;
@@ -43,13 +43,13 @@ enum sm_status sm_pin_set(const struct sm_name *name, const struct sm_pin *pin, 
 	struct pinned *pinned;
 
 	if (make_key() != SM_OK)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	pinned = of_thread();
 	if (!pinned) {
 		pinned = malloc(sizeof(*pinned));
 		if (!pinned || pthread_setspecific(key_plus_one - 1, pinned) != 0) {
 			free(pinned);
-			return SM_MEMORY;
+			return SM_EXHAUSTED;
 		}
 	}
 	*pinned = (struct pinned){.name = *name, .pin = *pin, .set_ns = now_ns};
@@ -89,7 +89,7 @@ void sm_pin_miss(const struct sm_name *name, uint8_t families)
 		pinned->missed_families = families;
 }
 
-uint8_t sm_pin_missed(const struct sm_name *name, int64_t now_ns)
+uint8_t sm_pin_missed_families(const struct sm_name *name, int64_t now_ns)
 {
 	const struct pinned *pinned = pinned_for(name);
 

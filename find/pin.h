@@ -9,7 +9,7 @@
 
 #define SM_PIN_NS (10 * 1000000000LL) /* at most, between getservbyname and its gethostbyname */
 
-/* SM_MEMORY: the pin cannot be kept; the caller must not give out the port then. */
+/* SM_EXHAUSTED: the pin cannot be kept; the caller must not give out the port then. */
 enum sm_status sm_pin_set(const struct sm_name *name, const struct sm_pin *pin, int64_t now_ns) SM_MUST_CHECK;
 
 /* The pin for a hosts lookup of these families; NULL: none, or it is already spent for them. Valid until the
@@ -23,4 +23,4 @@ void sm_pin_spend(const struct sm_name *name, uint8_t families);
  * name should take a target that has them. */
 void sm_pin_miss(const struct sm_name *name, uint8_t families);
 /* The families passed to sm_pin_miss; 0: none. */
-uint8_t sm_pin_missed(const struct sm_name *name, int64_t now_ns);
+uint8_t sm_pin_missed_families(const struct sm_name *name, int64_t now_ns);

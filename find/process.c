@@ -86,7 +86,7 @@ static struct sm_view *make_view(const struct sm_generation *generation)
 	if (host->directory[0] == '\0' || generation->conf->rules.elsewhere.is_disabled)
 		return NULL; /* switched off: then the reader is not used either, and cannot do harm */
 	view = calloc(1, sizeof(*view));
-	if (view && sm_reader_map(host->directory, generation->is_private, host->size_kib * (size_t)1024,
+	if (view && sm_reader_map(host->directory, generation->is_conf_private, host->size_kib * (size_t)1024,
 	                          &view->mapped) == SM_OK)
 		return view;
 	free(view);
@@ -106,7 +106,7 @@ static struct sm_conf_sources sources(void)
 	const char *named = secure_getenv("SRVMESH_CONF");
 	struct sm_conf_sources sources = sm_conf_sources(named);
 
-	sources.is_private = named != NULL;
+	sources.is_conf_private = named != NULL;
 	return sources;
 }
 
@@ -119,7 +119,7 @@ static bool is_off(void)
 }
 
 /* Loads the files as they are now; for a file that cannot be used, takes its contents from `old`. */
-static enum sm_status load(const struct sm_conf *old, struct sm_generation **ret)
+static enum sm_status load_generation(const struct sm_conf *old, struct sm_generation **ret)
 {
 	struct sm_generation *generation = calloc(1, sizeof(*generation));
 	struct sm_conf_sources from = sources();
@@ -127,7 +127,7 @@ static enum sm_status load(const struct sm_conf *old, struct sm_generation **ret
 	enum sm_status status = SM_OK;
 
 	if (!generation)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	sm_watch_begin(&generation->watch);
 	if (!is_off())
 		status = sm_conf_load(&from, old, &generation->watch, &nobody, &generation->conf);
@@ -135,7 +135,7 @@ static enum sm_status load(const struct sm_conf *old, struct sm_generation **ret
 		free(generation);
 		return status;
 	}
-	generation->is_private = from.is_private;
+	generation->is_conf_private = from.is_conf_private;
 	if (generation->conf) {
 		sm_memory_init(&generation->memory, generation->conf->host.memory_entries);
 		atomic_init(&generation->view, make_view(generation));
@@ -148,7 +148,7 @@ static struct sm_generation *load_first(void)
 {
 	struct sm_generation *generation, *other = NULL;
 
-	if (load(NULL, &generation) != SM_OK)
+	if (load_generation(NULL, &generation) != SM_OK)
 		return NULL;
 	if (atomic_compare_exchange_strong(&process.current, &other, generation))
 		return generation;
@@ -221,7 +221,7 @@ static void free_retired(const struct wiped_state *state)
 }
 
 /* false: the files may still be changing, and should be looked at again soon. */
-static bool reload(struct sm_generation *old, int64_t now_ns)
+static bool reload_generation(struct sm_generation *old, int64_t now_ns)
 {
 	struct sm_generation *fresh;
 	enum sm_watch_state state;
@@ -229,7 +229,7 @@ static bool reload(struct sm_generation *old, int64_t now_ns)
 	if (process.n_retired >= RETIRED_MAX)
 		return true;
 	state = sm_watch_look(&old->watch, now_ns);
-	if (state == SM_WATCH_CHANGED && load(old->conf, &fresh) == SM_OK)
+	if (state == SM_WATCH_CHANGED && load_generation(old->conf, &fresh) == SM_OK)
 		replace(old, fresh);
 	return state != SM_WATCH_FRESH && state != SM_WATCH_FADING;
 }
@@ -240,7 +240,7 @@ static void look_again(struct wiped_state *state, int64_t now_ns)
 
 	if (now_ns - looked_ns < LOOK_AGAIN_NS || atomic_exchange(&state->reloading, 1) != 0)
 		return;
-	if (!reload(atomic_load(&process.current), now_ns))
+	if (!reload_generation(atomic_load(&process.current), now_ns))
 		looked_ns = now_ns - LOOK_AGAIN_NS + LOOK_SOON_NS;
 	else
 		looked_ns = now_ns;
@@ -253,13 +253,13 @@ static void look_again(struct wiped_state *state, int64_t now_ns)
 bool sm_process_look_at_map(struct sm_generation *generation)
 {
 	struct wiped_state *state = state_of_process();
-	bool has_more;
+	bool sees_more;
 
 	if (atomic_exchange(&state->reloading, 1) != 0)
 		return false;
-	has_more = look_at_map(generation);
+	sees_more = look_at_map(generation);
 	atomic_store(&state->reloading, 0);
-	return has_more;
+	return sees_more;
 }
 
 bool sm_process_has_daemon(const struct sm_generation *generation, int64_t now_ns)

@@ -18,7 +18,7 @@ struct sm_view {
 /* One configuration in force, with its own cache: new settings are never used with old answers. */
 struct sm_generation {
 	struct sm_conf *conf; /* NULL: the plugin is switched off in this process */
-	bool is_private; /* a configuration of the user's own */
+	bool is_conf_private; /* a configuration of the user's own */
 	struct sm_memory memory;
 	_Atomic(struct sm_view *) view; /* NULL: there is no host map */
 	struct sm_watch watch;

@@ -20,7 +20,7 @@ static enum sm_status status_of_errno(void)
 	case ENFILE:
 	case ENOMEM:
 	case ENOBUFS:
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	case EAGAIN:
 	case EINTR:
 		return SM_SILENT;
@@ -58,7 +58,7 @@ static enum sm_status receive_frame(int fd, uint8_t **ret, size_t *ret_size)
 		return size == 0 ? SM_MISS : SM_CORRUPT;
 	bytes = malloc((size_t)size);
 	if (!bytes)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	if (recv(fd, bytes, (size_t)size, MSG_DONTWAIT) != size)
 		return SM_REFUSED;
 	*ret = bytes;
@@ -100,7 +100,7 @@ static enum sm_status add_part(struct gathered *gathered, const struct sm_frame_
 		return SM_CORRUPT;
 	bytes = realloc(gathered->bytes, gathered->size + size);
 	if (!bytes)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	memcpy(bytes + gathered->size, frame + SM_FRAME_HEAD, size);
 	gathered->bytes = bytes;
 	gathered->size += size;

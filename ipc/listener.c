@@ -134,7 +134,7 @@ enum sm_status sm_listener_accept(const struct sm_listener *listener, int *ret_f
 	socklen_t size = sizeof(peer);
 
 	if (fd < 0)
-		return errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS ? SM_MEMORY : SM_MISS;
+		return errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS ? SM_EXHAUSTED : SM_MISS;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
 		return SM_MISS;
 	*ret_fd = fd;

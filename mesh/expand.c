@@ -28,7 +28,7 @@ static void note_unasked(struct sm_expand *expand, enum sm_rr_type type, uint16_
 		expand->unasked_families |= family_of(type);
 }
 
-static void ask(struct sm_expand *expand, const char *name, enum sm_rr_type type, uint16_t host, uint8_t hops)
+static void ask_question(struct sm_expand *expand, const char *name, enum sm_rr_type type, uint16_t host, uint8_t hops)
 {
 	struct sm_expand_question *questions = NULL;
 
@@ -120,9 +120,9 @@ static void ask_addresses(struct sm_expand *expand)
 			if (expand->addresses[i].host == host)
 				told |= expand->addresses[i].is.family;
 		if (wanted & ~told & SM_IPV4)
-			ask(expand, expand->hosts[host].name, SM_RR_A, host, 0);
+			ask_question(expand, expand->hosts[host].name, SM_RR_A, host, 0);
 		if (wanted & ~told & SM_IPV6)
-			ask(expand, expand->hosts[host].name, SM_RR_AAAA, host, 0);
+			ask_question(expand, expand->hosts[host].name, SM_RR_AAAA, host, 0);
 	}
 }
 
@@ -147,7 +147,7 @@ static void ask_owner(struct sm_expand *expand)
 			return;
 		}
 		if (status == SM_OK) {
-			ask(expand, sm_arena_text(expand->arena, owner.text, owner.length), SM_RR_SRV, NO_HOST, 0);
+			ask_question(expand, sm_arena_text(expand->arena, owner.text, owner.length), SM_RR_SRV, NO_HOST, 0);
 			return;
 		}
 	}
@@ -304,7 +304,7 @@ static void ask_elsewhere(struct sm_expand *expand, const char *name, enum sm_rr
 	uint32_t before = expand->n_questions;
 
 	if (hops < SM_HOPS_MAX && name)
-		ask(expand, sm_arena_text(expand->arena, name, strlen(name)), type, host, hops + 1);
+		ask_question(expand, sm_arena_text(expand->arena, name, strlen(name)), type, host, hops + 1);
 	if (expand->n_questions == before)
 		fail(expand, type, host);
 }

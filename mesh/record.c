@@ -395,7 +395,7 @@ static enum sm_status begin_answer(const struct head *head, struct sm_arena *are
 	ret->ranks = sm_arena_take(arena, ret->n_addresses * sizeof(*ret->ranks), _Alignof(uint64_t));
 	ret->addresses = sm_arena_take(arena, ret->n_addresses * sizeof(*ret->addresses), _Alignof(struct sm_address));
 	if (arena->failed)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	memset(ret->ranks, 0, ret->n_addresses * sizeof(*ret->ranks));
 	return SM_OK;
 }

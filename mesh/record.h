@@ -26,7 +26,7 @@ size_t sm_record_size(const struct sm_name *name, const struct sm_answer *answer
 enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answer *answer, const struct sm_times *times,
                                 enum sm_format format, void *bytes, size_t size, size_t *ret_size) SM_MUST_CHECK;
 
-/* Either format. SM_CORRUPT: not a whole record of these. SM_MISS: one of another name. SM_MEMORY: `arena`, in which the
+/* Either format. SM_CORRUPT: not a whole record of these. SM_MISS: one of another name. SM_EXHAUSTED: `arena`, in which the
  * arrays live, is too small. On SM_OK the targets' names and metadata point into `bytes`; on anything else the outputs hold
  * nothing of use. */
 enum sm_status sm_record_decode(const struct sm_name *name, const void *bytes, size_t size, struct sm_arena *arena,

@@ -197,7 +197,7 @@ enum sm_status sm_asker_ask(struct sm_asker *asker, uint32_t number, const struc
 	struct sm_asked *asked = sm_arena_take(asker->arena, sizeof(*asked), _Alignof(struct sm_asked));
 
 	if (!all || !asked)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	*asked = (struct sm_asked){
 		.asker = asker,
 		.question = *question,
@@ -214,7 +214,7 @@ enum sm_status sm_asker_ask(struct sm_asker *asker, uint32_t number, const struc
 
 enum sm_status sm_asker_socket_status(const struct sm_asker *asker)
 {
-	enum sm_status status = asker->n_connections > 0 ? SM_REFUSED : SM_MEMORY;
+	enum sm_status status = asker->n_connections > 0 ? SM_REFUSED : SM_EXHAUSTED;
 
 	if (asker->n_asked == 0)
 		return SM_OK; /* there was no question to send */
@@ -224,7 +224,7 @@ enum sm_status sm_asker_socket_status(const struct sm_asker *asker)
 		if (one == SM_OK)
 			return SM_OK;
 		if (one != SM_REFUSED)
-			status = SM_MEMORY;
+			status = SM_EXHAUSTED;
 	}
 	return status;
 }

@@ -39,11 +39,11 @@ void sm_asker_init(struct sm_asker *asker, const struct sm_transport *transport,
 void sm_asker_clear(struct sm_asker *asker);
 
 /* Puts question `number` (questions come in the order 0, 1, 2, ...) to the servers of `rule`, which must outlive it.
- * SM_MEMORY: it is not asked, and the next question has the same number. */
+ * SM_EXHAUSTED: it is not asked, and the next question has the same number. */
 enum sm_status sm_asker_ask(struct sm_asker *asker, uint32_t number, const struct sm_question *question,
                             const struct sm_rule *rule, int64_t now_ns) SM_MUST_CHECK;
 
-/* Could any question be sent at all? SM_OK; SM_REFUSED, SM_MEMORY: this process got no socket, see wire/transport.h. */
+/* Could any question be sent at all? SM_OK; SM_REFUSED, SM_EXHAUSTED: this process got no socket, see wire/transport.h. */
 enum sm_status sm_asker_socket_status(const struct sm_asker *asker);
 
 /* What to poll, at most SM_ASKER_FDS_MAX entries, and until when to wait at most (INT64_MAX: without limit). */

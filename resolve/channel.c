@@ -69,7 +69,7 @@ static ares_socket_t open_socket(int domain, int type, int protocol, void *conte
 	if (fd >= 0)
 		connection->socket_status = SM_OK;
 	else if (connection->socket_status != SM_OK)
-		connection->socket_status = is_forbidding(errno) ? SM_REFUSED : SM_MEMORY;
+		connection->socket_status = is_forbidding(errno) ? SM_REFUSED : SM_EXHAUSTED;
 	return fd;
 }
 
@@ -196,11 +196,11 @@ static enum sm_status open_leg(struct sm_connection *connection, struct leg *leg
 	leg->connection = connection;
 	if (init_ares(leg) != ARES_SUCCESS) {
 		leg->ares = NULL;
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	}
 	ares_set_socket_functions(leg->ares, &socket_functions, leg);
 	set_address(&connection->server.address, &node);
-	return ares_set_servers_ports(leg->ares, &node) == ARES_SUCCESS ? SM_OK : SM_MEMORY;
+	return ares_set_servers_ports(leg->ares, &node) == ARES_SUCCESS ? SM_OK : SM_EXHAUSTED;
 }
 
 static void close_connection(struct sm_connection *connection)
@@ -223,14 +223,14 @@ static enum sm_status open_connection(const struct sm_transport *transport, cons
 
 	(void)transport;
 	if (!connection)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	connection->server = *server;
-	connection->socket_status = SM_MEMORY;
+	connection->socket_status = SM_EXHAUSTED;
 	sm_inbox_init(&connection->udp.inbox, false);
 	sm_inbox_init(&connection->tcp.inbox, true);
 	if (open_leg(connection, &connection->udp) != SM_OK) {
 		close_connection(connection);
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	}
 	*ret = connection;
 	return SM_OK;
@@ -280,7 +280,7 @@ static void use_message(struct hearing hearing, const uint8_t *message, size_t s
 		if (open_leg(connection, &connection->tcp) == SM_OK)
 			send_question(hearing);
 		else
-			tell(&hearing, SM_MEMORY, NULL, 0);
+			tell(&hearing, SM_EXHAUSTED, NULL, 0);
 	} else {
 		tell(&hearing, SM_OK, message, size);
 	}
@@ -309,7 +309,7 @@ static void send_question(struct hearing hearing)
 	int size = 0;
 
 	if (!argument || create_query(&hearing, &query, &size) != ARES_SUCCESS) {
-		tell(&hearing, argument ? SM_INVALID : SM_MEMORY, NULL, 0);
+		tell(&hearing, argument ? SM_INVALID : SM_EXHAUSTED, NULL, 0);
 		free(argument);
 		return;
 	}
@@ -326,14 +326,14 @@ static struct leg *leg_for(struct sm_connection *connection, unsigned flags)
 	return open_leg(connection, &connection->tcp) == SM_OK ? &connection->tcp : NULL;
 }
 
-static void ask(struct sm_connection *connection, const char *name, enum sm_rr_type type, unsigned flags,
+static void ask_server(struct sm_connection *connection, const char *name, enum sm_rr_type type, unsigned flags,
                 sm_transport_hear *hear, void *context, int64_t now_ns)
 {
 	struct leg *leg = leg_for(connection, flags);
 
 	connection->now_ns = now_ns;
 	if (!leg) {
-		hear(context, SM_MEMORY, NULL, 0, now_ns);
+		hear(context, SM_EXHAUSTED, NULL, 0, now_ns);
 		return;
 	}
 	send_question((struct hearing){
@@ -393,7 +393,7 @@ static void process_leg(struct leg *leg, const struct pollfd *fds, size_t n)
 	is_writable = (is_broken || (own.revents & POLLOUT)) && (own.events & POLLOUT);
 	if (is_readable || is_writable)
 		ares_process_fd(leg->ares, is_readable ? own.fd : ARES_SOCKET_BAD, is_writable ? own.fd : ARES_SOCKET_BAD);
-	while (sm_inbox_has_more(&leg->inbox) && fds_of(leg, &own) > 0) {
+	while (sm_inbox_can_give(&leg->inbox) && fds_of(leg, &own) > 0) {
 		size_t before = leg->inbox.given;
 
 		ares_process_fd(leg->ares, own.fd, ARES_SOCKET_BAD);
@@ -409,7 +409,7 @@ static int64_t wakes_ns(const struct sm_connection *connection)
 	return INT64_MAX;
 }
 
-static void process(struct sm_connection *connection, const struct pollfd *fds, size_t n, int64_t now_ns)
+static void process_connection(struct sm_connection *connection, const struct pollfd *fds, size_t n, int64_t now_ns)
 {
 	connection->now_ns = now_ns;
 	process_leg(&connection->udp, fds, n);
@@ -419,9 +419,9 @@ static void process(struct sm_connection *connection, const struct pollfd *fds, 
 const struct sm_transport sm_channel_transport = {
 	.open = open_connection,
 	.close = close_connection,
-	.ask = ask,
+	.ask = ask_server,
 	.fds = connection_fds,
 	.wakes_ns = wakes_ns,
-	.process = process,
+	.process = process_connection,
 	.socket_status = socket_status,
 };

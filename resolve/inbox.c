@@ -99,7 +99,7 @@ static enum sm_status note_question(struct sm_inbox *inbox, const uint8_t *messa
 	if (!slot) {
 		slot = calloc(1, sizeof(*slot));
 		if (!slot)
-			return SM_MEMORY;
+			return SM_EXHAUSTED;
 		slot->id = load_u16(message);
 		slot->next = inbox->slots;
 		inbox->slots = slot;
@@ -227,7 +227,7 @@ enum sm_status sm_inbox_room(struct sm_inbox *inbox, void **ret, size_t *ret_siz
 	else
 		inbox->room = malloc(PREFIX + SM_MESSAGE_MAX);
 	if (!inbox->room)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	*ret = inbox->room + inbox->filled;
 	*ret_size = PREFIX + SM_MESSAGE_MAX - inbox->filled;
 	return SM_OK;
@@ -257,7 +257,7 @@ static bool has_stand_in(const struct sm_inbox *inbox)
 	return inbox->stand_in_at < inbox->stand_in_size;
 }
 
-bool sm_inbox_has_more(const struct sm_inbox *inbox)
+bool sm_inbox_can_give(const struct sm_inbox *inbox)
 {
 	return has_stand_in(inbox) || whole_message(inbox) > 0;
 }

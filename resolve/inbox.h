@@ -38,10 +38,10 @@ void sm_inbox_clear(struct sm_inbox *inbox);
 /* A new connection replaces the old one: a partial message of the old one is dropped. The questions stay. */
 void sm_inbox_reconnect(struct sm_inbox *inbox);
 
-/* These bytes were sent: a whole datagram, or any piece of a stream. SM_MEMORY: answers to them will be ignored. */
+/* These bytes were sent: a whole datagram, or any piece of a stream. SM_EXHAUSTED: answers to them will be ignored. */
 enum sm_status sm_inbox_sent(struct sm_inbox *inbox, const void *bytes, size_t size) SM_MUST_CHECK;
 
-/* sm_inbox_room says where to read to, then sm_inbox_read how much was read, at least 1. SM_MEMORY. */
+/* sm_inbox_room says where to read to, then sm_inbox_read how much was read, at least 1. SM_EXHAUSTED. */
 enum sm_status sm_inbox_room(struct sm_inbox *inbox, void **ret, size_t *ret_size) SM_MUST_CHECK;
 void sm_inbox_read(struct sm_inbox *inbox, size_t size);
 
@@ -49,7 +49,7 @@ void sm_inbox_read(struct sm_inbox *inbox, size_t size);
  * whole, and `size` must be at least SM_MESSAGE_HEADER + SM_QUESTION_MAX. */
 size_t sm_inbox_give(struct sm_inbox *inbox, void *bytes, size_t size);
 /* Is there more to give without another read? */
-bool sm_inbox_has_more(const struct sm_inbox *inbox);
+bool sm_inbox_can_give(const struct sm_inbox *inbox);
 
 /* The message for which `stand_in` (returned by c-ares) stands; the caller frees it. SM_MISS: there is none.
  * SM_CORRUPT: not a stand-in. The question is then finished. */

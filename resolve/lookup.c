@@ -33,7 +33,7 @@ enum sm_status sm_lookup_open(const struct sm_transport *transport, const struct
 	uint64_t seed;
 
 	if (!lookup)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	lookup->rules = rules;
 	lookup->rule = rule;
 	lookup->families = families & sm_rule_families(rule);
@@ -145,7 +145,7 @@ enum sm_status sm_lookup_run(struct sm_lookup *lookup)
 
 enum sm_status sm_lookup_status(const struct sm_lookup *lookup)
 {
-	return lookup->is_spent ? SM_MEMORY : sm_asker_socket_status(&lookup->asker);
+	return lookup->is_spent ? SM_EXHAUSTED : sm_asker_socket_status(&lookup->asker);
 }
 
 bool sm_lookup_is_settled(const struct sm_lookup *lookup, uint8_t families)

@@ -13,7 +13,7 @@ struct sm_lookup; /* grows with what it holds: some KiB for three targets, besid
 
 /* `rule` is the rule of `name`; `rules` find the servers for targets elsewhere. All must outlive the lookup. Once all
  * addresses of `families` are known, the others are waited for no longer than SM_LOOKUP_GRACE_NS.
- * SM_MEMORY. */
+ * SM_EXHAUSTED. */
 enum sm_status sm_lookup_open(const struct sm_transport *transport, const struct sm_rules *rules, const struct sm_rule *rule,
                               const struct sm_name *name, uint8_t families, int64_t deadline_ns,
                               struct sm_lookup **ret) SM_MUST_CHECK;
@@ -35,7 +35,7 @@ bool sm_lookup_is_settled(const struct sm_lookup *lookup, uint8_t families);
 enum sm_status sm_lookup_run(struct sm_lookup *lookup) SM_MUST_CHECK;
 
 /* To be called when it is finished. SM_REFUSED: a sandbox forbids this process to open sockets, or to wait for them.
- * SM_MEMORY: the process lacks something, such as a free descriptor. In both cases the answer says nothing about the
+ * SM_EXHAUSTED: the process lacks something, such as a free descriptor. In both cases the answer says nothing about the
  * name. */
 enum sm_status sm_lookup_status(const struct sm_lookup *lookup) SM_MUST_CHECK;
 

@@ -35,6 +35,7 @@ struct sm_network {
 		uint32_t index;
 		bool is_native;
 	} links[LINKS_MAX];
+	_Alignas(struct nlmsghdr) char messages[8192]; /* as they are received */
 };
 
 static void take_address(struct sm_network *network, struct nlmsghdr *message)
@@ -105,14 +106,13 @@ static void dump(int fd, uint16_t kind, struct sm_network *network)
 		.head = {.nlmsg_len = sizeof(question), .nlmsg_type = kind, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
 		.body = {.rtgen_family = AF_UNSPEC},
 	};
-	_Alignas(struct nlmsghdr) char bytes[8192];
 
 	if (send(fd, &question, sizeof(question), MSG_NOSIGNAL) < 0)
 		return;
 	for (;;) {
-		ssize_t got = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+		ssize_t got = recv(fd, network->messages, sizeof(network->messages), MSG_DONTWAIT);
 
-		if (got <= 0 || !take_messages(network, (struct nlmsghdr *)bytes, (size_t)got))
+		if (got <= 0 || !take_messages(network, (struct nlmsghdr *)network->messages, (size_t)got))
 			return;
 	}
 }
@@ -137,7 +137,7 @@ static enum sm_status learn_addresses(struct sm_network *network)
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 
 	if (is_short_of_something(fd))
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	if (fd < 0 || connect(fd, (struct sockaddr *)&kernel, sizeof(kernel)) != 0)
 		return SM_OK;
 	dump(fd, RTM_GETADDR, network);
@@ -151,7 +151,7 @@ static enum sm_status learn_addresses(struct sm_network *network)
 static enum sm_status open_asker(int family, int *ret)
 {
 	*ret = sm_descriptor_socket(family, SOCK_DGRAM, 0);
-	return is_short_of_something(*ret) ? SM_MEMORY : SM_OK;
+	return is_short_of_something(*ret) ? SM_EXHAUSTED : SM_OK;
 }
 
 enum sm_status sm_network_learn(struct sm_network **ret)
@@ -159,14 +159,14 @@ enum sm_status sm_network_learn(struct sm_network **ret)
 	struct sm_network *network = malloc(sizeof(*network));
 
 	if (!network)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	network->ipv4 = network->ipv6 = -1;
 	network->has_ipv6 = false;
 	network->n_addresses = network->n_links = 0;
 	if (open_asker(AF_INET, &network->ipv4) != SM_OK || open_asker(AF_INET6, &network->ipv6) != SM_OK ||
 	    learn_addresses(network) != SM_OK) {
 		sm_network_free(network);
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	}
 	*ret = network;
 	return SM_OK;
@@ -198,7 +198,7 @@ int sm_network_watch(void)
 
 bool sm_network_has_changed(int fd)
 {
-	char ignored[8192];
+	char ignored[1024]; /* a message that is larger is cut */
 	bool has_changed = false;
 	ssize_t got;
 

@@ -11,7 +11,7 @@
  * freed. */
 struct sm_network;
 
-/* Takes some 100 µs. What the system refuses to tell counts as unknown, as in glibc. SM_MEMORY: this process lacks
+/* Takes some 100 µs. What the system refuses to tell counts as unknown, as in glibc. SM_EXHAUSTED: this process lacks
  * something, such as a free descriptor. */
 enum sm_status sm_network_learn(struct sm_network **ret) SM_MUST_CHECK;
 void sm_network_free(struct sm_network *network);

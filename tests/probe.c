@@ -63,6 +63,7 @@ static const char usage[] =
 	"       probe closed NAME                 with the descriptors 0 to 2 closed\n"
 	"       probe starved NAME                without a free descriptor\n"
 	"       probe stack NAME                  on a stack of 64 KiB\n"
+	"       probe depth COUNT NAME            bytes of a stack of 64 KiB that each call of the plugin takes\n"
 	"       probe repeat SECONDS NAME         a line whenever the answer changes\n";
 
 static int family_of(const char *word)
@@ -461,6 +462,70 @@ static int closed(const char *name)
 	return error != 0 || !is_clean;
 }
 
+/* Bytes of stack that one call of the plugin takes, on a stack that is painted before. */
+typedef enum nss_status by_name4(const char *name, struct gaih_addrtuple **pat, char *buffer, size_t buflen, int *errnop,
+                                 int *h_errnop, int32_t *ttlp);
+
+#define PAINT 0xa5
+#define DEEP_STACK 65536
+
+static by_name4 *plugin_call;
+static int deep_calls;
+
+__attribute__((noinline)) static void paint(unsigned char *bottom)
+{
+	unsigned char *top = (unsigned char *)__builtin_frame_address(0) - 512;
+
+	for (unsigned char *at = bottom; at < top; at++)
+		*(volatile unsigned char *)at = PAINT;
+}
+
+__attribute__((noinline)) static long depth_of_call(unsigned char *bottom)
+{
+	static char buffer[1 << 20];
+	struct gaih_addrtuple *found = NULL;
+	unsigned char *here = __builtin_frame_address(0), *lowest = bottom;
+	int error, h_error;
+
+	paint(bottom);
+	if (plugin_call(shared_name, &found, buffer, sizeof(buffer), &error, &h_error, NULL) != NSS_STATUS_SUCCESS)
+		return -1;
+	while (lowest < here && *lowest == PAINT)
+		lowest++;
+	return here - lowest;
+}
+
+static void *measure_calls(void *unused)
+{
+	pthread_attr_t attributes;
+	void *bottom;
+	size_t size;
+
+	pthread_getattr_np(pthread_self(), &attributes);
+	pthread_attr_getstack(&attributes, &bottom, &size);
+	for (int i = 0; i < deep_calls; i++)
+		printf("%ld\n", depth_of_call(bottom));
+	return unused;
+}
+
+static int depth(int count, const char *name)
+{
+	void *plugin = dlopen("libnss_srvmesh.so.2", RTLD_NOW);
+	pthread_attr_t attributes;
+	pthread_t id;
+
+	plugin_call = plugin ? (by_name4 *)dlsym(plugin, "_nss_srvmesh_gethostbyname4_r") : NULL;
+	if (!plugin_call)
+		return 1;
+	shared_name = name;
+	deep_calls = count;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, DEEP_STACK);
+	pthread_create(&id, &attributes, measure_calls, NULL);
+	pthread_join(id, NULL);
+	return 0;
+}
+
 static void *look_up_once(void *ret_error)
 {
 	struct addrinfo *found;
@@ -559,6 +624,8 @@ int main(int argc, char **argv)
 		return closed(argv[2]);
 	if (argc == 3 && strcmp(verb, "starved") == 0)
 		return starved(argv[2]);
+	if (argc == 4 && strcmp(verb, "depth") == 0)
+		return depth(atoi(argv[2]), argv[3]);
 	if (argc == 3 && strcmp(verb, "stack") == 0)
 		return stack(argv[2]);
 	if (argc == 4 && strcmp(verb, "repeat") == 0)

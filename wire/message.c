@@ -266,7 +266,7 @@ static enum sm_status make_room(struct message *message, const uint16_t counts[4
 	message->records_room = n < SM_RECORDS_MAX ? (uint32_t)n : SM_RECORDS_MAX;
 	reply->records = sm_arena_take(message->arena, message->records_room * sizeof(*reply->records),
 	                               _Alignof(struct sm_dns_record));
-	return reply->records ? SM_OK : SM_MEMORY;
+	return reply->records ? SM_OK : SM_EXHAUSTED;
 }
 
 /* Where the arena was too small for the first record, what is left of the message would say that there is none. */
@@ -292,7 +292,7 @@ enum sm_status sm_message_decode(const void *bytes, size_t size, const char *nam
 	ret->negative_ttl_s = 0;
 	ret->n_records = 0;
 	if (make_room(&message, counts, ret) != SM_OK)
-		return SM_MEMORY;
+		return SM_EXHAUSTED;
 	read_question(&message, counts[0], name, type);
 	read_section(&message, ANSWER, counts[1], ret);
 	read_section(&message, AUTHORITY, counts[2], ret);
@@ -301,7 +301,7 @@ enum sm_status sm_message_decode(const void *bytes, size_t size, const char *nam
 	read_section(&message, ADDITIONAL, counts[3], ret);
 	if (message.reader.failed)
 		return SM_CORRUPT;
-	return has_lost_all(&message, ret) ? SM_MEMORY : SM_OK;
+	return has_lost_all(&message, ret) ? SM_EXHAUSTED : SM_OK;
 }
 
 bool sm_message_settles(const struct sm_reply *reply)

@@ -23,13 +23,13 @@ enum sm_transport_flags {
 struct sm_connection;
 
 /* SM_OK: a message, borrowed for the call. SM_REFUSED: the server cannot be reached. SM_SILENT: the server broke off the
- * connection that carried this question. SM_INVALID, SM_MEMORY: the question could not even be sent. Called once for each
+ * connection that carried this question. SM_INVALID, SM_EXHAUSTED: the question could not even be sent. Called once for each
  * question, from ask, process or close; `now_ns` is what that call was given, and at a close the last time known. */
 typedef void sm_transport_hear(void *context, enum sm_status status, const uint8_t *message, size_t size, int64_t now_ns);
 
 /* Any number of asked questions share a connection. */
 struct sm_transport {
-	/* SM_MEMORY. Opens no socket yet. `transport` is this very struct; it outlives the connection. */
+	/* SM_EXHAUSTED. Opens no socket yet. `transport` is this very struct; it outlives the connection. */
 	enum sm_status (*open)(const struct sm_transport *transport, const struct sm_server *server,
 	                       struct sm_connection **ret);
 	/* Ends what is under way: each of its questions hears SM_REFUSED or SM_SILENT first. NULL is accepted. */
@@ -47,6 +47,6 @@ struct sm_transport {
 	void (*process)(struct sm_connection *connection, const struct pollfd *fds, size_t n, int64_t now_ns);
 
 	/* Was there never a socket? SM_OK: there was one. SM_REFUSED: the system forbids it (a seccomp filter, no such address
-	 * family). SM_MEMORY: this process lacks something, such as a free descriptor. */
+	 * family). SM_EXHAUSTED: this process lacks something, such as a free descriptor. */
 	enum sm_status (*socket_status)(const struct sm_connection *connection);
 };

@@ -45,7 +45,7 @@ static void a_want_of_our_own_is_not_the_files_fault(void **state)
 	getrlimit(RLIMIT_NOFILE, &usual);
 	few.rlim_max = usual.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &few);
-	assert_int_equal(sm_file_read(path_of("a"), &text, &size), SM_MEMORY);
+	assert_int_equal(sm_file_read(path_of("a"), &text, &size), SM_EXHAUSTED);
 	setrlimit(RLIMIT_NOFILE, &usual);
 	assert_null(text);
 }

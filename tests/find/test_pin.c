@@ -41,12 +41,12 @@ static void a_pin_is_spent_by_the_families_that_had_theirs(void **state)
 static void a_missed_family_is_remembered_until_the_next_pin(void **state)
 {
 	(void)state;
-	assert_int_equal(sm_pin_missed(&api, 1000), 0);
+	assert_int_equal(sm_pin_missed_families(&api, 1000), 0);
 	sm_pin_miss(&api, SM_IPV4);
-	assert_int_equal(sm_pin_missed(&api, 1000), SM_IPV4);
-	assert_int_equal(sm_pin_missed(&other, 1000), 0);
+	assert_int_equal(sm_pin_missed_families(&api, 1000), SM_IPV4);
+	assert_int_equal(sm_pin_missed_families(&other, 1000), 0);
 	assert_null(sm_pin_get(&api, SM_IPV4, 1000));
-	assert_int_equal(sm_pin_missed(&api, 1001 + SM_PIN_NS), 0);
+	assert_int_equal(sm_pin_missed_families(&api, 1001 + SM_PIN_NS), 0);
 }
 
 static void a_pin_does_not_last(void **state)

@@ -30,7 +30,7 @@ static size_t draw_below(size_t bound)
 
 static void load(const char *folder, const char *name)
 {
-	char path[4096];
+	char path[8192];
 	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);

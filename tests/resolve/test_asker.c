@@ -241,10 +241,10 @@ static void without_a_connection_it_is_refused(void **state)
 
 	(void)state;
 	begin("a20", 3);
-	virtual.open_status = SM_MEMORY;
+	virtual.open_status = SM_EXHAUSTED;
 	ask(0, "api.mesh", SM_RR_A);
 	assert_int_equal(settle(&number), SM_REFUSED);
-	assert_int_equal(sm_asker_socket_status(&asker), SM_MEMORY);
+	assert_int_equal(sm_asker_socket_status(&asker), SM_EXHAUSTED);
 	end();
 }
 
@@ -258,8 +258,8 @@ static void a_forbidden_socket_is_told_apart_from_a_lacking_one(void **state)
 	ask(0, "api.mesh", SM_RR_A);
 	assert_int_equal(settle(&number), SM_REFUSED);
 	assert_int_equal(sm_asker_socket_status(&asker), SM_REFUSED);
-	virtual.socket_status = SM_MEMORY;
-	assert_int_equal(sm_asker_socket_status(&asker), SM_MEMORY);
+	virtual.socket_status = SM_EXHAUSTED;
+	assert_int_equal(sm_asker_socket_status(&asker), SM_EXHAUSTED);
 	end();
 }
 
@@ -330,7 +330,7 @@ static void without_memory_a_question_is_not_asked(void **state)
 	(void)state;
 	begin("a20", 3);
 	arena.may_grow = 0;
-	assert_int_equal(sm_asker_ask(&asker, 0, &question, &rule, virtual.now_ns), SM_MEMORY);
+	assert_int_equal(sm_asker_ask(&asker, 0, &question, &rule, virtual.now_ns), SM_EXHAUSTED);
 	end();
 }
 

@@ -108,7 +108,7 @@ static void expect_nothing(struct sm_inbox *inbox)
 	uint8_t bytes[300];
 
 	assert_int_equal(sm_inbox_give(inbox, bytes, sizeof(bytes)), 0);
-	assert_false(sm_inbox_has_more(inbox));
+	assert_false(sm_inbox_can_give(inbox));
 }
 
 static void a_stand_in_is_a_header_without_error_and_the_question(void **state)
@@ -183,9 +183,9 @@ static void two_messages_in_one_read_are_two(void **state)
 	arrive_framed(&inbox, &first);
 	make_reply(ID, 700);
 	arrive_framed(&inbox, &reply);
-	assert_true(sm_inbox_has_more(&inbox));
+	assert_true(sm_inbox_can_give(&inbox));
 	expect(&inbox, &first);
-	assert_true(sm_inbox_has_more(&inbox));
+	assert_true(sm_inbox_can_give(&inbox));
 	expect(&inbox, &reply);
 	expect_nothing(&inbox);
 	sm_inbox_clear(&inbox);

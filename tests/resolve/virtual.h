@@ -318,7 +318,7 @@ static inline void virtual_ask(struct sm_connection *connection, const char *nam
 	assert_int_equal(flags, 0);
 	assert_int_equal(now_ns, virtual.now_ns);
 	if (word[0] == 'm') {
-		hear(context, SM_MEMORY, NULL, 0, now_ns);
+		hear(context, SM_EXHAUSTED, NULL, 0, now_ns);
 		return;
 	}
 	virtual.n_sent++;
