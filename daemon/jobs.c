@@ -89,7 +89,7 @@ static void close_job(struct sm_job *job)
 	uv_close((uv_handle_t *)&job->timer, on_job_closed);
 }
 
-static void set_last_word(struct sm_job *job, enum sm_frame_kind kind, const void *body, size_t size)
+static void set_final_reply(struct sm_job *job, enum sm_frame_kind kind, const void *body, size_t size)
 {
 	job->kind = kind;
 	job->body = body ? malloc(size) : NULL;
@@ -154,13 +154,13 @@ static void keep_answer(struct sm_job *job, const struct sm_answer *answer)
 	if (answer->kind == SM_ANSWER_FAILURE &&
 	    sm_jobs_settle_for_stale(jobs, job->rule, &job->name, &record, &size) == SM_OK) {
 		jobs->counters->stale++;
-		set_last_word(job, SM_FRAME_RECORD, record, size);
+		set_final_reply(job, SM_FRAME_RECORD, record, size);
 		return;
 	}
 	if (sm_owner_put(jobs->owner, &job->name, answer, &times, job->uid, now_ns, &record, &size) == SM_OK)
-		set_last_word(job, SM_FRAME_RECORD, record, size);
+		set_final_reply(job, SM_FRAME_RECORD, record, size);
 	else
-		set_last_word(job, SM_FRAME_BUSY, NULL, 0);
+		set_final_reply(job, SM_FRAME_BUSY, NULL, 0);
 }
 
 static void finish_job(struct sm_job *job)
@@ -171,7 +171,7 @@ static void finish_job(struct sm_job *job)
 	    sm_lookup_status(job->lookup) == SM_OK)
 		keep_answer(job, sm_lookup_answer(job->lookup, sm_surroundings_network(job->jobs->around)));
 	else
-		set_last_word(job, SM_FRAME_BUSY, NULL, 0);
+		set_final_reply(job, SM_FRAME_BUSY, NULL, 0);
 	job->is_finished = true;
 	TAILQ_INSERT_TAIL(&job->jobs->finished, job, link);
 }

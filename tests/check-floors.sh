@@ -37,7 +37,17 @@ strangers() {
 	done
 }
 
-echo 1..8
+# Functions of more than 40 lines, and files of more than 500 that are no tables.
+too_long() {
+	for room in $rooms; do ls "$room"/*.c; done | while read -r file; do
+		awk -v file="$file" '
+			/^\{/ { start = FNR }
+			/^\}/ { if (start && FNR - start - 1 > 40) print file ":" start ": a function of " FNR - start - 1 " lines"; start = 0 }
+			END { if (FNR > 500 && file != "conf/keys.c") print file ": " FNR " lines" }' "$file"
+	done
+}
+
+echo 1..10
 report 1 "includes run downwards only" "$(upward)"
 report 2 "c-ares is known to resolve/channel.c alone" "$(strangers ares.h resolve/channel.c)"
 report 3 "glibc's <nss.h> is known to nss_srvmesh/ alone" \
@@ -50,3 +60,6 @@ report 7 "seccomp filters are known to daemon/seal.c alone" "$(strangers seccomp
 report 8 "no room below the top prints, logs or exits" \
 	"$(grep -nE '\b(printf|fprintf|puts|syslog|exit|_exit|abort|assert) ?\(' base/*.c mesh/*.c wire/*.c conf/*.c cache/*.c \
 		resolve/*.c ipc/*.c find/*.c nss_srvmesh/*.c)"
+report 9 "the asker includes no transport, and reads neither clock nor chance" \
+	"$(grep -nE 'channel\.h|sm_clock_|sm_random_(fill|draw)' resolve/asker.[ch])"
+report 10 "no function has more than 40 lines, no file more than 500" "$(too_long)"

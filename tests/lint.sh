@@ -8,7 +8,7 @@ sources=$(for room in $rooms; do ls "$room"/*.c; done)
 flags='-std=gnu11 -D_GNU_SOURCE -DPACKAGE_VERSION="0" -I.'
 scripts="dev .ci/run packaging/nsswitch packaging/changelog packaging/srvmeshd.init packaging/systemd/srvmeshd-memory.in
 	packaging/debian/libnss-srvmesh.postinst packaging/debian/srvmeshd.postrm tests/demo/demo.sh tests/lint.sh $(ls tests/check-*.sh)"
-texts="README.md CONTRIBUTING.md SECURITY.md NEWS docs/*.md $(for room in $rooms bench man packaging tests; do
+texts="README.md ARCHITECTURE.md CONTRIBUTING.md SECURITY.md NEWS docs/*.md $(for room in $rooms bench man packaging tests; do
 	find "$room" -type f ! -name '*.pyc' ! -name '*.scenario'; done)"
 
 # report NUMBER SENTENCE COMPLAINTS
