@@ -273,6 +273,11 @@ enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_
 	return SM_OK;
 }
 
+const char *sm_owner_library(void)
+{
+	return mdb_version(NULL, NULL, NULL);
+}
+
 void sm_owner_close(struct sm_owner *owner)
 {
 	enum sm_status last;

@@ -24,6 +24,9 @@ struct sm_owner;
  * 0.9. SM_EXHAUSTED. */
 enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_t quota_percent, uint64_t fingerprint,
                              struct sm_owner **ret) SM_MUST_CHECK;
+/* The release of liblmdb in use, as it names itself. */
+const char *sm_owner_library(void);
+
 /* Another configuration is in force: starts a new file unless the fingerprint is the same. SM_EXHAUSTED: there is no file
  * until there is space. */
 enum sm_status sm_owner_follow(struct sm_owner *owner, uint64_t fingerprint) SM_MUST_CHECK;

@@ -165,13 +165,16 @@ static bool fail(const char *what, const char *path, const char *why)
 
 static const char *why_not_owner(enum sm_status status)
 {
+	static char text[256];
+
 	switch (status) {
 	case SM_REFUSED:
 		return "another srvmeshd owns it, or it cannot be written";
 	case SM_INVALID:
 		return "expected a directory that this user owns and no other user can write";
 	case SM_CORRUPT:
-		return "expected liblmdb 0.9";
+		snprintf(text, sizeof(text), "liblmdb is %s, which writes another file format; expected liblmdb 0.9", sm_owner_library());
+		return text;
 	case SM_OK: case SM_MISS: case SM_FULL: case SM_SILENT: case SM_EXHAUSTED:
 		break;
 	}
