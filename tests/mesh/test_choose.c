@@ -5,6 +5,11 @@
 #include "tests/answer.h"
 #include "tests/test.h"
 
+#include <stdio.h>
+
+/* what a case does not say is 0 */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 ROOMY_ANSWER(answer);
 static struct sm_rule rule;
 static struct sm_choice choice;
@@ -68,40 +73,114 @@ static double chi_square(const double *shares, int n)
 #define P_001_1 10.83 /* p = 0.001 at 1 and 2 degrees of freedom */
 #define P_001_2 13.82
 
-static void weights_draw_in_proportion(void **state)
+/* ---- shares: of the first place, by weight */
+
+static void rank_targets(void);
+
+static const struct share {
+	const char *title;
+	int n;
+	uint16_t weights[3];
+	double shares[3], bound;
+	enum sm_answers answers;
+} all_shares[] = {
+	{"weights draw in proportion", 3, {60, 30, 10}, {0.6, 0.3, 0.1}, P_001_2, SM_ANSWERS_ALL},
+	{"weights draw in proportion, one at a time", 3, {60, 30, 10}, {0.6, 0.3, 0.1}, P_001_2, SM_ANSWERS_ONE},
+	{"ordered draws in proportion", 3, {60, 30, 10}, {0.6, 0.3, 0.1}, P_001_2, SM_ANSWERS_ORDERED},
+	{"equal weights share equally", 2, {1, 1}, {0.5, 0.5}, P_001_1, SM_ANSWERS_ALL},
+	{"zero weights alone share equally", 2, {0, 0}, {0.5, 0.5}, P_001_1, SM_ANSWERS_ALL},
+	{"zero beside others has a very small chance", 2, {0, 5}, {1 / 1281.0, 1280 / 1281.0}, P_001_1, SM_ANSWERS_ALL},
+};
+
+static void draw_shares(void **state)
 {
-	(void)state;
-	add_target(0, 60, 1, SM_IPV4);
-	add_target(0, 30, 1, SM_IPV4);
-	add_target(0, 10, 1, SM_IPV4);
-	assert_true(chi_square((double[]){0.6, 0.3, 0.1}, 3) < P_001_2);
-	rule.answers = SM_ANSWERS_ONE;
-	assert_true(chi_square((double[]){0.6, 0.3, 0.1}, 3) < P_001_2);
+	const struct share *share = *state;
+
+	fresh(NULL);
+	rule.answers = share->answers;
+	for (int i = 0; i < share->n; i++)
+		add_target(0, share->weights[i], 1, SM_IPV4);
+	rank_targets();
+	assert_true(chi_square(share->shares, share->n) < share->bound);
 }
 
-static void equal_weights_share_equally(void **state)
+/* ---- who is in: targets, and the numbers of those whose addresses are given */
+
+#define V4 SM_IPV4
+#define V6 SM_IPV6
+#define BOTH SM_IPV4_AND_IPV6
+
+static const struct case_of {
+	const char *title;
+	struct {
+		uint16_t priority, port;
+		uint8_t families;
+		bool is_down;
+	} targets[3];
+	uint8_t families;     /* asked for */
+	const char *expected; /* "NUMBER/FAMILY", sorted; or a kind */
+	enum sm_family_policy policy;
+	uint16_t port;
+	uint8_t uncertain, unasked;
+	enum sm_answers answers; /* 0: ordered */
+} cases[] = {
+	{"only the best priority is taken", {{20, 1, V4}, {10, 1, V4}}, V4, "2/4"},
+	{"a priority without a suitable address is passed over", {{10, 1, V6}, {20, 1, V4}}, V4, "2/4"},
+	{"a port leaves out the other ports", {{10, 80, V4}, {20, 81, V4}}, V4, "2/4", .port = 81},
+	{"a preferred family leaves out the other where it exists", {{0, 1, BOTH}, {0, 1, V6}}, BOTH, "1/4", SM_FAMILY_PREFER_IPV4},
+	{"a program that asks for the other family gets it", {{0, 1, BOTH}, {0, 1, V6}}, V6, "1/6 2/6", SM_FAMILY_PREFER_IPV4},
+	{"a preferred family that no target has is no reason to fail", {{0, 1, V4}}, BOTH, "1/4", SM_FAMILY_PREFER_IPV6},
+	{"a target that is down is left out", {{10, 80, V4, true}, {20, 80, V4}}, V4, "2/4"},
+	{"all down counts as all up", {{10, 80, V4, true}, {20, 80, V4, true}}, V4, "1/4"},
+	{"no address of the family is no data", {{0, 1, V4}}, V6, "no data"},
+	{"... unless it is uncertain", {{0, 1, V4}}, V6, "failure", .uncertain = V6},
+	{"... or was not asked for", {{0, 1, V4}}, V6, "failure", .unasked = V6},
+	{"an uncertain family does not take away the other", {{0, 1, V4}}, V4, "1/4", .uncertain = V6},
+	{"ordered keeps all where nothing is ranked apart", {{0, 1, V4}, {0, 1, V4}, {0, 1, V4}}, V4, "1/4 2/4 3/4"},
+	{"all gives the whole group", {{0, 1, V4}, {0, 1, BOTH}, {1, 1, V4}}, BOTH, "1/4 2/4 2/6", .answers = SM_ANSWERS_ALL},
+};
+
+static int by_text(const void *a, const void *b)
 {
-	(void)state;
-	add_target(0, 1, 1, SM_IPV4);
-	add_target(0, 1, 1, SM_IPV4);
-	assert_true(chi_square((double[]){0.5, 0.5}, 2) < P_001_1);
+	return strcmp(a, b);
 }
 
-static void zero_weights_alone_share_equally(void **state)
+static void say_choice(char *text, size_t size)
 {
-	(void)state;
-	add_target(0, 0, 1, SM_IPV4);
-	add_target(0, 0, 1, SM_IPV4);
-	assert_true(chi_square((double[]){0.5, 0.5}, 2) < P_001_1);
+	static const char *const kinds[] = {"", "no name", "no data", "failure"};
+	char words[SM_ANSWERS_MAX][16];
+
+	snprintf(text, size, "%s", kinds[choice.kind]);
+	for (uint32_t i = 0; i < choice.n_addresses; i++)
+		snprintf(words[i], sizeof(words[i]), "%d/%c", number_of(&choice.addresses[i]), choice.addresses[i].family == SM_IPV4 ? '4' : '6');
+	qsort(words, choice.n_addresses, sizeof(words[0]), by_text);
+	for (uint32_t i = 0; i < choice.n_addresses; i++)
+		snprintf(text + strlen(text), size - strlen(text), "%s%s", i ? " " : "", words[i]);
 }
 
-static void zero_beside_others_has_a_very_small_chance(void **state)
+static void choose_case(void **state)
 {
-	(void)state;
-	add_target(0, 0, 1, SM_IPV4);
-	add_target(0, 5, 1, SM_IPV4);
-	assert_true(chi_square((double[]){1 / 1281.0, 1280 / 1281.0}, 2) < P_001_1);
+	const struct case_of *this = *state;
+	char text[200];
+
+	fresh(NULL);
+	rule.family = this->policy;
+	rule.port = this->port;
+	rule.answers = this->answers;
+	answer.uncertain_families = this->uncertain;
+	answer.unasked_families = this->unasked;
+	for (size_t i = 0; i < COUNT(this->targets) && this->targets[i].families; i++) {
+		add_target(this->targets[i].priority, 1, this->targets[i].port, this->targets[i].families);
+		answer.targets[i].is_down = this->targets[i].is_down;
+	}
+	for (uint64_t seed = 0; seed < 50; seed++) {
+		choose(this->families, seed);
+		say_choice(text, sizeof(text));
+		assert_string_equal(text, this->expected);
+	}
 }
+
+/* ---- places, bounds, pins */
 
 static void the_second_place_is_drawn_by_weight_among_the_rest(void **state)
 {
@@ -119,61 +198,6 @@ static void the_second_place_is_drawn_by_weight_among_the_rest(void **state)
 	}
 	assert_int_equal(second[1], 0);
 	assert_true(second[3] > 1.7 * second[2] && second[3] < 2.3 * second[2]);
-}
-
-static void only_the_best_priority_is_taken(void **state)
-{
-	(void)state;
-	add_target(20, 100, 1, SM_IPV4);
-	add_target(10, 0, 1, SM_IPV4);
-	choose(SM_IPV4, 1);
-	assert_int_equal(choice.n_addresses, 1);
-	assert_int_equal(number_of(&choice.addresses[0]), 2);
-}
-
-static void a_priority_without_a_suitable_address_is_passed_over(void **state)
-{
-	(void)state;
-	add_target(10, 0, 1, SM_IPV6);
-	add_target(20, 0, 1, SM_IPV4);
-	choose(SM_IPV4, 1);
-	assert_int_equal(choice.n_addresses, 1);
-	assert_int_equal(number_of(&choice.addresses[0]), 2);
-}
-
-static void a_port_leaves_out_the_other_ports(void **state)
-{
-	(void)state;
-	add_target(10, 0, 80, SM_IPV4);
-	add_target(20, 0, 81, SM_IPV4);
-	rule.port = 81;
-	choose(SM_IPV4, 1);
-	assert_int_equal(choice.n_addresses, 1);
-	assert_int_equal(number_of(&choice.addresses[0]), 2);
-}
-
-static void a_preferred_family_leaves_out_the_other_where_it_exists(void **state)
-{
-	(void)state;
-	rule.family = SM_FAMILY_PREFER_IPV4;
-	add_target(0, 1, 1, SM_IPV4_AND_IPV6);
-	add_target(0, 1, 1, SM_IPV6);
-	for (uint64_t seed = 0; seed < 50; seed++) {
-		choose(SM_IPV4_AND_IPV6, seed);
-		assert_int_equal(choice.n_addresses, 1);
-		assert_int_equal(choice.addresses[0].family, SM_IPV4);
-	}
-	choose(SM_IPV6, 1);
-	assert_int_equal(choice.n_addresses, 2);
-}
-
-static void a_preferred_family_that_nobody_has_is_no_reason_to_fail(void **state)
-{
-	(void)state;
-	rule.family = SM_FAMILY_PREFER_IPV6;
-	add_target(0, 1, 1, SM_IPV4);
-	choose(SM_IPV4_AND_IPV6, 1);
-	assert_int_equal(choice.n_addresses, 1);
 }
 
 static void one_answer_is_all_of_one_target(void **state)
@@ -210,23 +234,6 @@ static void an_address_comes_once(void **state)
 	assert_int_equal(choice.n_addresses, 1);
 }
 
-static void no_address_of_the_family_is_no_data_unless_it_is_uncertain(void **state)
-{
-	(void)state;
-	add_target(0, 1, 1, SM_IPV4);
-	choose(SM_IPV6, 1);
-	assert_int_equal(choice.kind, SM_ANSWER_NO_DATA);
-	answer.uncertain_families = SM_IPV6;
-	choose(SM_IPV6, 1);
-	assert_int_equal(choice.kind, SM_ANSWER_FAILURE);
-	choose(SM_IPV4, 1);
-	assert_int_equal(choice.kind, SM_ANSWER_ADDRESSES);
-	answer.uncertain_families = 0;
-	answer.unasked_families = SM_IPV6;
-	choose(SM_IPV6, 1);
-	assert_int_equal(choice.kind, SM_ANSWER_FAILURE);
-}
-
 /* Sets ranks so that target 1 sorts first, then 2, then 3. */
 static void rank_targets(void)
 {
@@ -255,27 +262,6 @@ static void ordered_keeps_the_drawn_target_first_and_a_tail_that_cannot_pass_it(
 			assert_true(number_of(&choice.addresses[i]) > first);
 	}
 	assert_true(seen[1] > 60 && seen[2] > 60 && seen[3] > 60);
-}
-
-static void ordered_draws_in_proportion(void **state)
-{
-	(void)state;
-	rule.answers = SM_ANSWERS_ORDERED;
-	add_target(0, 60, 1, SM_IPV4);
-	add_target(0, 30, 1, SM_IPV4);
-	add_target(0, 10, 1, SM_IPV4);
-	rank_targets();
-	assert_true(chi_square((double[]){0.6, 0.3, 0.1}, 3) < P_001_2);
-}
-
-static void ordered_keeps_all_where_nothing_is_ranked_apart(void **state)
-{
-	(void)state;
-	rule.answers = SM_ANSWERS_ORDERED;
-	for (int i = 0; i < 3; i++)
-		add_target(0, 1, 1, SM_IPV4);
-	choose(SM_IPV4, 1);
-	assert_int_equal(choice.n_addresses, 3);
 }
 
 static void ordered_begins_with_the_best_address_of_the_drawn_target(void **state)
@@ -370,47 +356,29 @@ static void what_is_not_there_stays_so(void **state)
 	assert_int_equal(choice.n_addresses, 0);
 }
 
-static void what_is_down_is_left_out_unless_all_are_down(void **state)
-{
-	(void)state;
-	add_target(10, 1, 80, SM_IPV4);
-	add_target(20, 1, 80, SM_IPV4);
-	answer.targets[0].is_down = true;
-	choose(SM_IPV4, 1);
-	assert_int_equal(choice.n_addresses, 1);
-	assert_int_equal(number_of(&choice.addresses[0]), 2);
-	answer.targets[1].is_down = true;
-	choose(SM_IPV4, 1);
-	assert_int_equal(choice.n_addresses, 1);
-	assert_int_equal(number_of(&choice.addresses[0]), 1);
-}
-
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
 static const struct CMUnitTest tests[] = {
-	TEST(weights_draw_in_proportion),
-	TEST(equal_weights_share_equally),
-	TEST(zero_weights_alone_share_equally),
-	TEST(zero_beside_others_has_a_very_small_chance),
 	TEST(the_second_place_is_drawn_by_weight_among_the_rest),
-	TEST(only_the_best_priority_is_taken),
-	TEST(a_priority_without_a_suitable_address_is_passed_over),
-	TEST(a_port_leaves_out_the_other_ports),
-	TEST(a_preferred_family_leaves_out_the_other_where_it_exists),
-	TEST(a_preferred_family_that_nobody_has_is_no_reason_to_fail),
 	TEST(one_answer_is_all_of_one_target),
 	TEST(the_number_of_answers_is_bounded),
 	TEST(an_address_comes_once),
-	TEST(no_address_of_the_family_is_no_data_unless_it_is_uncertain),
 	TEST(ordered_keeps_the_drawn_target_first_and_a_tail_that_cannot_pass_it),
-	TEST(ordered_draws_in_proportion),
-	TEST(ordered_keeps_all_where_nothing_is_ranked_apart),
 	TEST(ordered_begins_with_the_best_address_of_the_drawn_target),
 	TEST(a_pin_restricts_to_its_port_and_puts_its_target_first),
 	TEST(a_target_is_drawn_with_its_port_by_weight),
 	TEST(a_target_is_drawn_of_the_family_that_is_wanted),
 	TEST(without_srv_there_is_no_port),
 	TEST(what_is_not_there_stays_so),
-	TEST(what_is_down_is_left_out_unless_all_are_down),
 };
 
-TESTS_MAIN(tests)
+int main(void)
+{
+	struct CMUnitTest all[COUNT(all_shares) + COUNT(cases) + COUNT(tests)], *next = all;
+
+	for (size_t i = 0; i < COUNT(all_shares); i++)
+		*next++ = (struct CMUnitTest){.name = all_shares[i].title, .test_func = draw_shares, .initial_state = (void *)&all_shares[i]};
+	for (size_t i = 0; i < COUNT(cases); i++)
+		*next++ = (struct CMUnitTest){.name = cases[i].title, .test_func = choose_case, .initial_state = (void *)&cases[i]};
+	memcpy(next, tests, sizeof(tests));
+	return cmocka_run_group_tests(all, NULL, NULL);
+}

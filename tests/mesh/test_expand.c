@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 
+/* what a story does not say is 0 */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 ROOMY_ARENA(arena);
 ROOMY_ARENA(room);
 static struct sm_expand expand;
@@ -102,161 +105,199 @@ static void finish(enum sm_answer_kind kind)
 	assert_int_equal(answer.kind, kind);
 }
 
-static void targets_with_glue_need_one_question(void **state)
+/* ---- stories: what is asked, what each question brings, and what comes of it
+ *
+ * A step is "QUESTION: REPLY", the reply items by ';': "srv TARGET PRIORITY WEIGHT TTL" of the question's name, "a" or "aaaa" or
+ * "+a" or "+aaaa" (additional) "OWNER LAST-BYTE TTL", "cname OWNER TARGET TTL", "nxdomain TTL", "nodata TTL", "fails". Questions
+ * that are there may be answered in any order, and no other may be left. The outcome: the kind; or each target with the last
+ * bytes of its addresses; then "ttl N", and "?4", "?6" for families that are uncertain. */
+#define STEPS_MAX 6
+
+static const struct story {
+	const char *title;
+	const char *steps[STEPS_MAX];
+	const char *outcome;
+	bool is_ipv4_only, is_without_fallback;
+	const char *name, *second_template; /* NULL: api.mesh; none */
+} stories[] = {
+	{"targets with glue need one question",
+	 {"_api._tcp.mesh SRV: srv b.mesh 20 5 60; srv a.mesh 10 7 60; +a a.mesh 1 50; +a b.mesh 2 40"},
+	 "a.mesh 1, b.mesh 2 ttl 40", .is_ipv4_only = true},
+	{"missing addresses are asked all at once",
+	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 60; srv b.mesh 0 0 60; +a a.mesh 1 60", "a.mesh AAAA: nodata 5",
+	  "b.mesh AAAA: aaaa b.mesh 2 30", "b.mesh A: nodata 5"},
+	 "a.mesh 1, b.mesh 2 ttl 30"},
+	{"targets that share a host ask for it once",
+	 {"_api._tcp.mesh SRV: srv a.mesh 0 1 60; srv a.mesh 0 2 60", "a.mesh A: a a.mesh 1 60"}, "a.mesh 1, a.mesh 1 ttl 60",
+	 .is_ipv4_only = true},
+	{"templates are tried in order until one exists",
+	 {"_api._tcp.mesh SRV: nxdomain 5", "api.mesh SRV: srv a.mesh 0 0 60; +a a.mesh 1 60"}, "a.mesh 1 ttl 60", .is_ipv4_only = true,
+	 .second_template = "{name}"},
+	{"without SRV the name itself is asked",
+	 {"_api._tcp.mesh SRV: nxdomain 5", "api.mesh A: a api.mesh 9 60", "api.mesh AAAA: nodata 5"}, "api.mesh 9 ttl 5"},
+	{"NXDOMAIN everywhere is no name, for the shortest time",
+	 {"_api._tcp.mesh SRV: nxdomain 50", "api.mesh A: nxdomain 40"}, "no name ttl 40", .is_ipv4_only = true},
+	{"a name without addresses is no data", {"_api._tcp.mesh SRV: nxdomain 50", "api.mesh A: nodata 40"}, "no data ttl 40",
+	 .is_ipv4_only = true},
+	{"without fallback no SRV is no name", {"_api._tcp.mesh SRV: nodata 50"}, "no name ttl 50", .is_without_fallback = true},
+	{"a root target denies without fallback", {"_api._tcp.mesh SRV: srv . 0 0 77"}, "no name ttl 77"},
+	{"an SRV owner is not asked for addresses", {"_http._tcp.api.mesh SRV: nxdomain 50"}, "no name ttl 50",
+	 .name = "_http._tcp.api.mesh"},
+	{"no word on the SRV owner is a failure", {"_api._tcp.mesh SRV: fails"}, "failure ttl 0"},
+	{"a failed target leaves its family uncertain",
+	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 60", "a.mesh AAAA: fails", "a.mesh A: a a.mesh 1 60"}, "a.mesh 1 ttl 60 ?6"},
+	{"all targets failed is a failure",
+	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 60; srv b.mesh 0 0 60", "a.mesh A: fails", "b.mesh A: nxdomain 5"}, "failure ttl 5 ?4",
+	 .is_ipv4_only = true},
+	{"CNAMEs are followed inside a message, and their TTLs count",
+	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 60", "a.mesh A: cname a.mesh b.mesh 20; cname b.mesh c.mesh 90; a c.mesh 3 60"},
+	 "a.mesh 3 ttl 20", .is_ipv4_only = true},
+	{"a CNAME that leads out of the message is asked again",
+	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 60", "a.mesh A: cname a.mesh host.example 20", "host.example A: a host.example 3 60"},
+	 "a.mesh 3 ttl 20", .is_ipv4_only = true},
+	{"an alias of the SRV owner is followed",
+	 {"_api._tcp.mesh SRV: cname _api._tcp.mesh _web._tcp.mesh 20; srv@_web._tcp.mesh a.mesh 0 0 60; +a a.mesh 1 60"},
+	 "a.mesh 1 ttl 20", .is_ipv4_only = true},
+	{"no SRV is a link of the chain of a fallback",
+	 {"_api._tcp.mesh SRV: nxdomain 7", "api.mesh A: a api.mesh 9 3600"}, "api.mesh 9 ttl 7", .is_ipv4_only = true},
+	{"a missing target is looked for again in its time",
+	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 600; srv b.mesh 0 0 600; +a a.mesh 1 600", "b.mesh A: nxdomain 30"}, "a.mesh 1 ttl 30",
+	 .is_ipv4_only = true},
+};
+
+static char texts[64][80]; /* of the replies: they must outlive the story */
+static size_t n_texts;
+
+static const char *keep(const char *text)
 {
+	snprintf(texts[n_texts], sizeof(texts[0]), "%s", strcmp(text, ".") == 0 ? "" : text);
+	return texts[n_texts++];
+}
+
+/* One item of a reply to the question of this name. false: the question fails. */
+static bool add_item(const char *item, const char *question)
+{
+	char verb[64], owner[64], text[64];
+	unsigned priority, weight, ttl_s, last;
+	const char *type = item + (item[0] == '+');
+
+	if (strcmp(item, "fails") == 0)
+		return false;
+	if (sscanf(item, "nxdomain %u", &ttl_s) == 1 || sscanf(item, "nodata %u", &ttl_s) == 1) {
+		reply.rcode = item[1] == 'x' ? SM_RCODE_NXDOMAIN : 0;
+		reply.has_soa = true;
+		reply.negative_ttl_s = ttl_s;
+	} else if (sscanf(item, "cname %63s %63s %u", owner, text, &ttl_s) == 3) {
+		add_record(keep(owner), SM_RR_CNAME, ttl_s)->target = keep(text);
+	} else if (sscanf(item, "%63s %63s %u %u %u", verb, text, &priority, &weight, &ttl_s) == 5) {
+		add_srv(keep(verb[3] == '@' ? verb + 4 : question), keep(text), (uint16_t)priority, (uint16_t)weight, ttl_s);
+	} else {
+		assert_int_equal(sscanf(type, "%63s %63s %u %u", verb, owner, &last, &ttl_s), 4);
+		add_address(keep(owner), strcmp(verb, "a") == 0 ? SM_RR_A : SM_RR_AAAA, (uint8_t)last, type != item, ttl_s);
+	}
+	return true;
+}
+
+static bool add_items(const char *items, const char *question)
+{
+	char copy[400];
+	bool is_reply = true;
+
+	snprintf(copy, sizeof(copy), "%s", items);
+	for (char *item = strtok(copy, ";"); item; item = strtok(NULL, ";"))
+		is_reply &= add_item(item + strspn(item, " "), question);
+	return is_reply;
+}
+
+/* Questions that were handed out and not yet answered. */
+static struct {
+	char text[80];
+	uint32_t number;
+} pending[16];
+static size_t n_pending;
+
+static void draw_questions(void)
+{
+	const char *text;
 	uint32_t number;
 
-	(void)state;
-	rule.family = SM_FAMILY_IPV4;
-	begin("api.mesh");
-	number = expect_question("_api._tcp.mesh SRV");
-	add_srv("_api._tcp.mesh", "b.mesh", 20, 5, 60);
-	add_srv("_api._tcp.mesh", "a.mesh", 10, 7, 60);
-	add_address("a.mesh", SM_RR_A, 1, true, 50);
-	add_address("b.mesh", SM_RR_A, 2, true, 40);
-	tell(number);
-	finish(SM_ANSWER_ADDRESSES);
-	assert_int_equal(answer.n_targets, 2);
-	assert_string_equal(answer.targets[0].name, "a.mesh");
-	assert_int_equal(answer.targets[0].weight, 7);
-	assert_int_equal(answer.targets[0].port, 8080);
-	assert_int_equal(answer.addresses[answer.targets[1].first_address].bytes[3], 2);
-	assert_int_equal(answer.ttl_s, 40);
-	assert_string_equal(next(&number), "none");
+	while (strcmp(text = next(&number), "none") != 0) {
+		snprintf(pending[n_pending].text, sizeof(pending[0].text), "%s", text);
+		pending[n_pending++].number = number;
+	}
 }
 
-static void missing_addresses_are_asked_all_at_once(void **state)
+static uint32_t take_pending(const char *question)
 {
-	uint32_t a4, a6, b4, b6;
+	for (size_t i = 0; i < n_pending; i++)
+		if (strcmp(pending[i].text, question) == 0) {
+			uint32_t number = pending[i].number;
 
-	(void)state;
-	begin("api.mesh");
-	add_srv("_api._tcp.mesh", "a.mesh", 0, 0, 60);
-	add_srv("_api._tcp.mesh", "b.mesh", 0, 0, 60);
-	add_address("a.mesh", SM_RR_A, 1, true, 60);
-	tell(expect_question("_api._tcp.mesh SRV"));
-	a6 = expect_question("a.mesh AAAA");
-	b4 = expect_question("b.mesh A");
-	b6 = expect_question("b.mesh AAAA");
-	tell_negative(a6, 0, 5);
-	add_address("b.mesh", SM_RR_AAAA, 2, false, 30);
-	tell(b6);
-	assert_false(sm_expand_is_finished(&expand));
-	tell_negative(b4, 0, 5);
-	finish(SM_ANSWER_ADDRESSES);
-	assert_int_equal(answer.n_addresses, 2);
-	assert_int_equal(answer.ttl_s, 30);
-	a4 = 0;
-	assert_string_equal(next(&a4), "none");
+			pending[i] = pending[--n_pending];
+			return number;
+		}
+	fail_msg("nobody asks %s", question);
+	return 0;
 }
 
-static void targets_that_share_a_host_ask_for_it_once(void **state)
+static void play_step(const char *step)
 {
+	char question[80], name[80];
 	uint32_t number;
 
-	(void)state;
-	rule.family = SM_FAMILY_IPV4;
-	begin("api.mesh");
-	add_srv("_api._tcp.mesh", "a.mesh", 0, 1, 60);
-	add_srv("_api._tcp.mesh", "a.mesh", 0, 2, 60);
-	tell(expect_question("_api._tcp.mesh SRV"));
-	number = expect_question("a.mesh A");
-	assert_string_equal(next(&(uint32_t){0}), "none");
-	add_address("a.mesh", SM_RR_A, 1, false, 60);
-	tell(number);
-	finish(SM_ANSWER_ADDRESSES);
-	assert_int_equal(answer.n_targets, 2);
-	assert_int_equal(answer.n_addresses, 1);
-	assert_int_equal(answer.targets[0].first_address, answer.targets[1].first_address);
+	snprintf(question, sizeof(question), "%.*s", (int)strcspn(step, ":"), step);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(question, " "), question);
+	draw_questions();
+	number = take_pending(question);
+	if (add_items(step + strlen(question) + 1, keep(name)))
+		tell(number);
+	else
+		sm_expand_failed(&expand, number);
 }
 
-static void templates_are_tried_in_order_until_one_exists(void **state)
+static void say_outcome(char *text, size_t size)
 {
-	(void)state;
-	rule.family = SM_FAMILY_IPV4;
-	rule.n_templates = 2;
-	strcpy(rule.templates[1], "{name}");
-	begin("api.mesh");
-	tell_negative(expect_question("_api._tcp.mesh SRV"), SM_RCODE_NXDOMAIN, 5);
-	add_srv("api.mesh", "a.mesh", 0, 0, 60);
-	add_address("a.mesh", SM_RR_A, 1, true, 60);
-	tell(expect_question("api.mesh SRV"));
-	finish(SM_ANSWER_ADDRESSES);
-	assert_int_equal(answer.ttl_s, 60);
+	static const char *const kinds[] = {"", "no name", "no data", "failure"};
+
+	snprintf(text, size, "%s", kinds[answer.kind]);
+	for (uint32_t i = 0; i < answer.n_targets; i++) {
+		const struct sm_target *target = &answer.targets[i];
+
+		snprintf(text + strlen(text), size - strlen(text), "%s%s", i ? ", " : "", target->name);
+		for (uint32_t k = 0; k < target->n_addresses; k++) {
+			const struct sm_address *address = &answer.addresses[target->first_address + k];
+
+			snprintf(text + strlen(text), size - strlen(text), " %u", address->bytes[address->family == SM_IPV4 ? 3 : 15]);
+		}
+	}
+	snprintf(text + strlen(text), size - strlen(text), " ttl %u%s%s", answer.ttl_s, answer.uncertain_families & SM_IPV4 ? " ?4" : "",
+	         answer.uncertain_families & SM_IPV6 ? " ?6" : "");
 }
 
-static void without_srv_the_name_itself_is_asked(void **state)
+static void play(void **state)
 {
-	uint32_t a, aaaa;
+	const struct story *story = *state;
+	char text[400];
 
-	(void)state;
-	begin("api.mesh");
-	tell_negative(expect_question("_api._tcp.mesh SRV"), SM_RCODE_NXDOMAIN, 5);
-	a = expect_question("api.mesh A");
-	aaaa = expect_question("api.mesh AAAA");
-	add_address("api.mesh", SM_RR_A, 9, false, 60);
-	tell(a);
-	tell_negative(aaaa, 0, 5);
-	finish(SM_ANSWER_ADDRESSES);
-	assert_int_equal(answer.targets[0].port, 0);
-	assert_string_equal(answer.targets[0].name, "api.mesh");
+	fresh(NULL);
+	n_pending = n_texts = 0;
+	rule.family = story->is_ipv4_only ? SM_FAMILY_IPV4 : SM_FAMILY_ANY;
+	rule.fallback = story->is_without_fallback ? SM_FALLBACK_NONE : SM_FALLBACK_ADDRESS;
+	if (story->second_template)
+		strcpy(rule.templates[rule.n_templates++], story->second_template);
+	begin(story->name ? story->name : "api.mesh");
+	for (int i = 0; i < STEPS_MAX && story->steps[i]; i++)
+		play_step(story->steps[i]);
+	draw_questions();
+	assert_int_equal(n_pending, 0);
+	assert_true(sm_expand_is_finished(&expand));
+	sm_arena_clear(&room);
+	sm_expand_answer(&expand, &room, &answer);
+	say_outcome(text, sizeof(text));
+	assert_string_equal(text, story->outcome);
 }
 
-static void nxdomain_everywhere_is_no_name(void **state)
-{
-	(void)state;
-	rule.family = SM_FAMILY_IPV4;
-	begin("api.mesh");
-	tell_negative(expect_question("_api._tcp.mesh SRV"), SM_RCODE_NXDOMAIN, 50);
-	tell_negative(expect_question("api.mesh A"), SM_RCODE_NXDOMAIN, 40);
-	finish(SM_ANSWER_NO_NAME);
-	assert_int_equal(answer.ttl_s, 40);
-}
-
-static void a_name_without_addresses_is_no_data(void **state)
-{
-	(void)state;
-	rule.family = SM_FAMILY_IPV4;
-	begin("api.mesh");
-	tell_negative(expect_question("_api._tcp.mesh SRV"), SM_RCODE_NXDOMAIN, 50);
-	tell_negative(expect_question("api.mesh A"), 0, 40);
-	finish(SM_ANSWER_NO_DATA);
-}
-
-static void without_fallback_no_srv_is_no_name(void **state)
-{
-	(void)state;
-	rule.fallback = SM_FALLBACK_NONE;
-	begin("api.mesh");
-	tell_negative(expect_question("_api._tcp.mesh SRV"), 0, 50);
-	finish(SM_ANSWER_NO_NAME);
-}
-
-static void a_root_target_denies_without_fallback(void **state)
-{
-	(void)state;
-	begin("api.mesh");
-	add_srv("_api._tcp.mesh", "", 0, 0, 77);
-	tell(expect_question("_api._tcp.mesh SRV"));
-	finish(SM_ANSWER_NO_NAME);
-	assert_int_equal(answer.ttl_s, 77);
-}
-
-static void an_srv_owner_is_not_asked_for_addresses(void **state)
-{
-	(void)state;
-	begin("_http._tcp.api.mesh");
-	tell_negative(expect_question("_http._tcp.api.mesh SRV"), SM_RCODE_NXDOMAIN, 50);
-	finish(SM_ANSWER_NO_NAME);
-}
-
-static void no_word_on_the_srv_owner_is_a_failure(void **state)
-{
-	(void)state;
-	begin("api.mesh");
-	sm_expand_failed(&expand, expect_question("_api._tcp.mesh SRV"));
-	finish(SM_ANSWER_FAILURE);
-}
+/* ---- bounds, and what no story tells */
 
 static void what_is_still_open_counts_as_failed(void **state)
 {
@@ -267,81 +308,6 @@ static void what_is_still_open_counts_as_failed(void **state)
 	sm_arena_clear(&room);
 	sm_expand_answer(&expand, &room, &answer);
 	assert_int_equal(answer.kind, SM_ANSWER_FAILURE);
-}
-
-static void a_failed_target_leaves_its_family_uncertain(void **state)
-{
-	uint32_t a4, a6;
-
-	(void)state;
-	begin("api.mesh");
-	add_srv("_api._tcp.mesh", "a.mesh", 0, 0, 60);
-	tell(expect_question("_api._tcp.mesh SRV"));
-	a4 = expect_question("a.mesh A");
-	a6 = expect_question("a.mesh AAAA");
-	sm_expand_failed(&expand, a6);
-	add_address("a.mesh", SM_RR_A, 1, false, 60);
-	tell(a4);
-	finish(SM_ANSWER_ADDRESSES);
-	assert_int_equal(answer.uncertain_families, SM_IPV6);
-}
-
-static void all_targets_failed_is_a_failure(void **state)
-{
-	(void)state;
-	rule.family = SM_FAMILY_IPV4;
-	begin("api.mesh");
-	add_srv("_api._tcp.mesh", "a.mesh", 0, 0, 60);
-	add_srv("_api._tcp.mesh", "b.mesh", 0, 0, 60);
-	tell(expect_question("_api._tcp.mesh SRV"));
-	sm_expand_failed(&expand, expect_question("a.mesh A"));
-	tell_negative(expect_question("b.mesh A"), SM_RCODE_NXDOMAIN, 5);
-	finish(SM_ANSWER_FAILURE);
-}
-
-static void cnames_are_followed_inside_a_message(void **state)
-{
-	uint32_t number;
-
-	(void)state;
-	rule.family = SM_FAMILY_IPV4;
-	begin("api.mesh");
-	add_srv("_api._tcp.mesh", "a.mesh", 0, 0, 60);
-	tell(expect_question("_api._tcp.mesh SRV"));
-	number = expect_question("a.mesh A");
-	add_record("a.mesh", SM_RR_CNAME, 20)->target = "b.mesh";
-	add_record("b.mesh", SM_RR_CNAME, 90)->target = "c.mesh";
-	add_address("c.mesh", SM_RR_A, 3, false, 60);
-	tell(number);
-	finish(SM_ANSWER_ADDRESSES);
-	assert_int_equal(answer.ttl_s, 20);
-	assert_string_equal(answer.targets[0].name, "a.mesh");
-}
-
-static void a_cname_that_leads_out_of_the_message_is_asked_again(void **state)
-{
-	(void)state;
-	rule.family = SM_FAMILY_IPV4;
-	begin("api.mesh");
-	add_srv("_api._tcp.mesh", "a.mesh", 0, 0, 60);
-	tell(expect_question("_api._tcp.mesh SRV"));
-	add_record("a.mesh", SM_RR_CNAME, 20)->target = "host.example";
-	tell(expect_question("a.mesh A"));
-	add_address("host.example", SM_RR_A, 3, false, 60);
-	tell(expect_question("host.example A"));
-	finish(SM_ANSWER_ADDRESSES);
-}
-
-static void an_alias_of_the_srv_owner_is_followed(void **state)
-{
-	(void)state;
-	rule.family = SM_FAMILY_IPV4;
-	begin("api.mesh");
-	add_record("_api._tcp.mesh", SM_RR_CNAME, 20)->target = "_web._tcp.mesh";
-	add_srv("_web._tcp.mesh", "a.mesh", 0, 0, 60);
-	add_address("a.mesh", SM_RR_A, 1, true, 60);
-	tell(expect_question("_api._tcp.mesh SRV"));
-	finish(SM_ANSWER_ADDRESSES);
 }
 
 static void a_circle_of_cnames_ends_as_a_failure(void **state)
@@ -412,32 +378,6 @@ static void what_a_bound_cut_off_is_not_called_missing(void **state)
 	finish(SM_ANSWER_FAILURE);
 }
 
-static void no_srv_is_a_link_of_the_chain_of_a_fallback(void **state)
-{
-	(void)state;
-	rule.family = SM_FAMILY_IPV4;
-	begin("api.mesh");
-	tell_negative(expect_question("_api._tcp.mesh SRV"), SM_RCODE_NXDOMAIN, 7);
-	add_address("api.mesh", SM_RR_A, 9, false, 3600);
-	tell(expect_question("api.mesh A"));
-	finish(SM_ANSWER_ADDRESSES);
-	assert_int_equal(answer.ttl_s, 7);
-}
-
-static void a_missing_target_is_looked_for_again_in_its_time(void **state)
-{
-	(void)state;
-	rule.family = SM_FAMILY_IPV4;
-	begin("api.mesh");
-	add_srv("_api._tcp.mesh", "a.mesh", 0, 0, 600);
-	add_srv("_api._tcp.mesh", "b.mesh", 0, 0, 600);
-	add_address("a.mesh", SM_RR_A, 1, true, 600);
-	tell(expect_question("_api._tcp.mesh SRV"));
-	tell_negative(expect_question("b.mesh A"), SM_RCODE_NXDOMAIN, 30);
-	finish(SM_ANSWER_ADDRESSES);
-	assert_int_equal(answer.ttl_s, 30);
-}
-
 static void families_that_a_bound_kept_from_being_asked_are_told(void **state)
 {
 	uint32_t number;
@@ -493,31 +433,21 @@ static void a_late_second_reply_changes_nothing(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
 static const struct CMUnitTest tests[] = {
-	TEST(targets_with_glue_need_one_question),
-	TEST(missing_addresses_are_asked_all_at_once),
-	TEST(targets_that_share_a_host_ask_for_it_once),
-	TEST(templates_are_tried_in_order_until_one_exists),
-	TEST(without_srv_the_name_itself_is_asked),
-	TEST(nxdomain_everywhere_is_no_name),
-	TEST(a_name_without_addresses_is_no_data),
-	TEST(without_fallback_no_srv_is_no_name),
-	TEST(a_root_target_denies_without_fallback),
-	TEST(an_srv_owner_is_not_asked_for_addresses),
-	TEST(no_word_on_the_srv_owner_is_a_failure),
 	TEST(what_is_still_open_counts_as_failed),
-	TEST(a_failed_target_leaves_its_family_uncertain),
-	TEST(all_targets_failed_is_a_failure),
-	TEST(cnames_are_followed_inside_a_message),
-	TEST(a_cname_that_leads_out_of_the_message_is_asked_again),
-	TEST(an_alias_of_the_srv_owner_is_followed),
 	TEST(a_circle_of_cnames_ends_as_a_failure),
 	TEST(a_thousand_targets_stay_within_the_bounds),
 	TEST(what_a_bound_cut_off_is_not_called_missing),
-	TEST(no_srv_is_a_link_of_the_chain_of_a_fallback),
-	TEST(a_missing_target_is_looked_for_again_in_its_time),
 	TEST(families_that_a_bound_kept_from_being_asked_are_told),
 	TEST(one_family_may_be_settled_before_the_other),
 	TEST(a_late_second_reply_changes_nothing),
 };
 
-TESTS_MAIN(tests)
+int main(void)
+{
+	struct CMUnitTest all[COUNT(stories) + COUNT(tests)];
+
+	for (size_t i = 0; i < COUNT(stories); i++)
+		all[i] = (struct CMUnitTest){.name = stories[i].title, .test_func = play, .initial_state = (void *)&stories[i]};
+	memcpy(all + COUNT(stories), tests, sizeof(tests));
+	return cmocka_run_group_tests(all, NULL, NULL);
+}
