@@ -68,6 +68,7 @@ static bool grow(struct sm_arena *arena, size_t size)
 	if (wanted > arena->may_grow)
 		return false;
 	chunk = malloc(sizeof(*chunk) + wanted);
+	arena->is_exhausted |= !chunk;
 	if (!chunk)
 		return false;
 	chunk->next = arena->chunks;

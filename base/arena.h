@@ -14,6 +14,7 @@ struct sm_arena {
 	size_t size;
 	size_t used;
 	bool failed;
+	bool is_exhausted; /* it failed for want of memory, not at its bound */
 	size_t may_grow;               /* bytes of chunks that may still be allocated; 0 over a caller's buffer */
 	struct sm_arena_chunk *chunks; /* owned; the newest first */
 };

@@ -165,11 +165,14 @@ static void keep_answer(struct sm_job *job, const struct sm_answer *answer)
 
 static void finish_job(struct sm_job *job)
 {
+	const struct sm_answer *answer;
+
 	uv_timer_stop(&job->timer);
 	/* the configuration has changed meanwhile: the waiting program should rather look the name up itself */
 	if (job->settings->conf->fingerprint == job->jobs->reload->settings->conf->fingerprint &&
-	    sm_lookup_status(job->lookup) == SM_OK)
-		keep_answer(job, sm_lookup_answer(job->lookup, sm_surroundings_network(job->jobs->around)));
+	    sm_lookup_status(job->lookup) == SM_OK &&
+	    sm_lookup_answer(job->lookup, sm_surroundings_network(job->jobs->around), &answer) == SM_OK)
+		keep_answer(job, answer);
 	else
 		set_final_reply(job, SM_FRAME_BUSY, NULL, 0);
 	job->is_finished = true;
@@ -296,11 +299,12 @@ static void tell_early(struct sm_job *job, uint8_t family, int64_t now_ns)
 {
 	static uint8_t record[SM_RECORD_MAX];
 	const struct sm_times times = {now_ns, now_ns, now_ns, now_ns};
-	const struct sm_answer *answer = sm_lookup_answer(job->lookup, sm_surroundings_network(job->jobs->around));
+	const struct sm_answer *answer;
 	struct sm_waiter *waiter = TAILQ_FIRST(&job->waiters), *next;
 	size_t size;
 
-	if (!has_family(answer, family) ||
+	if (sm_lookup_answer(job->lookup, sm_surroundings_network(job->jobs->around), &answer) != SM_OK ||
+	    !has_family(answer, family) ||
 	    sm_record_encode(&job->name, answer, &times, SM_FORMAT, record, sizeof(record), &size) != SM_OK)
 		return;
 	for (; waiter; waiter = next) {

@@ -232,9 +232,10 @@ static enum sm_status use_reply(struct wish *wish, const void *bytes, size_t siz
 	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing_from(room, sizeof(room), SM_ANSWER_MEMORY_MAX);
 	struct sm_answer answer;
 	struct sm_times times;
+	enum sm_status status = sm_record_decode(&wish->name, bytes, size, &arena, &answer, &times);
 
-	if (sm_record_decode(&wish->name, bytes, size, &arena, &answer, &times) != SM_OK)
-		return SM_CORRUPT;
+	if (status != SM_OK)
+		return status == SM_EXHAUSTED ? SM_EXHAUSTED : SM_CORRUPT;
 	/* a record from the future comes from a daemon in another time namespace */
 	if (!atomic_load_explicit(&wish->generation->view, memory_order_relaxed) && times.made_ns <= wish->now_ns)
 		sm_memory_put(&wish->generation->memory, &wish->name, bytes, size, times.expires_ns, wish->now_ns);
@@ -292,9 +293,10 @@ static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup)
 
 	if (status == SM_REFUSED)
 		return SM_VERDICT_NOT_OURS; /* a sandbox: another module may have a way to ask */
+	if (status == SM_OK)
+		status = sm_lookup_answer(lookup, NULL, &answer);
 	if (status != SM_OK)
 		return SM_VERDICT_TRY_AGAIN; /* this process lacks something: nothing to cache about the name */
-	answer = sm_lookup_answer(lookup, NULL);
 	wish->now_ns = sm_clock_now_ns();
 	if (answer->kind == SM_ANSWER_FAILURE && wish->old)
 		return SM_VERDICT_TRY_AGAIN;

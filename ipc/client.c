@@ -135,7 +135,7 @@ static enum sm_status open_reply(struct gathered *gathered, struct sm_client_rep
 {
 	enum sm_status status = SM_OK;
 
-	*ret = (struct sm_client_reply){.kind = gathered->head.kind, .format = gathered->head.format};
+	*ret = (struct sm_client_reply){.kind = gathered->head.kind};
 	if (ret->kind == SM_FRAME_RECORD || ret->kind == SM_FRAME_TEXT)
 		status = sm_frame_content(&gathered->head, gathered->bytes + SM_FRAME_HEAD, gathered->size - SM_FRAME_HEAD,
 		                          &ret->content, &ret->size);
@@ -173,8 +173,8 @@ static enum sm_status gather(int fd, int64_t sign_ns, int64_t deadline_ns, bool 
 }
 
 /* SM_MISS: the daemon has ended the connection without a word. */
-static enum sm_status ask_in(enum sm_format format, const char *socket_path, const struct sm_request *request, int64_t sign_ns,
-                             int64_t deadline_ns, bool *has_sign, struct sm_client_reply *ret)
+static enum sm_status ask_in(enum sm_format format, uint32_t spent_ms, const char *socket_path, const struct sm_request *request,
+                             int64_t sign_ns, int64_t deadline_ns, bool *has_sign, struct sm_client_reply *ret)
 {
 	SM_SCOPE_CLOSE int fd = -1;
 	struct sm_request in_format = *request;
@@ -185,6 +185,7 @@ static enum sm_status ask_in(enum sm_format format, const char *socket_path, con
 	size_t size;
 
 	in_format.format = format;
+	in_format.wait_ms -= spent_ms < request->wait_ms ? spent_ms : request->wait_ms;
 	size = sm_frame_encode_request(&in_format, bytes);
 	if (sm_address_of(socket_path, "", &address) != SM_OK)
 		return SM_REFUSED;
@@ -201,18 +202,21 @@ static enum sm_status ask_in(enum sm_format format, const char *socket_path, con
 	if (status == SM_OK)
 		status = open_reply(&gathered, ret);
 	free(gathered.bytes);
+	ret->format = format;
 	return status;
 }
 
 enum sm_status sm_client_ask(const char *socket_path, const struct sm_request *request, int64_t sign_ns,
                              int64_t deadline_ns, bool *has_sign, struct sm_client_reply *ret)
 {
+	int64_t began_ns = sm_clock_now_ns();
 	enum sm_status status;
 
 	*has_sign = false;
-	status = ask_in(request->format, socket_path, request, sign_ns, deadline_ns, has_sign, ret);
+	status = ask_in(request->format, 0, socket_path, request, sign_ns, deadline_ns, has_sign, ret);
 	if (status == SM_MISS && request->format != SM_FORMAT_1)
-		status = ask_in(SM_FORMAT_1, socket_path, request, sign_ns, deadline_ns, has_sign, ret);
+		status = ask_in(SM_FORMAT_1, (uint32_t)((sm_clock_now_ns() - began_ns) / SM_NS_PER_MS), socket_path, request,
+		                sign_ns, deadline_ns, has_sign, ret);
 	return status == SM_MISS ? SM_REFUSED : status;
 }
 

@@ -8,7 +8,7 @@
 
 struct sm_client_reply {
 	enum sm_frame_kind kind; /* never WORKING */
-	enum sm_format format;   /* the daemon's: ask it in this one from now on */
+	enum sm_format format;   /* that the daemon understood: ask it in this one from now on */
 	const void *content;     /* the record or text, inside `bytes`; NULL: this kind has none */
 	size_t size;
 	void *bytes; /* owned by the caller, by free */

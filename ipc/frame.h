@@ -46,7 +46,7 @@ enum sm_frame_kind {
 #define SM_FRAME_PART 131072U /* bytes of a body that travel in one frame */
 #endif
 #define SM_FRAME_PARTS_MAX 255U
-#define SM_REPLY_MAX (4U << 20) /* bytes of a body in all its parts: above the largest record */
+#define SM_REPLY_MAX (4U << 20) /* bytes of a body in all its parts: above the largest record, 32 parts */
 
 struct sm_request {
 	enum sm_format format;

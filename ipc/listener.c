@@ -172,6 +172,8 @@ enum sm_status sm_listener_reply(int fd, const struct sm_frame_reply *reply, uin
 {
 	uint32_t n = sm_frame_parts(reply);
 
+	if (n > SM_FRAME_PARTS_MAX)
+		return SM_REFUSED;
 	for (; *part < n; (*part)++) {
 		uint8_t head[SM_FRAME_HEAD + SM_FRAME_FIELD_HEAD];
 		struct iovec pieces[] = {{.iov_base = head}, {.iov_base = NULL}};

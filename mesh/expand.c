@@ -396,7 +396,7 @@ static enum sm_answer_kind kind_of(const struct sm_expand *expand, uint8_t uncer
 {
 	if (expand->n_addresses > 0)
 		return SM_ANSWER_ADDRESSES;
-	if (owner_is_unknown(expand) || uncertain || expand->is_cut)
+	if (owner_is_unknown(expand) || uncertain || expand->is_cut || expand->unasked_families)
 		return SM_ANSWER_FAILURE;
 	if (expand->has_other_ports)
 		return SM_ANSWER_NO_DATA;

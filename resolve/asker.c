@@ -38,7 +38,7 @@ void sm_asker_init(struct sm_asker *asker, const struct sm_transport *transport,
 	asker->seed = seed;
 	asker->n_connections = asker->n_asked = asker->asked_room = 0;
 	asker->asked = NULL;
-	asker->has_heard = false;
+	asker->has_heard = asker->is_exhausted = false;
 }
 
 void sm_asker_clear(struct sm_asker *asker)
@@ -112,6 +112,7 @@ static void hear(void *context, enum sm_status status, const uint8_t *message, s
 	if (asked->message && can_settle(asked->message, asked->message_size))
 		return; /* a good message is already waiting to be read */
 	copy = status == SM_OK ? malloc(size) : NULL;
+	asked->asker->is_exhausted |= status == SM_OK && !copy;
 	if (!copy) {
 		fail(asked, try->server);
 		return;
@@ -272,6 +273,7 @@ static enum sm_status read_message(struct sm_asked *asked, struct sm_arena *room
 	status = sm_message_decode(asked->message, asked->message_size, asked->question.name, asked->question.type, room, ret);
 	free(asked->message);
 	asked->message = NULL;
+	asked->asker->is_exhausted |= status == SM_EXHAUSTED;
 	if (status == SM_OK && sm_message_settles(ret))
 		return SM_OK;
 	fail(asked, asked->heard_from);

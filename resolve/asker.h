@@ -28,7 +28,8 @@ struct sm_asker {
 		struct sm_connection *connection;
 		bool is_dead;
 	} connections[SM_CONNECTIONS_MAX];
-	bool has_heard; /* some server has sent a message, good or bad */
+	bool has_heard;    /* a message of any server, good or not */
+	bool is_exhausted; /* a message was lost for want of memory: what is settled says nothing of the name */
 	uint32_t n_asked, asked_room;
 	struct sm_asked **asked;
 };

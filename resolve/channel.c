@@ -200,7 +200,11 @@ static enum sm_status open_leg(struct sm_connection *connection, struct leg *leg
 	}
 	ares_set_socket_functions(leg->ares, &socket_functions, leg);
 	set_address(&connection->server.address, &node);
-	return ares_set_servers_ports(leg->ares, &node) == ARES_SUCCESS ? SM_OK : SM_EXHAUSTED;
+	if (ares_set_servers_ports(leg->ares, &node) == ARES_SUCCESS)
+		return SM_OK;
+	ares_destroy(leg->ares); /* its server is still nowhere */
+	leg->ares = NULL;
+	return SM_EXHAUSTED;
 }
 
 static void close_connection(struct sm_connection *connection)

@@ -70,6 +70,11 @@ static const struct sm_rule *rule_of(const struct sm_lookup *lookup, const struc
 	return rule ? rule : &lookup->rules->elsewhere;
 }
 
+static void note_want(struct sm_lookup *lookup)
+{
+	lookup->is_spent |= lookup->arena.is_exhausted || lookup->asker.is_exhausted;
+}
+
 static void hand_out_questions(struct sm_lookup *lookup, int64_t now_ns)
 {
 	struct sm_question question;
@@ -100,6 +105,7 @@ bool sm_lookup_advance(struct sm_lookup *lookup, int64_t now_ns)
 	do {
 		hand_out_questions(lookup, now_ns);
 	} while (take_one(lookup, now_ns));
+	note_want(lookup);
 	if (!lookup->is_settled && sm_expand_is_settled(&lookup->expand, lookup->families)) {
 		lookup->is_settled = true;
 		if (lookup->deadline_ns > now_ns + SM_LOOKUP_GRACE_NS) {
@@ -163,18 +169,21 @@ static void rank(struct sm_lookup *lookup, const struct sm_network *known)
 	sm_network_free(learnt);
 }
 
-const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup, const struct sm_network *network)
+enum sm_status sm_lookup_answer(struct sm_lookup *lookup, const struct sm_network *network, const struct sm_answer **ret)
 {
 	sm_arena_clear(&lookup->room);
 	sm_expand_answer(&lookup->expand, &lookup->room, &lookup->answer);
+	if (lookup->room.is_exhausted)
+		return SM_EXHAUSTED;
 	if (lookup->is_cut && lookup->answer.kind == SM_ANSWER_ADDRESSES) {
 		lookup->answer.unawaited_families = lookup->answer.uncertain_families & (uint8_t)~lookup->families;
 		lookup->answer.uncertain_families &= lookup->families;
 	}
-	/* one address needs no order, and only `answers = ordered` uses ranks */
+	/* one address is not sorted, and where all are wanted nobody asks how */
 	if (lookup->rule->answers == SM_ANSWERS_ORDERED && lookup->answer.n_addresses > 1)
 		rank(lookup, network);
-	return &lookup->answer;
+	*ret = &lookup->answer;
+	return SM_OK;
 }
 
 size_t sm_lookup_held(const struct sm_lookup *lookup)

@@ -39,9 +39,10 @@ enum sm_status sm_lookup_run(struct sm_lookup *lookup) SM_MUST_CHECK;
  * name. */
 enum sm_status sm_lookup_status(const struct sm_lookup *lookup) SM_MUST_CHECK;
 
-/* The answer of what is known, with ranks where the rule needs them; lives until the lookup is advanced or asked again. `network` may be NULL: it
- * is learnt where it is needed. */
-const struct sm_answer *sm_lookup_answer(struct sm_lookup *lookup, const struct sm_network *network);
+/* The answer of what is known, with ranks where the rule needs them; lives until the lookup is advanced or asked again.
+ * `network` may be NULL: it is learnt where it is needed. SM_EXHAUSTED: no memory for it. */
+enum sm_status sm_lookup_answer(struct sm_lookup *lookup, const struct sm_network *network,
+                                const struct sm_answer **ret) SM_MUST_CHECK;
 
 /* Bytes that it holds at the moment, beside the transport. */
 size_t sm_lookup_held(const struct sm_lookup *lookup);

@@ -302,10 +302,10 @@ log:
 class Daemon:
     """srvmeshd with the lab's own configuration: its directory and its socket are in `run`."""
 
-    def __init__(self, lab, config, more="", run=None, wait=True, builddir=BUILDDIR):
+    def __init__(self, lab, config, more="", run=None, wait=True, program=None):
         """`config` is the text of the sections; `more` goes into [cache] and [daemon] as "section key = value" lines."""
         self.lab = lab
-        self.builddir = builddir
+        self.program = program or os.path.join(BUILDDIR, "srvmeshd")
         self.directory = run or os.path.join(lab.path, "run")
         self.socket = os.path.join(self.directory, "socket")
         self.config(config, more)
@@ -324,8 +324,8 @@ class Daemon:
     def start(self, wait=True, **options):
         # the leak sanitizer needs ptrace, which srvmeshd's seccomp filter forbids
         options.setdefault("env", dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"))
-        place = self.lab.public() if "user" in options else self.builddir
-        self.process = self.lab.start(os.path.join(place, "srvmeshd"), "--foreground", "--config",
+        program = os.path.join(self.lab.public(), "srvmeshd") if "user" in options else self.program
+        self.process = self.lab.start(program, "--foreground", "--config",
                                       os.path.join(self.lab.path, "srvmesh.conf"), **options)
         if wait and not self.is_ready():
             print(f"Bail out! srvmeshd is not ready: {self.log()}")

@@ -269,10 +269,11 @@ static enum sm_status make_room(struct message *message, const uint16_t counts[4
 	return reply->records ? SM_OK : SM_EXHAUSTED;
 }
 
-/* Where the arena was too small for the first record, what is left of the message would say that there is none. */
-static bool has_lost_all(const struct message *message, const struct sm_reply *reply)
+/* What a bound cut off is left out. But a message that lost records for want of memory, or all of them, would say that there
+ * are no more. */
+static bool has_lost_records(const struct message *message, const struct sm_reply *reply)
 {
-	return message->arena->failed && reply->n_records == 0;
+	return message->arena->is_exhausted || (message->arena->failed && reply->n_records == 0);
 }
 
 enum sm_status sm_message_decode(const void *bytes, size_t size, const char *name, enum sm_rr_type type,
@@ -301,7 +302,7 @@ enum sm_status sm_message_decode(const void *bytes, size_t size, const char *nam
 	read_section(&message, ADDITIONAL, counts[3], ret);
 	if (message.reader.failed)
 		return SM_CORRUPT;
-	return has_lost_all(&message, ret) ? SM_EXHAUSTED : SM_OK;
+	return has_lost_records(&message, ret) ? SM_EXHAUSTED : SM_OK;
 }
 
 bool sm_message_settles(const struct sm_reply *reply)

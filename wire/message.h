@@ -11,8 +11,8 @@
 /* Decodes the reply to the question (`name` folded, without trailing dot; `type`). A message that is longer than our
  * bounds is cut: what was read before the bound counts. Records and names live in `arena`, which should grow to
  * SM_REPLY_MEMORY_MAX.
- * SM_CORRUPT: not a DNS reply, lying about its lengths, or answering another question. SM_EXHAUSTED: the arena is too small
- * for any record. `ret` holds nothing then. */
+ * SM_CORRUPT: not a DNS reply, lying about its lengths, or answering another question. SM_EXHAUSTED: no memory, or an arena
+ * that is too small for any record. `ret` holds nothing then. */
 enum sm_status sm_message_decode(const void *bytes, size_t size, const char *name, enum sm_rr_type type,
                                  struct sm_arena *arena, struct sm_reply *ret) SM_MUST_CHECK;
 

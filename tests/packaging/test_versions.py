@@ -13,6 +13,7 @@ sys.path[:0] = [os.path.dirname(HERE), HERE]
 from lab import BUILDDIR, PROBE, Daemon, Lab, Tap  # noqa: E402
 from scripted_server import Server  # noqa: E402
 
+OURS = os.path.join(BUILDDIR, "srvmeshd")
 EARLIER = os.path.join(BUILDDIR, "earlier", "packages")
 NO_HISTORY = "not possible here: this tree has no history with the release before"
 ZONE = """
@@ -43,25 +44,25 @@ def serve():
 
 
 def unpacked(lab):
-    """The programs of the release before: (folder of the plugin, folder of srvmeshd)."""
+    """The programs of the release before: (folder of the plugin, srvmeshd)."""
     root = os.path.join(lab.path, "earlier")
     for deb in glob.glob(os.path.join(EARLIER, "*.deb")):
         if "-dbgsym" not in deb:
             subprocess.run(["dpkg-deb", "-x", deb, root], check=True)
     return os.path.dirname(glob.glob(os.path.join(root, "**", "libnss_srvmesh.so.2"), recursive=True)[0]), \
-        os.path.join(root, "usr", "sbin")
+        os.path.join(root, "usr", "sbin", "srvmeshd")
 
 
 def said(lab, plugin):
     return [" ".join(sorted(lab.probe(*words, LD_LIBRARY_PATH=plugin).split())) for words in VERDICTS]
 
 
-def pair(tap, title, plugin, builddir):
+def pair(tap, title, plugin, program):
     """A plugin beside a srvmeshd; embedded = no, so that what the daemon does not say is EAI_AGAIN."""
     server = serve()
     with Lab() as lab:
         text = f"[domain mesh]\nservers = 127.0.0.1:{server.port}\nmax_ttl = 2s\nstale_after = 300ms\nmax_answers = 64\n"
-        daemon = Daemon(lab, text, "cache embedded = no", builddir=builddir)
+        daemon = Daemon(lab, text, "cache embedded = no", program=program)
         misses = said(lab, plugin)
         jobs, asked = daemon.status()["jobs"], len(server.questions)
         hits = said(lab, plugin)
@@ -84,13 +85,13 @@ def replaced(tap, title, plugin, before, after):
     server = serve()
     with Lab() as lab:
         text = f"[domain mesh]\nservers = 127.0.0.1:{server.port}\nmax_ttl = 1s\ndeadline = 10s\n"
-        daemon = Daemon(lab, text, "cache embedded = yes", builddir=before)
+        daemon = Daemon(lab, text, "cache embedded = yes", program=before)
         lab.probe("gai", "unspec", "api.mesh")
         process = subprocess.Popen([PROBE, "draws", "4000", "api.mesh", "1"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                                    env=lab.environment(LD_LIBRARY_PATH=plugin))
         time.sleep(1)
         daemon.stop()
-        daemon.builddir = after
+        daemon.program = after
         daemon.start()
         output = process.communicate(timeout=60)[0]
         tap.equal(f"{title}: no lookup of 4,000 fails", sum(int(line.split()[1]) for line in output.splitlines()), 4000)
@@ -105,17 +106,17 @@ def main():
         print("1..0 # SKIP " + NO_HISTORY)
         sys.exit(0)
     with Lab() as lab:
-        plugin, sbin = unpacked(lab)
-        ours = pair(tap, "this release alone", BUILDDIR, BUILDDIR)
+        plugin, before = unpacked(lab)
+        ours = pair(tap, "this release alone", BUILDDIR, OURS)
         tap.check("this release alone: its verdicts are those of the zone",
                   ours[:7] == ["127.0.0.11 127.0.0.12 ::11", "127.0.0.11 127.0.0.12", "::11", "EAI_NODATA", "EAI_NONAME", "EAI_NONAME",
                                " ".join(sorted(f"127.0.1.{i}" for i in range(60)))], ours)
         tap.equal("the plugin of the release before beside this srvmeshd says the same",
-                  pair(tap, "plugin before, this srvmeshd", plugin, BUILDDIR), ours)
+                  pair(tap, "plugin before, this srvmeshd", plugin, OURS), ours)
         tap.equal("this plugin beside the srvmeshd of the release before says the same",
-                  pair(tap, "this plugin, srvmeshd before", BUILDDIR, sbin), ours)
-        replaced(tap, "an upgrade under a program with the plugin before", plugin, sbin, BUILDDIR)
-        replaced(tap, "a downgrade under a program with this plugin", BUILDDIR, BUILDDIR, sbin)
+                  pair(tap, "this plugin, srvmeshd before", BUILDDIR, before), ours)
+        replaced(tap, "an upgrade under a program with the plugin before", plugin, before, OURS)
+        replaced(tap, "a downgrade under a program with this plugin", BUILDDIR, OURS, before)
     tap.finish()
 
 
