@@ -22,7 +22,9 @@ struct sm_arena sm_arena_of(void *bytes, size_t size)
 
 struct sm_arena sm_arena_growing(size_t max)
 {
-	return (struct sm_arena){.may_grow = max};
+	static char nothing; /* of which nothing is ever handed out */
+
+	return (struct sm_arena){.bytes = &nothing, .may_grow = max};
 }
 
 struct sm_arena sm_arena_growing_from(void *bytes, size_t size, size_t max)
@@ -81,29 +83,24 @@ static bool grow(struct sm_arena *arena, size_t size)
 	return true;
 }
 
-static size_t padding_of(const struct sm_arena *arena, size_t alignment)
+__attribute__((noinline)) static void *take_from_chunk(struct sm_arena *arena, size_t size)
 {
-	return -((uintptr_t)arena->bytes + arena->used) & (alignment - 1);
-}
-
-static bool fits(const struct sm_arena *arena, size_t size, size_t alignment)
-{
-	size_t padding = padding_of(arena, alignment), left = arena->size - arena->used;
-
-	return arena->bytes && padding <= left && size <= left - padding;
+	if (arena->failed || !grow(arena, size)) {
+		arena->failed = true;
+		return NULL;
+	}
+	arena->used = size;
+	return arena->bytes;
 }
 
 void *sm_arena_take(struct sm_arena *arena, size_t size, size_t alignment)
 {
-	void *place;
+	size_t padding = -((uintptr_t)arena->bytes + arena->used) & (alignment - 1), left = arena->size - arena->used;
+	char *place = arena->bytes + arena->used + padding;
 
-	if (arena->failed || (!fits(arena, size, alignment) && !grow(arena, size))) {
-		arena->failed = true;
-		return NULL;
-	}
-	arena->used += padding_of(arena, alignment);
-	place = arena->bytes + arena->used;
-	arena->used += size;
+	if (arena->failed || padding > left || size > left - padding)
+		return take_from_chunk(arena, size);
+	arena->used += padding + size;
 	return place;
 }
 

@@ -12,7 +12,7 @@
  *  50  u16 addresses
  *  52  name
  *
- * Format 2 goes on with fields, in any order, each at most once: u16 tag, u32 length, and so many bytes. A tag that is not
+ * Format 2 goes on with fields, each at most once, the targets before the metadata: u16 tag, u32 length, and so many bytes. A tag that is not
  * known is passed over; a field that is not there has the value in brackets.
  *
  *   1 targets     of each: u16 priority, weight, port, first address, addresses; u8 marks; u8 length; name; NUL
@@ -244,7 +244,7 @@ static void decode_address_bytes(struct sm_reader *reader, uint8_t family, struc
 		memcpy(ret->bytes, bytes, address_size(family));
 }
 
-static void decode_lists_of_format_1(struct sm_reader *reader, struct sm_answer *ret)
+__attribute__((noinline)) static void decode_lists_of_format_1(struct sm_reader *reader, struct sm_answer *ret)
 {
 	for (uint32_t i = 0; i < ret->n_targets && !reader->failed; i++) {
 		const char *metadata;
@@ -279,7 +279,7 @@ static void decode_ranks(struct sm_reader *reader, struct sm_answer *ret)
 		ret->ranks[i] = sm_read_u64le(reader);
 }
 
-static void decode_metadata(struct sm_reader *reader, struct sm_answer *ret)
+__attribute__((noinline)) static void decode_metadata(struct sm_reader *reader, struct sm_answer *ret)
 {
 	while (reader->at < reader->size && !reader->failed) {
 		uint16_t which = sm_read_u16le(reader);
@@ -292,7 +292,7 @@ static void decode_metadata(struct sm_reader *reader, struct sm_answer *ret)
 	}
 }
 
-static void decode_field(enum field tag, struct sm_reader *field, struct sm_answer *ret)
+static void decode_field(uint16_t tag, struct sm_reader *field, struct sm_answer *ret)
 {
 	switch (tag) {
 	case FIELD_TARGETS:
@@ -307,35 +307,40 @@ static void decode_field(enum field tag, struct sm_reader *field, struct sm_answ
 	case FIELD_METADATA:
 		decode_metadata(field, ret);
 		break;
-	case FIELDS_END:
-		break;
+	default:
+		return; /* of a newer release */
 	}
 	field->failed |= field->at != field->size;
 }
 
-/* Metadata is written into targets, and so comes last, wherever it stands. */
+#define SEEN(tag) (1U << (tag))
+
+/* What is written into targets needs them first. */
+static bool comes_too_early(uint16_t tag, uint32_t seen)
+{
+	return tag == FIELD_METADATA && !(seen & SEEN(FIELD_TARGETS));
+}
+
 static void decode_fields(struct sm_reader *reader, struct sm_answer *ret)
 {
-	struct sm_reader fields[FIELDS_END] = {{.bytes = NULL}};
+	uint32_t seen = 0;
 
 	while (reader->at < reader->size && !reader->failed) {
-		uint16_t tag = sm_read_u16le(reader);
-		uint32_t length = sm_read_u32le(reader);
-		const uint8_t *bytes = sm_read_bytes(reader, length);
+		const uint8_t *head = sm_read_bytes(reader, FIELD_HEAD_SIZE), *bytes;
+		uint16_t tag = head ? sm_load_u16le(head) : 0;
+		uint32_t length = head ? sm_load_u32le(head + 2) : 0;
+		struct sm_reader field;
 
-		if (!bytes || tag == 0 || tag >= FIELDS_END)
+		bytes = sm_read_bytes(reader, length);
+		if (!bytes || tag >= FIELDS_END)
 			continue;
-		reader->failed |= fields[tag].bytes != NULL;
-		fields[tag] = sm_reader_of(bytes, length);
+		field = (struct sm_reader){.bytes = bytes, .size = length};
+		decode_field(tag, &field, ret);
+		reader->failed |= field.failed || (seen & SEEN(tag)) || comes_too_early(tag, seen);
+		seen |= SEEN(tag);
 	}
-	reader->failed |= (!fields[FIELD_TARGETS].bytes && ret->n_targets > 0) ||
-	                  (!fields[FIELD_ADDRESSES].bytes && ret->n_addresses > 0);
-	for (int tag = 1; tag < FIELDS_END && !reader->failed; tag++) {
-		if (!fields[tag].bytes)
-			continue;
-		decode_field((enum field)tag, &fields[tag], ret);
-		reader->failed |= fields[tag].failed;
-	}
+	reader->failed |= (!(seen & SEEN(FIELD_TARGETS)) && ret->n_targets > 0) ||
+	                  (!(seen & SEEN(FIELD_ADDRESSES)) && ret->n_addresses > 0);
 }
 
 struct head {
@@ -382,6 +387,9 @@ static enum sm_status decode_head(struct sm_reader *reader, struct head *ret)
 /* Room for the lists; ranks are 0 until a field says otherwise. */
 static enum sm_status begin_answer(const struct head *head, struct sm_arena *arena, struct sm_answer *ret)
 {
+	size_t targets_size = head->n_targets * sizeof(*ret->targets), ranks_size = head->n_addresses * sizeof(*ret->ranks);
+	size_t addresses_size = head->n_addresses * sizeof(*ret->addresses);
+
 	if (head->n_targets > SM_TARGETS_MAX || head->n_addresses > SM_ADDRESSES_MAX)
 		return SM_CORRUPT;
 	ret->kind = (enum sm_answer_kind)head->kind;
@@ -391,12 +399,12 @@ static enum sm_status begin_answer(const struct head *head, struct sm_arena *are
 	ret->ttl_s = head->ttl_s;
 	ret->n_targets = head->n_targets;
 	ret->n_addresses = head->n_addresses;
-	ret->targets = sm_arena_take(arena, ret->n_targets * sizeof(*ret->targets), _Alignof(struct sm_target));
-	ret->ranks = sm_arena_take(arena, ret->n_addresses * sizeof(*ret->ranks), _Alignof(uint64_t));
-	ret->addresses = sm_arena_take(arena, ret->n_addresses * sizeof(*ret->addresses), _Alignof(struct sm_address));
+	ret->ranks = sm_arena_take(arena, ranks_size + targets_size + addresses_size, _Alignof(uint64_t));
 	if (arena->failed)
 		return SM_EXHAUSTED;
-	memset(ret->ranks, 0, ret->n_addresses * sizeof(*ret->ranks));
+	ret->targets = (struct sm_target *)((char *)ret->ranks + ranks_size);
+	ret->addresses = (struct sm_address *)((char *)ret->targets + targets_size);
+	memset(ret->ranks, 0, ranks_size);
 	return SM_OK;
 }
 

@@ -266,7 +266,7 @@ static enum sm_status make_room(struct message *message, const uint16_t counts[4
 	message->records_room = n < SM_RECORDS_MAX ? (uint32_t)n : SM_RECORDS_MAX;
 	reply->records = sm_arena_take(message->arena, message->records_room * sizeof(*reply->records),
 	                               _Alignof(struct sm_dns_record));
-	return reply->records ? SM_OK : SM_EXHAUSTED;
+	return message->arena->failed ? SM_EXHAUSTED : SM_OK;
 }
 
 /* What a bound cut off is left out. But a message that lost records for want of memory, or all of them, would say that there
