@@ -108,8 +108,8 @@ static bool says(const struct sm_mapped *mapped, enum sm_map_kind kind, const vo
 	uint8_t said[SM_BOOT_ID_SIZE];
 	size_t size;
 
-	return sm_reader_get(mapped, key, sm_map_key(kind, NULL, key), said, sizeof(said), &size) == SM_OK && size == expected_size &&
-	       memcmp(said, expected, size) == 0;
+	return sm_reader_get(mapped, key, sm_map_key(kind, NULL, key), said, sizeof(said), &size) == SM_OK &&
+	       size == expected_size && memcmp(said, expected, size) == 0;
 }
 
 static uint64_t fingerprint_of(const struct sm_mapped *mapped)
@@ -118,8 +118,9 @@ static uint64_t fingerprint_of(const struct sm_mapped *mapped)
 	uint64_t said = SM_OWNER_ANY;
 	size_t size;
 
-	return sm_reader_get(mapped, key, sm_map_key(SM_MAP_CONFIG, NULL, key), &said, sizeof(said), &size) == SM_OK && size == sizeof(said)
-	               ? said : SM_OWNER_ANY;
+	if (sm_reader_get(mapped, key, sm_map_key(SM_MAP_CONFIG, NULL, key), &said, sizeof(said), &size) != SM_OK)
+		return SM_OWNER_ANY;
+	return size == sizeof(said) ? said : SM_OWNER_ANY;
 }
 
 enum sm_status sm_environment_check(struct sm_environment *map)
@@ -209,4 +210,13 @@ void sm_environment_close(struct sm_environment *map)
 {
 	mdb_env_close(map->env);
 	map->env = NULL;
+}
+
+uint64_t sm_environment_bytes(const struct sm_environment *map)
+{
+	MDB_envinfo info;
+
+	if (!map->env || mdb_env_info(map->env, &info) != MDB_SUCCESS)
+		return 0;
+	return (info.me_last_pgno + 1) * (uint64_t)map->page_size;
 }

@@ -38,5 +38,8 @@ enum sm_status sm_environment_open(struct sm_environment *map) SM_MUST_CHECK;
 enum sm_status sm_environment_open_anew(struct sm_environment *map) SM_MUST_CHECK;
 void sm_environment_close(struct sm_environment *map);
 
+/* Bytes of the file in use; 0: it is not open. */
+uint64_t sm_environment_bytes(const struct sm_environment *map);
+
 /* What a code of liblmdb, or an errno that it returns, means. */
 enum sm_status sm_environment_status(int code);

@@ -98,7 +98,8 @@ static int gather_survivors(struct sm_owner *owner, MDB_txn *txn, struct survivo
 
 		if (key.mv_size == 1)
 			continue; /* a key of the map itself, not of a name */
-		if (*ret_n < room && take_survivor(owner, &value, one) && sm_map_key(SM_MAP_SERVICE, &one->name, own_key) == key.mv_size &&
+		if (*ret_n < room && take_survivor(owner, &value, one) &&
+		    sm_map_key(SM_MAP_SERVICE, &one->name, own_key) == key.mv_size &&
 		    memcmp(own_key, key.mv_data, key.mv_size) == 0) {
 			(*ret_n)++;
 			continue;
@@ -493,12 +494,9 @@ enum sm_status sm_owner_commit(struct sm_owner *owner)
 struct sm_owner_usage sm_owner_usage(const struct sm_owner *owner)
 {
 	struct sm_owner_usage usage = owner->usage;
-	MDB_envinfo map;
-	MDB_stat stat;
 
 	if (owner->ledger)
 		usage.held = sm_ledger_usage(owner->ledger);
-	if (owner->map.env && mdb_env_info(owner->map.env, &map) == MDB_SUCCESS && mdb_env_stat(owner->map.env, &stat) == MDB_SUCCESS)
-		usage.file_bytes = (map.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
+	usage.file_bytes = sm_environment_bytes(&owner->map);
 	return usage;
 }

@@ -414,7 +414,8 @@ static bool is_of_this_boot(int fd, const struct sm_mapped *mapped)
 	kernel = open(SM_BOOT_ID_FILE, O_RDONLY | O_CLOEXEC);
 	if (kernel < 0 || read(kernel, own, sizeof(own)) != sizeof(own))
 		return false;
-	if (sm_reader_get(mapped, key, sm_map_key(SM_MAP_BOOT, NULL, key), its, sizeof(its), &size) != SM_OK || size != sizeof(its))
+	if (sm_reader_get(mapped, key, sm_map_key(SM_MAP_BOOT, NULL, key), its, sizeof(its), &size) != SM_OK ||
+	    size != sizeof(its))
 		return false;
 	return memcmp(own, its, sizeof(own)) == 0;
 }

@@ -157,7 +157,9 @@ static enum sm_status get_from_map(const struct wish *wish, void *bytes, size_t 
 	const struct sm_view *view = atomic_load_explicit(&wish->generation->view, memory_order_acquire);
 	uint8_t key[SM_MAP_KEY_MAX];
 
-	return view ? sm_reader_get(&view->mapped, key, sm_map_key(SM_MAP_SERVICE, &wish->name, key), bytes, size, ret_size) : SM_MISS;
+	if (!view)
+		return SM_MISS;
+	return sm_reader_get(&view->mapped, key, sm_map_key(SM_MAP_SERVICE, &wish->name, key), bytes, size, ret_size);
 }
 
 static enum sm_status get_from_memory(const struct wish *wish, void *bytes, size_t size, size_t *ret_size)

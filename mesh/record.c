@@ -12,8 +12,8 @@
  *  50  u16 addresses
  *  52  name
  *
- * Format 2 goes on with fields, each at most once, the targets before the metadata: u16 tag, u32 length, and so many bytes. A tag that is not
- * known is passed over; a field that is not there has the value in brackets.
+ * Format 2 goes on with fields, each at most once, the targets before the metadata: u16 tag, u32 length, and so many
+ * bytes. A tag that is not known is passed over; a field that is not there has the value in brackets.
  *
  *   1 targets     of each: u16 priority, weight, port, first address, addresses; u8 marks; u8 length; name; NUL
  *   2 addresses   of each: u8 family; 4 or 16 bytes
