@@ -220,3 +220,12 @@ uint64_t sm_environment_bytes(const struct sm_environment *map)
 		return 0;
 	return (info.me_last_pgno + 1) * (uint64_t)map->page_size;
 }
+
+uint32_t sm_environment_cost(const struct sm_environment *map, const struct sm_name *name, size_t size)
+{
+	size_t page = map->page_size, node = SM_NODE_HEAD + 2 + 1 + name->length;
+
+	if (node + size <= page / 2 - SM_PAGE_HEAD)
+		return (uint32_t)((node + size) * 3 / 2);
+	return (uint32_t)(node * 3 / 2 + (SM_PAGE_HEAD + size + page - 1) / page * page);
+}

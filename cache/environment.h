@@ -41,5 +41,9 @@ void sm_environment_close(struct sm_environment *map);
 /* Bytes of the file in use; 0: it is not open. */
 uint64_t sm_environment_bytes(const struct sm_environment *map);
 
+/* The bytes that an entry occupies in the map: a node in a leaf that is on average two thirds full, or pages of its
+ * own. */
+uint32_t sm_environment_cost(const struct sm_environment *map, const struct sm_name *name, size_t size);
+
 /* What a code of liblmdb, or an errno that it returns, means. */
 enum sm_status sm_environment_status(int code);

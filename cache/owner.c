@@ -42,17 +42,6 @@ static bool succeeded(struct sm_owner *owner, int code)
 
 /* ---- what is in the file */
 
-/* The bytes that an entry occupies in the map: a node in a leaf that is on average two thirds full, or pages of its
- * own. */
-static uint32_t cost_of(const struct sm_owner *owner, const struct sm_name *name, size_t size)
-{
-	size_t page = owner->map.page_size, node = SM_NODE_HEAD + 2 + 1 + name->length;
-
-	if (node + size <= page / 2 - SM_PAGE_HEAD)
-		return (uint32_t)((node + size) * 3 / 2);
-	return (uint32_t)(node * 3 / 2 + (SM_PAGE_HEAD + size + page - 1) / page * page);
-}
-
 struct survivor {
 	struct sm_name name;
 	struct sm_ledger_entry is;
@@ -74,7 +63,7 @@ static bool take_survivor(const struct sm_owner *owner, const MDB_val *value, st
 	if (sm_record_head(value->mv_data, value->mv_size, &ret->name, &times, &kind) != SM_OK)
 		return false;
 	ret->is.uid = SM_LEDGER_NOBODY;
-	ret->is.cost = cost_of(owner, &ret->name, value->mv_size);
+	ret->is.cost = sm_environment_cost(&owner->map, &ret->name, value->mv_size);
 	ret->is.is_negative = kind != SM_ANSWER_ADDRESSES;
 	ret->is.expires_ns = times.expires_ns;
 	ret->made_ns = times.made_ns;
@@ -459,7 +448,7 @@ enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, 
 		return SM_FULL;
 	*ret = owner->encoded;
 	*ret_size = size;
-	entry.cost = cost_of(owner, name, size);
+	entry.cost = sm_environment_cost(&owner->map, name, size);
 	if (times->expires_ns <= now_ns && times->stale_ns <= now_ns)
 		return SM_OK;
 	if (!begin_puts(owner, now_ns))

@@ -173,7 +173,8 @@ static const char *why_not_owner(enum sm_status status)
 	case SM_INVALID:
 		return "expected a directory that this user owns and no other user can write";
 	case SM_CORRUPT:
-		snprintf(text, sizeof(text), "liblmdb is %s, which writes another file format; expected liblmdb 0.9", sm_owner_library());
+		snprintf(text, sizeof(text), "liblmdb is %s, which writes another file format; expected liblmdb 0.9",
+		         sm_owner_library());
 		return text;
 	case SM_OK: case SM_MISS: case SM_FULL: case SM_SILENT: case SM_EXHAUSTED:
 		break;
@@ -183,8 +184,9 @@ static const char *why_not_owner(enum sm_status status)
 
 static bool open_owner(struct daemon *daemon)
 {
-	const struct sm_host_conf *host = &daemon->reload.settings->conf->host;
-	uint64_t fingerprint = daemon->reload.settings->conf->is_incomplete ? SM_OWNER_ANY : daemon->reload.settings->conf->fingerprint;
+	const struct sm_conf *conf = daemon->reload.settings->conf;
+	const struct sm_host_conf *host = &conf->host;
+	uint64_t fingerprint = conf->is_incomplete ? SM_OWNER_ANY : conf->fingerprint;
 	enum sm_status status = sm_owner_open(host->directory, host->size_kib * 1024ULL, host->quota_percent, fingerprint,
 	                                      &daemon->owner);
 	struct stat directory;

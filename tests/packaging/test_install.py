@@ -639,7 +639,8 @@ def release_before(tap, machine):
     tap.equal("nothing else has changed", difference(before, snapshot(machine)), [])
 
 
-PARTS = {"release": lambda tap, machine, _: release_before(tap, machine), "forms": nsswitch_forms, "architectures": architectures, "apt": installed_by_apt, "halfway": halfway,
+PARTS = {"release": lambda tap, machine, _: release_before(tap, machine), "forms": nsswitch_forms,
+         "architectures": architectures, "apt": installed_by_apt, "halfway": halfway,
          "init": init_script, "rpm": rpms}
 
 
