@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 from lab import can_be_others, GUEST, Lab, need, NO_OTHERS  # noqa: E402
-from system.daemon.stories import serve, config, CLONE_NEWNS, unshare, play  # noqa: E402
+from system.daemon.stories import serve, config, CLONE_NEWNET, CLONE_NEWNS, unshare, play  # noqa: E402
 
 
 def setuid_host(tap):
