@@ -7,7 +7,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 from lab import Daemon, Lab, need, NO_NAMESPACES  # noqa: E402
-from system.daemon.stories import serve, config, CLONE_NEWNET, CLONE_NEWNS, unshare, play  # noqa: E402
+from system.daemon.stories import serve, config, CLONE_NEWNET, unshare, play  # noqa: E402
 
 
 def fewest_answers(lab, name):
