@@ -442,12 +442,4 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_late_second_reply_changes_nothing),
 };
 
-int main(void)
-{
-	struct CMUnitTest all[COUNT(stories) + COUNT(tests)];
-
-	for (size_t i = 0; i < COUNT(stories); i++)
-		all[i] = (struct CMUnitTest){.name = stories[i].title, .test_func = play, .initial_state = (void *)&stories[i]};
-	memcpy(all + COUNT(stories), tests, sizeof(tests));
-	return cmocka_run_group_tests(all, NULL, NULL);
-}
+STORIES_MAIN(stories, play, tests)

@@ -350,12 +350,4 @@ static const struct CMUnitTest tests_of_several[] = {
 	cmocka_unit_test(without_memory_a_question_is_not_asked),
 };
 
-int main(void)
-{
-	struct CMUnitTest tests[COUNT(stories) + COUNT(tests_of_several)];
-
-	for (size_t i = 0; i < COUNT(stories); i++)
-		tests[i] = (struct CMUnitTest){.name = stories[i].title, .test_func = play, .initial_state = (void *)&stories[i]};
-	memcpy(tests + COUNT(stories), tests_of_several, sizeof(tests_of_several));
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+STORIES_MAIN(stories, play, tests_of_several)

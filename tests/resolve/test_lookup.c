@@ -271,12 +271,4 @@ static const struct CMUnitTest tests_of_other_kinds[] = {
 	cmocka_unit_test(a_lookup_without_memory_says_so_whatever_it_lacks),
 };
 
-int main(void)
-{
-	struct CMUnitTest tests[COUNT(stories) + COUNT(tests_of_other_kinds)];
-
-	for (size_t i = 0; i < COUNT(stories); i++)
-		tests[i] = (struct CMUnitTest){.name = stories[i].title, .test_func = play, .initial_state = (void *)&stories[i]};
-	memcpy(tests + COUNT(stories), tests_of_other_kinds, sizeof(tests_of_other_kinds));
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+STORIES_MAIN(stories, play, tests_of_other_kinds)
