@@ -2,6 +2,8 @@
 /* The contents of one DNS message, as far as we need them: the decoder fills the struct, the expansion reads it. */
 #pragma once
 
+#include "mesh/answer.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,18 +11,31 @@
 #define SM_RECORDS_MAX 1024     /* records kept of one message */
 #define SM_REPLY_MEMORY_MAX 262144 /* bytes that the records kept of one message may take with their names */
 
-/* RFC 1035, 3596, 2782 */
+/* RFC 1035, 3596, 2782, 6891 */
 enum sm_rr_type {
 	SM_RR_A = 1,
+	SM_RR_NS = 2,
 	SM_RR_CNAME = 5,
 	SM_RR_SOA = 6,
 	SM_RR_AAAA = 28,
 	SM_RR_SRV = 33,
+	SM_RR_OPT = 41,
 };
 
+static inline uint8_t sm_family_of(enum sm_rr_type type)
+{
+	return type == SM_RR_A ? SM_IPV4 : SM_IPV6;
+}
+
+/* RFC 1035, and the extended ones of RFC 6891, whose upper eight bits are in the OPT record */
 enum sm_rcode {
 	SM_RCODE_NOERROR = 0,
+	SM_RCODE_FORMERR = 1,
+	SM_RCODE_SERVFAIL = 2,
 	SM_RCODE_NXDOMAIN = 3,
+	SM_RCODE_NOTIMP = 4,
+	SM_RCODE_REFUSED = 5,
+	SM_RCODE_BADVERS = 16,
 };
 
 struct sm_dns_record {
@@ -34,8 +49,9 @@ struct sm_dns_record {
 };
 
 struct sm_reply {
-	uint8_t rcode;
-	bool is_referral; /* no answer but the servers to ask instead, from a server that does not recurse */
+	uint16_t rcode;
+	bool is_referral; /* no answer and no SOA, but other servers, or nothing from a server that neither owns nor recurses */
+	bool recurses;    /* the server says that it does */
 	bool has_soa;     /* an authority section that explains a negative answer */
 	uint32_t negative_ttl_s; /* RFC 2308: the smaller of the SOA's TTL and its minimum; 0 without SOA */
 	uint16_t n_records;

@@ -30,6 +30,7 @@ struct message {
 	struct sm_arena *arena;
 	uint32_t records_room;
 	uint32_t pointers;
+	bool has_referred; /* NS records in the authority section */
 	bool is_cut; /* a bound was reached: stop, and keep what was read */
 	/* the owner of the last record: the next record mostly has the same owner, by the same pointer */
 	struct wire_name owner;
@@ -235,6 +236,8 @@ static void read_record(struct message *message, enum section section, struct sm
 	record.type = sm_read_u16be(reader);
 	class = sm_read_u16be(reader);
 	record.ttl_s = sm_read_u32be(reader);
+	if (section == ADDITIONAL && record.type == SM_RR_OPT)
+		reply->rcode |= (uint16_t)(record.ttl_s >> 24 << 4); /* RFC 6891, 6.1.3: an OPT has no TTL */
 	if (record.ttl_s > INT32_MAX)
 		record.ttl_s = 0; /* RFC 2181, 8 */
 	length = sm_read_u16be(reader);
@@ -244,6 +247,7 @@ static void read_record(struct message *message, enum section section, struct sm
 		return;
 	/* names in the data may point anywhere before it, but the data must not extend past its end */
 	rdata.size = reader->at;
+	message->has_referred |= section == AUTHORITY && record.type == SM_RR_NS;
 	if (section == AUTHORITY && record.type == SM_RR_SOA)
 		read_soa(message, &rdata, record.ttl_s, reply);
 	else
@@ -282,6 +286,7 @@ enum sm_status sm_message_decode(const void *bytes, size_t size, const char *nam
 	struct message message = {.reader = sm_reader_of(bytes, size), .arena = arena};
 	uint16_t flags, counts[4];
 
+	*ret = (struct sm_reply){.rcode = 0};
 	sm_read_u16be(&message.reader); /* the id: was compared when the message was received */
 	flags = sm_read_u16be(&message.reader);
 	for (int i = 0; i < 4; i++)
@@ -289,16 +294,15 @@ enum sm_status sm_message_decode(const void *bytes, size_t size, const char *nam
 	if (message.reader.failed || !(flags & FLAG_RESPONSE) || (flags & MASK_OPCODE) != 0)
 		return SM_CORRUPT;
 	ret->rcode = flags & MASK_RCODE;
-	ret->has_soa = false;
-	ret->negative_ttl_s = 0;
-	ret->n_records = 0;
 	if (make_room(&message, counts, ret) != SM_OK)
 		return SM_EXHAUSTED;
 	read_question(&message, counts[0], name, type);
 	read_section(&message, ANSWER, counts[1], ret);
 	read_section(&message, AUTHORITY, counts[2], ret);
-	/* no answer and no SOA, from a server that neither owns the zone nor recurses: another server must be asked */
-	ret->is_referral = counts[1] == 0 && !ret->has_soa && !(flags & (FLAG_AUTHORITATIVE | FLAG_RECURSION_AVAILABLE));
+	/* a forwarder may send a referral, too, although it says that it recurses */
+	ret->recurses = flags & FLAG_RECURSION_AVAILABLE;
+	ret->is_referral = counts[1] == 0 && !ret->has_soa && !(flags & FLAG_AUTHORITATIVE) &&
+	                   (message.has_referred || !ret->recurses);
 	read_section(&message, ADDITIONAL, counts[3], ret);
 	if (message.reader.failed)
 		return SM_CORRUPT;
@@ -310,4 +314,16 @@ bool sm_message_settles(const struct sm_reply *reply)
 	if (reply->rcode == SM_RCODE_NXDOMAIN)
 		return true;
 	return reply->rcode == SM_RCODE_NOERROR && !reply->is_referral;
+}
+
+bool sm_message_declines(const struct sm_reply *reply)
+{
+	if (reply->rcode == SM_RCODE_REFUSED || reply->rcode == SM_RCODE_NOTIMP)
+		return true;
+	return reply->rcode == SM_RCODE_NOERROR && reply->is_referral && !reply->recurses;
+}
+
+bool sm_message_rejects_edns(const struct sm_reply *reply)
+{
+	return reply->rcode == SM_RCODE_FORMERR || reply->rcode == SM_RCODE_NOTIMP || reply->rcode == SM_RCODE_BADVERS;
 }

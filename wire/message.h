@@ -18,3 +18,7 @@ enum sm_status sm_message_decode(const void *bytes, size_t size, const char *nam
 
 /* Does the reply settle the question? It does not if the server failed, refused, or only refers to other servers. */
 bool sm_message_settles(const struct sm_reply *reply);
+/* Does the server say that the question is not for it: REFUSED, NOTIMP, or a referral from one that does not recurse? */
+bool sm_message_declines(const struct sm_reply *reply);
+/* Does it reject a question with EDNS0 as such (RFC 6891, 7)? Without EDNS0 it may answer. */
+bool sm_message_rejects_edns(const struct sm_reply *reply);

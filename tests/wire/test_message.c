@@ -268,6 +268,79 @@ static void failures_and_referrals_settle_nothing(void **state)
 	assert_true(sm_message_settles(&reply));
 }
 
+/* An OPT record (RFC 6891, 6.1.2). */
+static void opt(unsigned upper)
+{
+	u8(0);
+	u16(SM_RR_OPT);
+	u16(4096);
+	u32((uint32_t)upper << 24);
+	u16(0);
+}
+
+static void ns(void)
+{
+	size_t start;
+
+	labels("mesh");
+	start = begin_record(SM_RR_NS, 60);
+	labels("ns.other");
+	end_record(start);
+}
+
+static void an_extended_rcode_is_no_answer(void **state)
+{
+	(void)state;
+	begin(ANSWER, 0, 0, 1);
+	opt(0);
+	assert_int_equal(decode(), SM_OK);
+	assert_int_equal(reply.rcode, SM_RCODE_NOERROR);
+	begin(ANSWER, 0, 0, 1);
+	opt(1);
+	assert_int_equal(decode(), SM_OK);
+	assert_int_equal(reply.rcode, SM_RCODE_BADVERS);
+	assert_false(sm_message_settles(&reply));
+	assert_true(sm_message_rejects_edns(&reply));
+	begin(ANSWER | 7, 0, 0, 1); /* BADCOOKIE */
+	opt(1);
+	assert_int_equal(decode(), SM_OK);
+	assert_int_equal(reply.rcode, 23);
+	assert_false(sm_message_settles(&reply));
+	begin(ANSWER | 3, 0, 0, 1); /* 19 is not NXDOMAIN */
+	opt(1);
+	assert_int_equal(decode(), SM_OK);
+	assert_false(sm_message_settles(&reply));
+}
+
+static void a_referral_is_one_even_from_a_server_that_recurses(void **state)
+{
+	(void)state;
+	begin(0x8180, 0, 1, 0);
+	ns();
+	assert_int_equal(decode(), SM_OK);
+	assert_true(reply.is_referral);
+	assert_false(sm_message_settles(&reply));
+	assert_false(sm_message_declines(&reply)); /* it should have gone there itself */
+	begin(0x8100, 0, 1, 0);
+	ns();
+	assert_int_equal(decode(), SM_OK);
+	assert_true(sm_message_declines(&reply));
+	begin(0x8580, 0, 1, 0); /* authoritative: no data */
+	ns();
+	assert_int_equal(decode(), SM_OK);
+	assert_true(sm_message_settles(&reply));
+}
+
+static void refused_and_not_implemented_decline(void **state)
+{
+	(void)state;
+	for (unsigned rcode = 1; rcode < 12; rcode++) {
+		begin(ANSWER | rcode, 0, 0, 0);
+		assert_int_equal(decode(), SM_OK);
+		assert_int_equal(sm_message_declines(&reply), rcode == SM_RCODE_REFUSED || rcode == SM_RCODE_NOTIMP);
+	}
+}
+
 static void a_ttl_with_its_top_bit_set_is_zero(void **state)
 {
 	size_t start;
@@ -350,6 +423,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_name_that_no_host_has_leaves_its_record_out),
 	cmocka_unit_test(the_soa_tells_the_negative_ttl),
 	cmocka_unit_test(failures_and_referrals_settle_nothing),
+	cmocka_unit_test(an_extended_rcode_is_no_answer),
+	cmocka_unit_test(a_referral_is_one_even_from_a_server_that_recurses),
+	cmocka_unit_test(refused_and_not_implemented_decline),
 	cmocka_unit_test(a_ttl_with_its_top_bit_set_is_zero),
 	cmocka_unit_test(a_message_beyond_the_bounds_is_cut_not_lost),
 	cmocka_unit_test(a_thousand_compressed_targets_are_all_read),
