@@ -42,6 +42,7 @@ struct sm_key {
 static const char *const families[] = {"any", "ipv4", "ipv6", "prefer-ipv4", "prefer-ipv6", NULL};
 static const char *const answers[] = {"ordered", "one", "all", NULL};
 static const char *const fallbacks[] = {"address", "none", NULL};
+static const char *const elsewheres[] = {"ask", "never", NULL};
 static const char *const all_none[] = {"all", "none", NULL};
 static const char *const target_owner[] = {"target", "owner", NULL};
 static const char *const off_tcp[] = {"off", "tcp", NULL};
@@ -52,7 +53,8 @@ static const char *const formats[] = {"logfmt", "json", NULL};
 
 static const struct sm_key keys[] = {
 	{"enabled", "yes", "yes or no", SWITCH, ANYWHERE, .choices = yes_no, RULE(is_disabled), .is_manner = true},
-	{"servers", "", "IP addresses with optional ports, such as 127.0.0.1:8600 or [::1]:53, at most 8", SERVERS,
+	{"servers", "",
+	 "IP addresses with optional ports, such as 127.0.0.1:8600, [::1]:53 or [fe80::1%eth0]:53, at most 8", SERVERS,
 	 ANYWHERE, RULE(servers), .may_be_empty = true},
 	{"timeout", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(timeout_ms),
 	 .is_manner = true},
@@ -67,12 +69,13 @@ static const struct sm_key keys[] = {
 	{"max_answers", "8", "a number from 1 to 64", COUNT, ANYWHERE, 1, SM_ANSWERS_MAX, RULE(max_answers),
 	 .is_manner = true},
 	{"fallback", "address", "address or none", CHOICE, ANYWHERE, .choices = fallbacks, RULE(fallback)},
+	{"elsewhere", "ask", "ask or never", CHOICE, ANYWHERE, .choices = elsewheres, RULE(elsewhere)},
 	{"port", "", "a port from 1 to 65535, or nothing", COUNT, ANYWHERE, 1, UINT16_MAX, RULE(port),
 	 .may_be_empty = true},
 	{"min_ttl", "1s", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(min_ttl_ms)},
 	{"max_ttl", "1h", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(max_ttl_ms)},
 	{"negative_ttl", "10s", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(negative_ttl_ms)},
-	{"failure_ttl", "5s", A_DURATION("from 0 to 5m"), DURATION, ANYWHERE, 0, 5 * MS_PER_MINUTE,
+	{"failure_ttl", "1s", A_DURATION("from 0 to 5m"), DURATION, ANYWHERE, 0, 5 * MS_PER_MINUTE,
 	 RULE(failure_ttl_ms), .is_manner = true},
 	{"stale", "1d", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(stale_ms), .is_manner = true},
 	{"stale_after", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(stale_after_ms),
@@ -179,7 +182,7 @@ const char *sm_key_expected(const struct sm_key *key)
 
 const char *sm_key_remedy(const struct sm_key *key, const char *value, char text[SM_REMEDY_MAX])
 {
-	char word[64], address[INET6_ADDRSTRLEN];
+	char word[SM_VALUE_SERVER_MAX + 1], address[INET6_ADDRSTRLEN];
 	struct sm_server server;
 
 	text[0] = '\0';
@@ -296,7 +299,7 @@ static enum sm_status apply_switch(const struct sm_key *key, const char *value, 
 static enum sm_status apply_servers(const char *value, struct sm_rule *rule)
 {
 	struct sm_server servers[SM_SERVERS_MAX];
-	char word[64];
+	char word[SM_VALUE_SERVER_MAX + 1];
 	uint32_t n = 0;
 
 	for (;;) {

@@ -46,7 +46,7 @@ const char *sm_key_default(const struct sm_key *key);
 /* The values that the key takes, as text to follow the word "expected". */
 const char *sm_key_expected(const struct sm_key *key);
 /* A suggestion what an invalid value may have meant, as text to follow sm_key_expected; "": there is none. */
-#define SM_REMEDY_MAX 96
+#define SM_REMEDY_MAX 160
 const char *sm_key_remedy(const struct sm_key *key, const char *value, char text[SM_REMEDY_MAX]);
 /* Does the key switch names off? Its "no" applies in whichever file it is, and no later file can override it. */
 bool sm_key_is_switch(const struct sm_key *key);

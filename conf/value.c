@@ -96,23 +96,36 @@ enum sm_status sm_value_ratio(const char *text, uint64_t *ret_permille)
 	return SM_OK;
 }
 
-static enum sm_status address_of(const char *text, size_t length, struct sm_address *ret)
+static bool is_link_local(const struct sm_address *address)
 {
-	char copy[INET6_ADDRSTRLEN];
-
-	if (length >= sizeof(copy))
-		return SM_INVALID;
-	memcpy(copy, text, length);
-	copy[length] = '\0';
-	memset(ret, 0, sizeof(*ret));
-	if (inet_pton(AF_INET, copy, ret->bytes) == 1)
-		ret->family = SM_IPV4;
-	else if (inet_pton(AF_INET6, copy, ret->bytes) == 1)
-		ret->family = SM_IPV6;
-	return ret->family ? SM_OK : SM_INVALID;
+	return address->family == SM_IPV6 && address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80;
 }
 
-enum sm_status sm_value_address(const char *text, struct sm_address *ret)
+/* The address before '%', and the zone behind it (RFC 4007, 11). */
+static enum sm_status address_of(const char *text, size_t length, struct sm_server *ret)
+{
+	const char *percent = memchr(text, '%', length);
+	size_t address_length = percent ? (size_t)(percent - text) : length;
+	size_t zone_length = percent ? length - address_length - 1 : 0;
+	char copy[INET6_ADDRSTRLEN];
+
+	if (address_length >= sizeof(copy) || zone_length > SM_ZONE_MAX || (percent && zone_length == 0))
+		return SM_INVALID;
+	memcpy(copy, text, address_length);
+	copy[address_length] = '\0';
+	*ret = (struct sm_server){.port = 53};
+	if (inet_pton(AF_INET, copy, ret->address.bytes) == 1)
+		ret->address.family = SM_IPV4;
+	else if (inet_pton(AF_INET6, copy, ret->address.bytes) == 1)
+		ret->address.family = SM_IPV6;
+	if (!ret->address.family || is_link_local(&ret->address) != (zone_length > 0))
+		return SM_INVALID;
+	if (percent)
+		memcpy(ret->zone, percent + 1, zone_length);
+	return SM_OK;
+}
+
+enum sm_status sm_value_address(const char *text, struct sm_server *ret)
 {
 	return address_of(text, strlen(text), ret);
 }
@@ -133,7 +146,7 @@ bool sm_value_is_ambiguous(const char *text, struct sm_server *ret)
 	const char *colon = strrchr(text, ':');
 	struct sm_server server;
 
-	if (!colon || address_of(text, (size_t)(colon - text), &server.address) != SM_OK || server.address.family != SM_IPV6 ||
+	if (!colon || address_of(text, (size_t)(colon - text), &server) != SM_OK || server.address.family != SM_IPV6 ||
 	    port_of(colon + 1, &server.port) != SM_OK)
 		return false;
 	*ret = server;
@@ -143,20 +156,20 @@ bool sm_value_is_ambiguous(const char *text, struct sm_server *ret)
 enum sm_status sm_value_server(const char *text, struct sm_server *ret)
 {
 	const char *colon = strrchr(text, ':'), *close = strchr(text, ']');
-	struct sm_server server = {.port = 53}, ambiguous;
+	struct sm_server server, ambiguous;
 	enum sm_status status;
 
 	if (text[0] == '[') {
 		if (!close || (close[1] != '\0' && close[1] != ':'))
 			return SM_INVALID;
-		status = address_of(text + 1, (size_t)(close - text - 1), &server.address);
+		status = address_of(text + 1, (size_t)(close - text - 1), &server);
 		colon = close[1] == ':' ? close + 1 : NULL;
 		if (status == SM_OK && server.address.family != SM_IPV6)
 			return SM_INVALID;
 	} else {
 		if (colon && strchr(text, ':') != colon)
 			colon = NULL; /* several colons: a bare IPv6 address */
-		status = address_of(text, colon ? (size_t)(colon - text) : strlen(text), &server.address);
+		status = address_of(text, colon ? (size_t)(colon - text) : strlen(text), &server);
 	}
 	if (status == SM_OK && colon)
 		status = port_of(colon + 1, &server.port);

@@ -16,9 +16,11 @@ enum sm_status sm_value_count(const char *text, uint64_t *ret) SM_MUST_CHECK;
 enum sm_status sm_value_ratio(const char *text, uint64_t *ret_permille) SM_MUST_CHECK;
 /* `25%`. */
 enum sm_status sm_value_percent(const char *text, uint64_t *ret) SM_MUST_CHECK;
-/* `127.0.0.1`, `::1`: without brackets or a port. */
-enum sm_status sm_value_address(const char *text, struct sm_address *ret) SM_MUST_CHECK;
-/* `127.0.0.1`, `127.0.0.1:8600`, `::1`, `[::1]`, `[::1]:53`; port 53 if none is given. */
+/* `127.0.0.1`, `::1`, `fe80::1%eth0`: without brackets or a port, which becomes 53. */
+enum sm_status sm_value_address(const char *text, struct sm_server *ret) SM_MUST_CHECK;
+/* `127.0.0.1`, `127.0.0.1:8600`, `::1`, `[::1]`, `[::1]:53`, `[fe80::1%eth0]:53`; port 53 if none is given. A link-local
+ * address needs its zone, and no other address has one. */
+#define SM_VALUE_SERVER_MAX 79 /* bytes of the longest */
 enum sm_status sm_value_server(const char *text, struct sm_server *ret) SM_MUST_CHECK;
 /* Is the text ambiguous, as `::1:8600` is: an IPv6 address, or a shorter one with a port (*ret)? sm_value_server
  * refuses such text, because questions to the long address would be in vain. */

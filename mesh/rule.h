@@ -30,9 +30,18 @@ enum sm_fallback {
 	SM_FALLBACK_NONE,
 };
 
+enum sm_elsewhere {
+	SM_ELSEWHERE_ASK,
+	SM_ELSEWHERE_NEVER,
+};
+
+#define SM_ZONE_MAX 15 /* bytes of an interface's name (IF_NAMESIZE) */
+
 struct sm_server {
 	struct sm_address address;
+	char zone[SM_ZONE_MAX + 1]; /* the interface of a link-local address (RFC 4007), by name or number; "": none */
 	uint16_t port;
+	bool is_stream; /* asked by TCP alone */
 };
 
 struct sm_rule {
@@ -46,6 +55,7 @@ struct sm_rule {
 	char templates[SM_TEMPLATES_MAX][SM_NAME_MAX + 1];
 	char proto[SM_LABEL_MAX + 1]; /* what {proto} stands for */
 	enum sm_fallback fallback;
+	enum sm_elsewhere elsewhere;
 
 	uint32_t n_servers;
 	struct sm_server servers[SM_SERVERS_MAX];

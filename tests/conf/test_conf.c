@@ -411,7 +411,7 @@ static void errors_name_file_line_key_and_what_was_expected(void **state)
 	             ":2: health: \"tcp\" is not supported by this version yet; expected the default \"off\"");
 	assert_error("[domain mesh]\nservers = 127.0.0.1 ::1:8600\n",
 	             ":2: servers: \"127.0.0.1 ::1:8600\" is not valid; expected IP addresses with optional ports, such as "
-	             "127.0.0.1:8600 or [::1]:53, at most 8; write [::1]:8600 for a port, or [::1:8600]");
+	             "127.0.0.1:8600, [::1]:53 or [fe80::1%eth0]:53, at most 8; write [::1]:8600 for a port, or [::1:8600]");
 }
 
 static void bounds_that_contradict_each_other_are_an_error(void **state)

@@ -3,6 +3,8 @@
 
 #include "tests/test.h"
 
+#include <stdio.h>
+
 static void nameservers_are_taken_in_order(void **state)
 {
 	struct sm_rule rule;
@@ -12,11 +14,37 @@ static void nameservers_are_taken_in_order(void **state)
 	                    "nameserver fe80::1%eth0\nnameserver nonsense\nnameserver 127.0.0.1:53\nnameserver "
 	                    "fd00::1:53\nnameserver",
 	                    &rule);
-	assert_int_equal(rule.n_servers, 3); /* resolv.conf has no ports: the last one is an address */
-	assert_int_equal(rule.servers[2].address.bytes[15], 0x53);
+	assert_int_equal(rule.n_servers, 4); /* resolv.conf has no ports: the last one is an address */
+	assert_string_equal(rule.servers[2].zone, "eth0");
+	assert_int_equal(rule.servers[3].address.bytes[15], 0x53);
+	assert_false(rule.servers[0].is_stream);
 	assert_int_equal(rule.servers[0].address.bytes[3], 2);
 	assert_int_equal(rule.servers[0].port, 53);
 	assert_int_equal(rule.servers[1].address.family, SM_IPV6);
+}
+
+static void tcp_alone_is_followed_and_other_options_are_not(void **state)
+{
+	static const char *const yes[] = {"options use-vc\n", "options edns0 use-vc timeout:1\n", "options rotate\noptions use-vc"};
+	static const char *const no[] = {"options edns0 trust-ad timeout:1 attempts:2 rotate ndots:3\n", "# options use-vc\n",
+	                                 "options use-vcs\n", "search use-vc\n"};
+	struct sm_rule rule;
+	char text[300];
+
+	(void)state;
+	snprintf(text, sizeof(text), "options %0150d use-vc\n", 1); /* a word longer than any */
+	sm_resolvconf_parse(text, &rule);
+	assert_true(rule.servers[0].is_stream);
+	for (size_t i = 0; i < COUNT(yes); i++) {
+		snprintf(text, sizeof(text), "%s\nnameserver 127.0.0.1\nnameserver ::1\n", yes[i]);
+		sm_resolvconf_parse(text, &rule);
+		assert_true(rule.servers[0].is_stream && rule.servers[1].is_stream);
+	}
+	for (size_t i = 0; i < COUNT(no); i++) {
+		snprintf(text, sizeof(text), "nameserver 127.0.0.1\n%s", no[i]);
+		sm_resolvconf_parse(text, &rule);
+		assert_false(rule.servers[0].is_stream);
+	}
 }
 
 static void without_any_the_own_host_is_asked(void **state)
@@ -43,6 +71,7 @@ static void more_than_the_bound_are_left_out(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(nameservers_are_taken_in_order),
+	cmocka_unit_test(tcp_alone_is_followed_and_other_options_are_not),
 	cmocka_unit_test(without_any_the_own_host_is_asked),
 	cmocka_unit_test(more_than_the_bound_are_left_out),
 };

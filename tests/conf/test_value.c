@@ -77,7 +77,9 @@ static void servers_are_addresses_with_or_without_ports(void **state)
 {
 	static const char *const wrong[] = {"",           "localhost",  "127.0.0.1:",    "127.0.0.1:0", "127.0.0.1:65536",
 	                                    "[::1",       "[::1]x",     "[127.0.0.1]:5", "::1]:5",      "127.0.0.1:5:6",
-	                                    "fe80::1%lo", "1.2.3",      "[]",            "[::1]:",      ":53", "::1:8600", "fd00::1:53",
+	                                    "fe80::1", "[fe80::1]:53", "fe80::1%", "[fe80::1%]:53", "fe80::1%a-name-too-long1",
+	                                    "::1%lo", "127.0.0.1%lo", "fe80::1%lo:53",
+	                                    "1.2.3",      "[]",            "[::1]:",      ":53", "::1:8600", "fd00::1:53",
 	};
 	struct sm_server server;
 
@@ -91,6 +93,10 @@ static void servers_are_addresses_with_or_without_ports(void **state)
 	assert_server("2001:db8::53", SM_IPV6, 0x53, 53);
 	assert_server("2001:db8:0:0:0:0:0:53", SM_IPV6, 0x53, 53);
 	assert_server("fd00::1:fe", SM_IPV6, 0xfe, 53);
+	assert_server("fe80::1%eth0", SM_IPV6, 1, 53);
+	assert_server("[fe80::1%2]:8600", SM_IPV6, 1, 8600);
+	assert_int_equal(sm_value_server("[fe80::1%eth0]:8600", &server), SM_OK);
+	assert_string_equal(server.zone, "eth0");
 	for (size_t i = 0; i < COUNT(wrong); i++)
 		assert_int_equal(sm_value_server(wrong[i], &server), SM_INVALID);
 }
