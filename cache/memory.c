@@ -10,14 +10,13 @@
 #include "cache/memory.h"
 
 #include "base/forkzero.h"
+#include "base/spin.h"
 
 #define XXH_INLINE_ALL
-#include <stdatomic.h>
 #include <string.h>
 #include <xxhash.h>
 
 #define SLOTS_PER_SET 8
-#define LOCK_TRIES 200 /* some microseconds: ten times as long as the lock is held */
 
 struct slot {
 	uint64_t hash;
@@ -47,29 +46,6 @@ void sm_memory_clear(struct sm_memory *memory)
 {
 	sm_forkzero_unmap(memory->region, memory->region_size);
 	memory->region = NULL;
-}
-
-static void pause_briefly(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#endif
-}
-
-static bool try_lock(struct sm_memory_region *region)
-{
-	for (int i = 0; i < LOCK_TRIES; i++) {
-		if (atomic_load_explicit(&region->lock, memory_order_relaxed) == 0 &&
-		    atomic_exchange_explicit(&region->lock, 1, memory_order_acquire) == 0)
-			return true;
-		pause_briefly();
-	}
-	return false;
-}
-
-static void unlock(struct sm_memory_region *region)
-{
-	atomic_store_explicit(&region->lock, 0, memory_order_release);
 }
 
 static struct slot *set_of(const struct sm_memory *memory, uint64_t hash)
@@ -121,12 +97,12 @@ enum sm_status sm_memory_get(const struct sm_memory *memory, const struct sm_nam
 	enum sm_status status = SM_MISS;
 	struct slot *slot;
 
-	if (!memory->region || !try_lock(memory->region))
+	if (!memory->region || !sm_spin_try(&memory->region->lock))
 		return SM_MISS;
 	slot = find_slot(memory, hash);
 	if (slot)
 		status = copy_out(slot, memory, bytes, size, ret_size);
-	unlock(memory->region);
+	sm_spin_leave(&memory->region->lock);
 	return status;
 }
 
@@ -172,11 +148,11 @@ void sm_memory_put(const struct sm_memory *memory, const struct sm_name *name, c
 	uint64_t hash = hash_of(name), position;
 	struct slot *slot;
 
-	if (!memory->region || size == 0 || size > memory->ring_size / 4 || !try_lock(memory->region))
+	if (!memory->region || size == 0 || size > memory->ring_size / 4 || !sm_spin_try(&memory->region->lock))
 		return;
 	slot = place_for(memory, hash, now_ns);
 	position = advance_head(memory, size);
 	memcpy(ring_at(memory, position), bytes, size);
 	*slot = (struct slot){.hash = hash, .position = position, .expires_ns = expires_ns, .size = (uint32_t)size};
-	unlock(memory->region);
+	sm_spin_leave(&memory->region->lock);
 }
