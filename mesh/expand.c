@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define CHAIN_MAX 16 /* CNAMEs followed inside one message */
-#define NO_HOST UINT16_MAX
 
 /* Where a chain of CNAMEs that starts at the question's name ends inside one message. */
 enum chain_end {
@@ -16,16 +15,11 @@ enum chain_end {
 	CHAIN_ELSEWHERE, /* at a name of which the message says nothing */
 };
 
-static uint8_t family_of(enum sm_rr_type type)
-{
-	return type == SM_RR_A ? SM_IPV4 : SM_IPV6;
-}
-
 static void note_unasked(struct sm_expand *expand, enum sm_rr_type type, uint16_t host)
 {
 	expand->is_cut = true;
-	if (host != NO_HOST)
-		expand->unasked_families |= family_of(type);
+	if (host != SM_NO_HOST)
+		expand->unasked_families |= sm_family_of(type);
 }
 
 static void ask_question(struct sm_expand *expand, const char *name, enum sm_rr_type type, uint16_t host, uint8_t hops)
@@ -65,7 +59,7 @@ static uint16_t add_host(struct sm_expand *expand, const char *name)
 	name = sm_arena_text(expand->arena, name, strlen(name));
 	hosts = sm_arena_room(expand->arena, expand->hosts, expand->n_hosts, &expand->hosts_room, sizeof(*hosts));
 	if (!name || !hosts)
-		return NO_HOST;
+		return SM_NO_HOST;
 	expand->hosts = hosts;
 	hosts[expand->n_hosts] = (struct sm_expand_host){.name = name};
 	return (uint16_t)expand->n_hosts++;
@@ -77,7 +71,7 @@ static void add_target(struct sm_expand *expand, const struct sm_target *target,
 	struct sm_expand_target *targets =
 		sm_arena_room(expand->arena, expand->targets, expand->n_targets, &expand->targets_room, sizeof(*targets));
 
-	if (host == NO_HOST || !targets) {
+	if (host == SM_NO_HOST || !targets) {
 		expand->is_cut = true;
 		return;
 	}
@@ -98,32 +92,35 @@ static void add_address(struct sm_expand *expand, uint16_t host, const struct sm
 		addresses = sm_arena_room(expand->arena, expand->addresses, expand->n_addresses, &expand->addresses_room,
 		                          sizeof(*addresses));
 	if (!addresses) {
-		expand->unasked_families |= family_of(record->type);
+		expand->unasked_families |= sm_family_of(record->type);
 		return;
 	}
 	expand->addresses = addresses;
 	addresses += expand->n_addresses++;
-	*addresses = (struct sm_expand_address){.is = {.family = family_of(record->type)}, .host = host};
+	*addresses = (struct sm_expand_address){.is = {.family = sm_family_of(record->type)}, .host = host};
 	memcpy(addresses->is.bytes, record->address, record->type == SM_RR_A ? 4 : 16);
 	lower(&expand->ttl_s, record->ttl_s);
 }
 
-/* Asks for the addresses that were not in the glue. Families that the policy excludes are not asked for. */
+static bool has_address(const struct sm_expand *expand, uint16_t host, uint8_t family)
+{
+	for (uint32_t i = 0; i < expand->n_addresses; i++)
+		if (expand->addresses[i].host == host && expand->addresses[i].is.family == family)
+			return true;
+	return false;
+}
+
+/* Asks for the addresses that were not in the glue: all of one family before any of the other, so that where the time is too
+ * short one family is whole. Families that the policy excludes are not asked for. */
 static void ask_addresses(struct sm_expand *expand)
 {
+	static const enum sm_rr_type types[] = {SM_RR_A, SM_RR_AAAA};
 	uint8_t wanted = sm_rule_families(expand->rule);
 
-	for (uint16_t host = 0; host < expand->n_hosts; host++) {
-		uint8_t told = 0;
-
-		for (uint32_t i = 0; i < expand->n_addresses; i++)
-			if (expand->addresses[i].host == host)
-				told |= expand->addresses[i].is.family;
-		if (wanted & ~told & SM_IPV4)
-			ask_question(expand, expand->hosts[host].name, SM_RR_A, host, 0);
-		if (wanted & ~told & SM_IPV6)
-			ask_question(expand, expand->hosts[host].name, SM_RR_AAAA, host, 0);
-	}
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		for (uint16_t host = 0; host < expand->n_hosts; host++)
+			if ((wanted & sm_family_of(types[i])) && !has_address(expand, host, sm_family_of(types[i])))
+				ask_question(expand, expand->hosts[host].name, types[i], host, 0);
 }
 
 static void fall_back(struct sm_expand *expand)
@@ -147,7 +144,7 @@ static void ask_owner(struct sm_expand *expand)
 			return;
 		}
 		if (status == SM_OK) {
-			ask_question(expand, sm_arena_text(expand->arena, owner.text, owner.length), SM_RR_SRV, NO_HOST, 0);
+			ask_question(expand, sm_arena_text(expand->arena, owner.text, owner.length), SM_RR_SRV, SM_NO_HOST, 0);
 			return;
 		}
 	}
@@ -269,7 +266,7 @@ static void take_glue(struct sm_expand *expand, const struct sm_reply *reply)
 
 		if (!record->is_additional || (record->type != SM_RR_A && record->type != SM_RR_AAAA))
 			continue;
-		if (!(family_of(record->type) & wanted))
+		if (!(sm_family_of(record->type) & wanted))
 			continue;
 		for (uint16_t host = 0; host < expand->n_hosts; host++)
 			if (strcmp(expand->hosts[host].name, record->owner) == 0)
@@ -293,10 +290,10 @@ static void close_question(struct sm_expand *expand, uint32_t number)
 
 static void fail(struct sm_expand *expand, enum sm_rr_type type, uint16_t host)
 {
-	if (host == NO_HOST)
+	if (host == SM_NO_HOST)
 		expand->is_failed = true;
 	else
-		expand->hosts[host].failed_families |= family_of(type);
+		expand->hosts[host].failed_families |= sm_family_of(type);
 }
 
 static void ask_elsewhere(struct sm_expand *expand, const char *name, enum sm_rr_type type, uint16_t host, uint8_t hops)
@@ -309,6 +306,15 @@ static void ask_elsewhere(struct sm_expand *expand, const char *name, enum sm_rr
 		fail(expand, type, host);
 }
 
+/* RFC 2308, 5: how long a denial lives is said by its SOA, and by nothing else. */
+static void note_denial(struct sm_expand *expand, const struct sm_reply *reply)
+{
+	if (reply->has_soa)
+		lower(&expand->negative_ttl_s, reply->negative_ttl_s);
+	else
+		expand->has_bare_denial = true;
+}
+
 static void learn_owner(struct sm_expand *expand, const struct sm_reply *reply, enum chain_end end, const char *at)
 {
 	if (end == CHAIN_RECORDS) {
@@ -317,7 +323,7 @@ static void learn_owner(struct sm_expand *expand, const struct sm_reply *reply, 
 		ask_addresses(expand);
 		return;
 	}
-	lower(&expand->negative_ttl_s, reply->negative_ttl_s);
+	note_denial(expand, reply);
 	ask_owner(expand);
 }
 
@@ -328,9 +334,9 @@ static void learn_host(struct sm_expand *expand, const struct sm_reply *reply, e
 		take_addresses(expand, reply, at, type, host);
 		return;
 	}
-	lower(&expand->negative_ttl_s, reply->negative_ttl_s);
+	note_denial(expand, reply);
 	if (end == CHAIN_NO_NAME)
-		expand->hosts[host].missing_families |= family_of(type);
+		expand->hosts[host].missing_families |= sm_family_of(type);
 }
 
 void sm_expand_reply(struct sm_expand *expand, uint32_t number, const struct sm_reply *reply)
@@ -346,7 +352,7 @@ void sm_expand_reply(struct sm_expand *expand, uint32_t number, const struct sm_
 	end = follow(reply, type, &at, &expand->ttl_s);
 	if (end == CHAIN_ELSEWHERE)
 		ask_elsewhere(expand, at, type, host, expand->questions[number].hops);
-	else if (host == NO_HOST)
+	else if (host == SM_NO_HOST)
 		learn_owner(expand, reply, end, at);
 	else
 		learn_host(expand, reply, end, at, type, host);
@@ -369,124 +375,7 @@ bool sm_expand_is_settled(const struct sm_expand *expand, uint8_t families)
 {
 	for (uint32_t i = 0; i < expand->n_questions; i++)
 		if (!expand->questions[i].is_done &&
-		    (expand->questions[i].host == NO_HOST || (family_of(expand->questions[i].asks.type) & families)))
+		    (expand->questions[i].host == SM_NO_HOST || (sm_family_of(expand->questions[i].asks.type) & families)))
 			return false;
 	return true;
-}
-
-/* Families for which the addresses of some host are not known for certain. */
-static uint8_t uncertain_families(const struct sm_expand *expand)
-{
-	uint8_t families = 0;
-
-	for (uint32_t i = 0; i < expand->n_hosts; i++)
-		families |= expand->hosts[i].failed_families;
-	for (uint32_t i = 0; i < expand->n_questions; i++)
-		if (!expand->questions[i].is_done && expand->questions[i].host != NO_HOST)
-			families |= family_of(expand->questions[i].asks.type);
-	return families;
-}
-
-static bool owner_is_unknown(const struct sm_expand *expand)
-{
-	return expand->is_failed || (expand->n_open > 0 && expand->n_hosts == 0);
-}
-
-static enum sm_answer_kind kind_of(const struct sm_expand *expand, uint8_t uncertain)
-{
-	if (expand->n_addresses > 0)
-		return SM_ANSWER_ADDRESSES;
-	if (owner_is_unknown(expand) || uncertain || expand->is_cut || expand->unasked_families)
-		return SM_ANSWER_FAILURE;
-	if (expand->has_other_ports)
-		return SM_ANSWER_NO_DATA;
-	if (expand->is_denied || expand->n_hosts == 0)
-		return SM_ANSWER_NO_NAME;
-	if (expand->is_fallback && expand->hosts[0].missing_families)
-		return SM_ANSWER_NO_NAME;
-	return SM_ANSWER_NO_DATA;
-}
-
-/* The addresses of a host, side by side behind those of the answer. */
-static void gather_addresses(const struct sm_expand *expand, uint16_t host, struct sm_answer *answer)
-{
-	for (uint32_t i = 0; i < expand->n_addresses; i++)
-		if (expand->addresses[i].host == host) {
-			answer->ranks[answer->n_addresses] = 0;
-			answer->addresses[answer->n_addresses++] = expand->addresses[i].is;
-		}
-}
-
-/* Where the addresses of each host begin in the answer, and where those of the last one end. */
-static uint16_t *gather_hosts(const struct sm_expand *expand, struct sm_arena *room, struct sm_answer *answer)
-{
-	uint16_t *first = sm_arena_take(room, (expand->n_hosts + 1) * sizeof(*first), _Alignof(uint16_t));
-
-	answer->targets = sm_arena_take(room, expand->n_targets * sizeof(*answer->targets), _Alignof(struct sm_target));
-	answer->addresses =
-		sm_arena_take(room, expand->n_addresses * sizeof(*answer->addresses), _Alignof(struct sm_address));
-	answer->ranks = sm_arena_take(room, expand->n_addresses * sizeof(*answer->ranks), _Alignof(uint64_t));
-	if (room->failed)
-		return NULL;
-	for (uint16_t host = 0; host < expand->n_hosts; host++) {
-		first[host] = answer->n_addresses;
-		gather_addresses(expand, host, answer);
-	}
-	first[expand->n_hosts] = answer->n_addresses;
-	return first;
-}
-
-static bool some_host_is_empty(const struct sm_expand *expand, const uint16_t *first)
-{
-	for (uint32_t host = 0; host < expand->n_hosts; host++)
-		if (first[host] == first[host + 1])
-			return true;
-	return false;
-}
-
-/* The targets that have an address. */
-static void gather_targets(const struct sm_expand *expand, const uint16_t *first, struct sm_answer *answer)
-{
-	for (uint32_t i = 0; i < expand->n_targets; i++) {
-		uint16_t host = expand->targets[i].host, n = (uint16_t)(first[host + 1] - first[host]);
-		struct sm_target *target = &answer->targets[answer->n_targets];
-
-		if (n == 0)
-			continue;
-		*target = expand->targets[i].is;
-		target->first_address = first[host];
-		target->n_addresses = n;
-		answer->n_targets++;
-	}
-}
-
-static void fill_answer(const struct sm_expand *expand, struct sm_arena *room, struct sm_answer *answer)
-{
-	const uint16_t *first = gather_hosts(expand, room, answer);
-
-	if (!first) {
-		answer->kind = SM_ANSWER_FAILURE;
-		return;
-	}
-	/* missing SRV records, or missing addresses of some target, are part of the answer: their TTL counts too */
-	if (expand->is_fallback || some_host_is_empty(expand, first))
-		lower(&answer->ttl_s, expand->negative_ttl_s);
-	gather_targets(expand, first, answer);
-}
-
-void sm_expand_answer(const struct sm_expand *expand, struct sm_arena *room, struct sm_answer *ret)
-{
-	uint8_t uncertain = uncertain_families(expand);
-
-	*ret = (struct sm_answer){
-		.kind = kind_of(expand, uncertain),
-		.ttl_s = expand->ttl_s,
-		.uncertain_families = uncertain,
-		.unasked_families = expand->unasked_families,
-	};
-	if (ret->kind == SM_ANSWER_ADDRESSES)
-		fill_answer(expand, room, ret);
-	else if (!expand->is_denied)
-		/* "." has the TTL of its SRV record; every other negative answer comes from missing records */
-		ret->ttl_s = expand->negative_ttl_s == UINT32_MAX ? 0 : expand->negative_ttl_s;
 }

@@ -14,7 +14,7 @@
 #include "mesh/reply.h"
 #include "mesh/rule.h"
 
-#define SM_QUESTIONS_MAX 64 /* per lookup, everything included */
+#define SM_QUESTIONS_MAX 640 /* per lookup: 256 targets in two families, templates and aliases */
 #define SM_HOPS_MAX 8       /* CNAMEs followed by asking again, per chain */
 
 struct sm_question {
@@ -22,6 +22,8 @@ struct sm_question {
 	enum sm_rr_type type;
 	bool is_alias; /* reached by a CNAME: the name may belong to any domain */
 };
+
+#define SM_NO_HOST UINT16_MAX /* the question is for an SRV owner */
 
 /* A host whose addresses are wanted; targets with the same name share it. */
 struct sm_expand_host {
@@ -59,7 +61,9 @@ struct sm_expand {
 	bool is_cut;      /* some question was not asked: a bound was reached, or its name is no host name */
 	bool has_other_ports; /* some targets were left out because of the rule's port */
 	uint8_t unasked_families; /* families not asked for because of our bounds */
-	uint32_t ttl_s, negative_ttl_s;
+	uint32_t ttl_s;
+	uint32_t negative_ttl_s;  /* of the denials that say how long they live; UINT32_MAX: none does */
+	bool has_bare_denial;     /* one without a SOA */
 
 	uint32_t n_questions, questions_room, n_handed_out, n_open;
 	struct sm_expand_question *questions;

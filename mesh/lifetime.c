@@ -3,6 +3,7 @@
 #include "mesh/lifetime.h"
 
 #define NS_PER_MS 1000000LL
+#define BAD_MAX_NS (5000 * NS_PER_MS) /* between questions to servers that answer badly (RFC 9520, 3.2) */
 
 static uint32_t smaller(uint32_t a, uint32_t b)
 {
@@ -56,13 +57,70 @@ struct sm_times sm_lifetime_unrenewed(const struct sm_times *times, const struct
 	return unrenewed;
 }
 
+uint32_t sm_lifetime_patience_ms(const struct sm_times *times, const struct sm_rule *rule)
+{
+	if (times->n_unrenewed >= SM_UNRENEWED_MAX)
+		return rule->deadline_ms;
+	return smaller(rule->stale_after_ms << times->n_unrenewed, rule->deadline_ms);
+}
+
+struct sm_times sm_lifetime_failed_again(const struct sm_times *times, const struct sm_times *before)
+{
+	int64_t life_ns = times->expires_ns - times->made_ns, before_ns = before->expires_ns - before->made_ns, more_ns;
+	struct sm_times longer = *times;
+
+	/* a whole answer, or one that ended long ago, has nothing to do with this one */
+	if (before_ns <= 0 || before_ns > BAD_MAX_NS || times->made_ns - before->expires_ns > 2 * BAD_MAX_NS)
+		return longer;
+	more_ns = 2 * before_ns < BAD_MAX_NS ? 2 * before_ns : BAD_MAX_NS;
+	if (more_ns > life_ns) {
+		longer.expires_ns += more_ns - life_ns;
+		longer.stale_ns += more_ns - life_ns;
+	}
+	return longer;
+}
+
+/* Names that were loaded together would all be renewed together, time and again. So each draws its moment in the last tenth
+ * of its life, from its own times: far enough from the end that a hit still comes before it. */
+static bool is_due(const struct sm_times *times, int64_t now_ns)
+{
+	int64_t tenth_ns = (times->expires_ns - times->made_ns) / 10, left_ns = times->expires_ns - now_ns;
+	uint64_t draw;
+
+	if (left_ns > tenth_ns)
+		return false;
+	draw = ((uint64_t)times->made_ns ^ (uint64_t)times->expires_ns << 20) * 0x9e3779b97f4a7c15ULL >> 54; /* 0 to 1023 */
+	return left_ns <= tenth_ns - tenth_ns / 4 * 3 / 1024 * (int64_t)draw;
+}
+
 enum sm_freshness sm_lifetime_freshness(const struct sm_times *times, int64_t now_ns)
 {
 	if (times->made_ns > now_ns)
 		return SM_DEAD;
 	if (now_ns < times->expires_ns)
-		return times->expires_ns - now_ns <= (times->expires_ns - times->made_ns) / 10 ? SM_DUE : SM_FRESH;
+		return is_due(times, now_ns) ? SM_DUE : SM_FRESH;
 	if (now_ns >= times->stale_ns)
 		return SM_DEAD;
 	return now_ns < times->recheck_ns ? SM_STALE : SM_OLD;
+}
+
+enum sm_use sm_lifetime_use(const struct sm_times *times, enum sm_answer_kind kind, const struct sm_outlook *outlook,
+                            int64_t now_ns)
+{
+	enum sm_freshness freshness = sm_lifetime_freshness(times, now_ns);
+
+	switch (freshness) {
+	case SM_FRESH:
+	case SM_DUE:
+		if (kind == SM_ANSWER_FAILURE)
+			return outlook->back_ns > times->made_ns ? SM_ASK : SM_USE;
+		return freshness == SM_DUE ? SM_USE_AND_ASK : SM_USE;
+	case SM_STALE:
+		return SM_USE;
+	case SM_OLD:
+		return outlook->are_down ? SM_USE_AND_ASK : SM_ASK;
+	case SM_DEAD:
+		break;
+	}
+	return outlook->are_down && outlook->is_lasting ? SM_ASK_OR_FAIL : SM_ASK;
 }

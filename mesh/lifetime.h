@@ -11,7 +11,10 @@ struct sm_times {
 	int64_t expires_ns; /* fresh until then */
 	int64_t recheck_ns; /* past its TTL, after a failed renewal: no new try is needed until then (RFC 8767, 5) */
 	int64_t stale_ns;   /* not to be used from then on */
+	uint8_t n_unrenewed; /* renewals that a process has cut short, up to SM_UNRENEWED_MAX */
 };
+
+#define SM_UNRENEWED_MAX 3
 
 /* Milliseconds; 0: not at all. */
 uint32_t sm_lifetime_ms(const struct sm_answer *answer, const struct sm_rule *rule);
@@ -19,13 +22,49 @@ uint32_t sm_lifetime_ms(const struct sm_answer *answer, const struct sm_rule *ru
 struct sm_times sm_lifetime_times(const struct sm_answer *answer, const struct sm_rule *rule, int64_t now_ns);
 /* The times of the same answer after its renewal has failed. */
 struct sm_times sm_lifetime_unrenewed(const struct sm_times *times, const struct sm_rule *rule, int64_t now_ns);
+/* How long a program waits for a renewal before it gets the old answer, where the renewal ends with the waiting:
+ * `stale_after`, twice as long after each renewal that was cut short, and at last `deadline`. So the renewal succeeds,
+ * however long the servers need, and its price is bounded. */
+uint32_t sm_lifetime_patience_ms(const struct sm_times *times, const struct sm_rule *rule);
+/* A failure, or an answer of which a part failed, whose servers do answer, but badly: twice as long as the one before it,
+ * `before`, but not above five seconds. */
+struct sm_times sm_lifetime_failed_again(const struct sm_times *times, const struct sm_times *before);
 
 enum sm_freshness {
 	SM_FRESH,
-	SM_DUE,   /* fresh, in the last tenth of its life: time to renew */
+	SM_DUE,   /* fresh, in the last tenth of its life, at a moment of its own: time to renew */
 	SM_STALE, /* past its TTL, served at once, because a renewal has just failed */
 	SM_OLD,   /* past its TTL: renew first, and serve it if the renewal fails or takes too long */
 	SM_DEAD,  /* expired, or made in the future, which means in another boot */
 };
 
 enum sm_freshness sm_lifetime_freshness(const struct sm_times *times, int64_t now_ns);
+
+/* What is known of the servers of a rule (resolve/servers.h). */
+struct sm_outlook {
+	bool are_down;     /* all of them, for more than one name */
+	bool is_lasting;   /* for some seconds, and until just now */
+	int64_t back_ns;  /* when one was last heard again; 0: never */
+};
+
+enum sm_use {
+	SM_USE,          /* give it */
+	SM_USE_AND_ASK,  /* give it, and ask behind it */
+	SM_ASK,          /* ask; where it is old, it is given when the answer takes too long */
+	SM_ASK_OR_FAIL,  /* one name in a second asks; all others fail at once */
+};
+
+/* What to do with what is kept of a name, the one table for processes and srvmeshd.
+ *
+ *   kept                                      servers             do
+ *   fresh                                     any                 SM_USE
+ *   fresh, in its last tenth                  any                 SM_USE_AND_ASK
+ *   past its TTL, just not renewed            any                 SM_USE
+ *   past its TTL                              down                SM_USE_AND_ASK
+ *   past its TTL                              else                SM_ASK
+ *   a failure, fresh                          back since then     SM_ASK
+ *   a failure, fresh                          else                SM_USE
+ *   nothing, or what is dead                  down for seconds    SM_ASK_OR_FAIL
+ *   nothing, or what is dead                  else                SM_ASK */
+enum sm_use sm_lifetime_use(const struct sm_times *times, enum sm_answer_kind kind, const struct sm_outlook *outlook,
+                            int64_t now_ns);

@@ -4,7 +4,7 @@
  *   0  u64 checksum     XXH3 of all following bytes
  *   8  u8  version      3 of format 1, 4 of format 2
  *   9  u8  kind         enum sm_answer_kind
- *  10  u8  families     uncertain, from bit 2 unawaited, from bit 4 unasked
+ *  10  u8  families     uncertain, from bit 2 unawaited, from bit 4 unasked; from bit 6 renewals that failed
  *  11  u8  name length
  *  12  u64 made_ns, expires_ns, recheck_ns, stale_ns    CLOCK_BOOTTIME
  *  44  u32 ttl_s        as DNS gave it
@@ -93,7 +93,7 @@ static void encode_head(struct sm_writer *writer, const struct sm_name *name, co
 	sm_write_u8(writer, format == SM_FORMAT_1 ? VERSION_OF_FORMAT_1 : VERSION_OF_FORMAT_2);
 	sm_write_u8(writer, (uint8_t)answer->kind);
 	sm_write_u8(writer, (uint8_t)(answer->uncertain_families | answer->unawaited_families << 2 |
-	                              answer->unasked_families << 4));
+	                              answer->unasked_families << 4 | times->n_unrenewed << 6));
 	sm_write_u8(writer, name->length);
 	encode_times(writer, times);
 	sm_write_u32le(writer, answer->ttl_s);
@@ -377,6 +377,7 @@ static enum sm_status decode_head(struct sm_reader *reader, struct head *ret)
 	ret->families = fixed[10];
 	ret->name_length = fixed[11];
 	ret->times = decode_times(fixed + 12);
+	ret->times.n_unrenewed = fixed[10] >> 6;
 	ret->ttl_s = sm_load_u32le(fixed + 44);
 	ret->n_targets = sm_load_u16le(fixed + 48);
 	ret->n_addresses = sm_load_u16le(fixed + 50);

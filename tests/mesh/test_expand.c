@@ -75,6 +75,11 @@ static void add_srv(const char *owner, const char *target, uint16_t priority, ui
 	record->port = 8080;
 }
 
+static void add_cname(const char *owner, const char *target, uint32_t ttl_s)
+{
+	add_record(owner, SM_RR_CNAME, ttl_s)->target = target;
+}
+
 static void add_address(const char *owner, uint16_t type, uint8_t last, bool is_glue, uint32_t ttl_s)
 {
 	struct sm_dns_record *record = add_record(owner, type, ttl_s);
@@ -348,52 +353,109 @@ static void a_thousand_targets_stay_within_the_bounds(void **state)
 		            (uint16_t)expand.questions[number].asks.type, 1, false, 60);
 		tell(number);
 	} while (strcmp(next(&number), "none") != 0);
-	assert_int_equal(asked, SM_QUESTIONS_MAX - 1);
+	assert_int_equal(asked, 2 * SM_TARGETS_MAX);
 	finish(SM_ANSWER_ADDRESSES);
-	assert_int_equal(answer.n_targets, 32);
+	assert_int_equal(answer.n_targets, SM_TARGETS_MAX);
+	assert_int_equal(answer.n_addresses, SM_ADDRESSES_MAX);
 	assert_string_equal(answer.targets[0].name, "t999.mesh");
-	assert_int_equal(expand.n_targets, SM_TARGETS_MAX);
 }
 
-static void tell_a_hundred_targets(void)
+static void tell_targets(int n)
 {
-	static char names[100][16];
+	static char names[SM_TARGETS_MAX][16];
 
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < n; i++) {
 		snprintf(names[i], sizeof(names[i]), "t%d.mesh", i);
 		add_srv("_api._tcp.mesh", names[i], 0, 0, 60);
 	}
 	tell(expect_question("_api._tcp.mesh SRV"));
 }
 
-static void what_a_bound_cut_off_is_not_called_missing(void **state)
+static void all_of_one_family_is_asked_before_any_of_the_other(void **state)
 {
 	uint32_t number;
 
 	(void)state;
 	begin("api.mesh");
-	tell_a_hundred_targets();
-	while (strcmp(next(&number), "none") != 0)
-		tell_negative(number, SM_RCODE_NXDOMAIN, 5);
+	tell_targets(50);
+	for (int i = 0; i < 100; i++) {
+		assert_string_not_equal(next(&number), "none");
+		assert_int_equal(expand.questions[number].asks.type, i < 50 ? SM_RR_A : SM_RR_AAAA);
+	}
+	assert_string_equal(next(&number), "none");
+}
+
+static void what_a_bound_cut_off_is_not_called_missing(void **state)
+{
+	static char names[SM_QUESTIONS_MAX][16];
+	uint32_t number, n = 0;
+
+	(void)state;
+	begin("api.mesh");
+	tell_targets(SM_TARGETS_MAX);
+	for (; strcmp(next(&number), "none") != 0; n++) {
+		snprintf(names[n], sizeof(names[n]), "x%u.mesh", n);
+		add_cname(expand.questions[number].asks.name, names[n], 60);
+		tell(number);
+	}
+	assert_int_equal(n, SM_QUESTIONS_MAX - 1);
 	finish(SM_ANSWER_FAILURE);
 }
 
-static void families_that_a_bound_kept_from_being_asked_are_told(void **state)
+static void families_of_which_a_bound_cut_off_addresses_are_told(void **state)
 {
 	uint32_t number;
 
 	(void)state;
 	begin("api.mesh");
-	tell_a_hundred_targets();
+	tell_targets(SM_TARGETS_MAX);
 	while (strcmp(next(&number), "none") != 0) {
-		if (expand.questions[number].asks.type == SM_RR_A)
-			add_address(expand.questions[number].asks.name, SM_RR_A, 1, false, 60);
+		for (uint8_t i = 0; i < 3 && expand.questions[number].asks.type == SM_RR_A; i++)
+			add_address(expand.questions[number].asks.name, SM_RR_A, i, false, 60);
 		reply.has_soa = true;
 		tell(number);
 	}
 	finish(SM_ANSWER_ADDRESSES);
-	assert_int_equal(answer.unasked_families, SM_IPV4_AND_IPV6);
+	assert_int_equal(answer.n_addresses, SM_ADDRESSES_MAX);
+	assert_int_equal(answer.unasked_families, SM_IPV4);
 	assert_int_equal(answer.uncertain_families, 0);
+}
+
+/* A plain host whose server sends no SOA: the name has no SRV, and its address lives for a minute. */
+static uint32_t ttl_of_a_plain_host(bool has_soa, uint32_t negative_ttl_ms)
+{
+	begin("plain.mesh");
+	rule.negative_ttl_ms = negative_ttl_ms;
+	reply.has_soa = has_soa;
+	reply.negative_ttl_s = has_soa ? 3 : 0;
+	tell(expect_question("_plain._tcp.mesh SRV"));
+	add_address("plain.mesh", SM_RR_A, 9, false, 60);
+	tell(expect_question("plain.mesh A"));
+	reply.has_soa = true;
+	reply.negative_ttl_s = 3600;
+	tell(expect_question("plain.mesh AAAA"));
+	finish(SM_ANSWER_ADDRESSES);
+	return answer.ttl_s;
+}
+
+static void a_denial_without_soa_lives_as_long_as_the_rule_says_and_the_address(void **state)
+{
+	uint32_t number;
+
+	(void)state;
+	assert_int_equal(ttl_of_a_plain_host(true, 10000), 3);
+	assert_int_equal(ttl_of_a_plain_host(false, 10000), 10);
+	assert_int_equal(ttl_of_a_plain_host(false, 600000), 60);
+	begin("none.mesh");
+	rule.negative_ttl_ms = 10000;
+	for (int i = 0; i < 3; i++) {
+		assert_string_not_equal(next(&number), "none");
+		reply.rcode = SM_RCODE_NXDOMAIN;
+		tell(number);
+	}
+	finish(SM_ANSWER_NO_NAME);
+	assert_int_equal(answer.ttl_s, 0); /* a denial that does not say how long is not to be kept (RFC 2308, 5) */
+	rule.negative_ttl_ms = 0;
 }
 
 static void one_family_may_be_settled_before_the_other(void **state)
@@ -433,11 +495,13 @@ static void a_late_second_reply_changes_nothing(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
 static const struct CMUnitTest tests[] = {
+	TEST(a_denial_without_soa_lives_as_long_as_the_rule_says_and_the_address),
 	TEST(what_is_still_open_counts_as_failed),
 	TEST(a_circle_of_cnames_ends_as_a_failure),
 	TEST(a_thousand_targets_stay_within_the_bounds),
 	TEST(what_a_bound_cut_off_is_not_called_missing),
-	TEST(families_that_a_bound_kept_from_being_asked_are_told),
+	TEST(families_of_which_a_bound_cut_off_addresses_are_told),
+	TEST(all_of_one_family_is_asked_before_any_of_the_other),
 	TEST(one_family_may_be_settled_before_the_other),
 	TEST(a_late_second_reply_changes_nothing),
 };

@@ -79,11 +79,100 @@ static void an_answer_is_fresh_then_due_then_old_then_dead(void **state)
 	(void)state;
 	assert_int_equal(sm_lifetime_freshness(&thirty, BEGAN), SM_FRESH);
 	assert_int_equal(sm_lifetime_freshness(&thirty, BEGAN + 27 * S - 1), SM_FRESH);
-	assert_int_equal(sm_lifetime_freshness(&thirty, BEGAN + 27 * S), SM_DUE);
+	assert_int_equal(sm_lifetime_freshness(&thirty, BEGAN + 29250 * S / 1000), SM_DUE);
 	assert_int_equal(sm_lifetime_freshness(&thirty, BEGAN + 30 * S - 1), SM_DUE);
 	assert_int_equal(sm_lifetime_freshness(&thirty, BEGAN + 30 * S), SM_OLD);
 	assert_int_equal(sm_lifetime_freshness(&thirty, BEGAN + 90 * S - 1), SM_OLD);
 	assert_int_equal(sm_lifetime_freshness(&thirty, BEGAN + 90 * S), SM_DEAD);
+}
+
+/* 5,000 names that were loaded within a second, each hit every 10 ms: in which tenth of a second are they renewed? */
+static void names_that_were_loaded_together_are_not_renewed_together(void **state)
+{
+	unsigned renewed[51] = {0}, most = 0;
+
+	(void)state;
+	for (int i = 0; i < 5000; i++) {
+		struct sm_times times = {.made_ns = BEGAN + i * 200001LL, .expires_ns = BEGAN + i * 200001LL + 30 * S};
+		int64_t at_ns = BEGAN + 26 * S;
+
+		while (sm_lifetime_freshness(&times, at_ns) == SM_FRESH)
+			at_ns += S / 100;
+		assert_in_range(at_ns - times.made_ns, 27 * S, 29260 * S / 1000);
+		renewed[(at_ns - BEGAN - 26 * S) * 10 / S]++;
+	}
+	for (size_t i = 0; i < COUNT(renewed); i++)
+		most = renewed[i] > most ? renewed[i] : most;
+	assert_in_range(most, 1, 300); /* 500 came in each tenth of a second when they were loaded */
+}
+
+static void what_to_do_is_one_table(void **state)
+{
+	static const struct sm_times fresh = {BEGAN, BEGAN + 30 * S, BEGAN, BEGAN + 90 * S, 0}, nothing = {0, 0, 0, 0, 0};
+	static const struct {
+		const struct sm_times *times;
+		int64_t after_s; /* what was kept at BEGAN */
+		enum sm_answer_kind kind;
+		struct sm_outlook outlook;
+		enum sm_use use;
+	} rows[] = {
+		{&fresh, 1, SM_ANSWER_ADDRESSES, {true, true, 0}, SM_USE},
+		{&fresh, 29, SM_ANSWER_ADDRESSES, {true, true, 0}, SM_USE_AND_ASK},
+		{&fresh, 40, SM_ANSWER_ADDRESSES, {true, false, 0}, SM_USE_AND_ASK},
+		{&fresh, 40, SM_ANSWER_ADDRESSES, {false, false, 0}, SM_ASK},
+		{&fresh, 1, SM_ANSWER_NO_NAME, {true, true, BEGAN + 1}, SM_USE},
+		{&fresh, 1, SM_ANSWER_FAILURE, {true, true, BEGAN}, SM_USE},
+		{&fresh, 1, SM_ANSWER_FAILURE, {false, false, BEGAN + 1}, SM_ASK},
+		{&fresh, 29, SM_ANSWER_FAILURE, {false, false, BEGAN + 1}, SM_ASK},
+		{&fresh, 100, SM_ANSWER_ADDRESSES, {true, true, 0}, SM_ASK_OR_FAIL},
+		{&nothing, 0, SM_ANSWER_ADDRESSES, {true, true, 0}, SM_ASK_OR_FAIL},
+		{&nothing, 0, SM_ANSWER_ADDRESSES, {true, false, 0}, SM_ASK}, /* a short silence may be two names' own */
+		{&nothing, 0, SM_ANSWER_ADDRESSES, {false, false, 0}, SM_ASK},
+	};
+	struct sm_times unrenewed = sm_lifetime_unrenewed(&fresh, &rule, BEGAN + 40 * S);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		assert_int_equal(sm_lifetime_use(rows[i].times, rows[i].kind, &rows[i].outlook, BEGAN + rows[i].after_s * S + S / 2), rows[i].use);
+	assert_int_equal(sm_lifetime_use(&unrenewed, SM_ANSWER_ADDRESSES, &rows[3].outlook, BEGAN + 41 * S), SM_USE);
+}
+
+static void a_process_waits_longer_for_each_renewal_that_was_cut_short(void **state)
+{
+	static const struct sm_rule usual = {.stale_after_ms = 500, .deadline_ms = 3000}, hasty = {.stale_after_ms = 2, .deadline_ms = 3000};
+	struct sm_times times = {.made_ns = 0};
+
+	(void)state;
+	assert_int_equal(sm_lifetime_patience_ms(&times, &usual), 500);
+	times.n_unrenewed = 1;
+	assert_int_equal(sm_lifetime_patience_ms(&times, &usual), 1000);
+	times.n_unrenewed = 2;
+	assert_int_equal(sm_lifetime_patience_ms(&times, &usual), 2000);
+	times.n_unrenewed = SM_UNRENEWED_MAX;
+	assert_int_equal(sm_lifetime_patience_ms(&times, &usual), 3000);
+	assert_int_equal(sm_lifetime_patience_ms(&times, &hasty), 3000);
+}
+
+static void bad_answers_in_a_row_are_asked_for_ever_more_seldom_up_to_five_seconds(void **state)
+{
+	static const int64_t lives[] = {1, 2, 4, 5, 5};
+	struct sm_times before = {.made_ns = BEGAN, .expires_ns = BEGAN + S, .stale_ns = BEGAN + S}, times;
+
+	(void)state;
+	for (size_t i = 1; i < COUNT(lives); i++) {
+		times = (struct sm_times){.made_ns = before.expires_ns, .expires_ns = before.expires_ns + S, .stale_ns = before.expires_ns + S};
+		times = sm_lifetime_failed_again(&times, &before);
+		assert_int_equal((times.expires_ns - times.made_ns) / S, lives[i]);
+		assert_int_equal(times.stale_ns, times.expires_ns);
+		before = times;
+	}
+	times = (struct sm_times){.made_ns = before.expires_ns + 11 * S, .expires_ns = before.expires_ns + 12 * S};
+	times = sm_lifetime_failed_again(&times, &before);
+	assert_int_equal((times.expires_ns - times.made_ns) / S, 1); /* long ago */
+	before = (struct sm_times){.made_ns = BEGAN, .expires_ns = BEGAN + 60 * S};
+	times = (struct sm_times){.made_ns = before.expires_ns, .expires_ns = before.expires_ns + 60 * S};
+	times = sm_lifetime_failed_again(&times, &before);
+	assert_int_equal((times.expires_ns - times.made_ns) / S, 60); /* never shorter than configured */
 }
 
 static void what_could_not_be_renewed_is_stale_for_a_while_but_not_for_longer_than_it_may(void **state)
@@ -122,6 +211,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(an_incomplete_answer_lives_no_longer_than_a_failure),
 	cmocka_unit_test(a_negative_bound_of_zero_keeps_nothing),
 	cmocka_unit_test(an_answer_is_fresh_then_due_then_old_then_dead),
+	cmocka_unit_test(names_that_were_loaded_together_are_not_renewed_together),
+	cmocka_unit_test(what_to_do_is_one_table),
+	cmocka_unit_test(a_process_waits_longer_for_each_renewal_that_was_cut_short),
+	cmocka_unit_test(bad_answers_in_a_row_are_asked_for_ever_more_seldom_up_to_five_seconds),
 	cmocka_unit_test(what_could_not_be_renewed_is_stale_for_a_while_but_not_for_longer_than_it_may),
 	cmocka_unit_test(a_negative_answer_is_never_stale),
 	cmocka_unit_test(an_answer_from_the_future_is_of_another_boot),

@@ -12,7 +12,7 @@ ROOMY_ANSWER(answer);
 ROOMY_ARENA(arena);
 static struct sm_answer decoded;
 static enum sm_format format = SM_FORMAT;
-static const struct sm_times sample_times = {123456789012345, 123456789012346, 123456789012347, 123456789012348};
+static const struct sm_times sample_times = {123456789012345, 123456789012346, 123456789012347, 123456789012348, 0};
 static struct sm_times times;
 
 static size_t encode_sample(void)
@@ -232,6 +232,23 @@ static void a_record_of_format_1_is_that_of_the_release_before(void **state)
 	format = SM_FORMAT;
 }
 
+static void how_often_a_renewal_was_cut_short_is_kept(void **state)
+{
+	struct sm_name name = name_of("api.mesh");
+	struct sm_times cut = sample_times;
+	size_t size;
+
+	(void)state;
+	encode_sample();
+	for (cut.n_unrenewed = 0; cut.n_unrenewed <= SM_UNRENEWED_MAX; cut.n_unrenewed++) {
+		assert_int_equal(sm_record_encode(&name, &answer, &cut, format, bytes, sizeof(bytes), &size), SM_OK);
+		sm_arena_clear(&arena);
+		assert_int_equal(sm_record_decode(&name, bytes, size, &arena, &decoded, &times), SM_OK);
+		assert_int_equal(times.n_unrenewed, cut.n_unrenewed);
+		assert_int_equal(decoded.unasked_families, answer.unasked_families);
+	}
+}
+
 static void ranks_and_metadata_take_no_room_where_there_are_none(void **state)
 {
 	size_t with = encode_sample(), without;
@@ -253,6 +270,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_field_of_a_newer_release_is_passed_over),
 	cmocka_unit_test(fields_that_lie_are_corrupt),
 	cmocka_unit_test(a_record_of_format_1_is_that_of_the_release_before),
+	cmocka_unit_test(how_often_a_renewal_was_cut_short_is_kept),
 	cmocka_unit_test(ranks_and_metadata_take_no_room_where_there_are_none),
 	cmocka_unit_test(an_answer_survives_the_round_trip),
 	cmocka_unit_test(every_truncation_is_corrupt),
