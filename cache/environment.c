@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -143,13 +144,24 @@ enum sm_status sm_environment_check(struct sm_environment *map)
 	return is_good ? SM_OK : SM_CORRUPT;
 }
 
-/* Writes to a new file only. A file that is taken over has this key, and is not written until there is something to
- * write. */
-static int put_own(MDB_txn *txn, MDB_dbi records, enum sm_map_kind kind, void *bytes, size_t size)
+static int put_own(MDB_txn *txn, MDB_dbi records, enum sm_map_kind kind, const void *bytes, size_t size, unsigned flags)
 {
 	uint8_t own[SM_MAP_KEY_MAX];
-	MDB_val key = {sm_map_key(kind, NULL, own), own}, value = {size, bytes};
-	int code = mdb_put(txn, records, &key, &value, MDB_NOOVERWRITE);
+	MDB_val key = {sm_map_key(kind, NULL, own), own}, value = {size, (void *)bytes};
+
+	return mdb_put(txn, records, &key, &value, flags);
+}
+
+int sm_environment_put_servers(const struct sm_environment *map, MDB_txn *txn, const void *bytes, size_t size)
+{
+	return put_own(txn, map->records, SM_MAP_SERVERS, bytes, size, 0);
+}
+
+/* Writes to a new file only. A file that is taken over has this key, and is not written until there is something to
+ * write. */
+static int put_once(MDB_txn *txn, MDB_dbi records, enum sm_map_kind kind, const void *bytes, size_t size)
+{
+	int code = put_own(txn, records, kind, bytes, size, MDB_NOOVERWRITE);
 
 	return code == MDB_KEYEXIST ? MDB_SUCCESS : code;
 }
@@ -157,10 +169,10 @@ static int put_own(MDB_txn *txn, MDB_dbi records, enum sm_map_kind kind, void *b
 static int put_origin(struct sm_environment *map, MDB_txn *txn)
 {
 	char id[SM_BOOT_ID_SIZE];
-	int code = put_own(txn, map->records, SM_MAP_CONFIG, &map->fingerprint, sizeof(map->fingerprint));
+	int code = put_once(txn, map->records, SM_MAP_CONFIG, &map->fingerprint, sizeof(map->fingerprint));
 
 	if (code == MDB_SUCCESS && read_boot_id(id))
-		code = put_own(txn, map->records, SM_MAP_BOOT, id, sizeof(id));
+		code = put_once(txn, map->records, SM_MAP_BOOT, id, sizeof(id));
 	return code;
 }
 
@@ -228,4 +240,51 @@ uint32_t sm_environment_cost(const struct sm_environment *map, const struct sm_n
 	if (node + size <= page / 2 - SM_PAGE_HEAD)
 		return (uint32_t)((node + size) * 3 / 2);
 	return (uint32_t)(node * 3 / 2 + (SM_PAGE_HEAD + size + page - 1) / page * page);
+}
+
+/* ---- what is in the file */
+
+static int by_age(const void *left, const void *right)
+{
+	const struct sm_survivor *a = left, *b = right;
+
+	return a->times.made_ns < b->times.made_ns ? -1 : a->times.made_ns > b->times.made_ns;
+}
+
+static bool take_survivor(const struct sm_environment *map, const MDB_val *key, const MDB_val *value, struct sm_survivor *ret)
+{
+	uint8_t own_key[SM_MAP_KEY_MAX];
+
+	if (sm_record_head(value->mv_data, value->mv_size, &ret->name, &ret->times, &ret->kind) != SM_OK)
+		return false;
+	ret->cost = sm_environment_cost(map, &ret->name, value->mv_size);
+	return sm_map_key(SM_MAP_SERVICE, &ret->name, own_key) == key->mv_size &&
+	       memcmp(own_key, key->mv_data, key->mv_size) == 0;
+}
+
+int sm_environment_survivors(const struct sm_environment *map, MDB_txn *txn, struct sm_survivor *ret, size_t room,
+                             size_t *ret_n)
+{
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	int code = mdb_cursor_open(txn, map->records, &cursor);
+
+	*ret_n = 0;
+	if (code != MDB_SUCCESS)
+		return code;
+	for (code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST); code == MDB_SUCCESS;
+	     code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
+		if (key.mv_size == 1)
+			continue; /* a key of the map itself, not of a name */
+		if (*ret_n < room && take_survivor(map, &key, &value, &ret[*ret_n])) {
+			(*ret_n)++;
+			continue;
+		}
+		code = mdb_cursor_del(cursor, 0);
+		if (code != MDB_SUCCESS)
+			break;
+	}
+	mdb_cursor_close(cursor);
+	qsort(ret, *ret_n, sizeof(*ret), by_age);
+	return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
 }

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "cache/map.h"
+#include "mesh/record.h"
 
 #include <lmdb.h>
 
@@ -47,3 +48,17 @@ uint32_t sm_environment_cost(const struct sm_environment *map, const struct sm_n
 
 /* What a code of liblmdb, or an errno that it returns, means. */
 enum sm_status sm_environment_status(int code);
+
+/* Replaces the table of servers. Returns a code of liblmdb. */
+int sm_environment_put_servers(const struct sm_environment *map, MDB_txn *txn, const void *bytes, size_t size);
+
+struct sm_survivor {
+	struct sm_name name;
+	struct sm_times times;
+	enum sm_answer_kind kind;
+	uint32_t cost;
+};
+/* Gathers all valid records that are stored under their own name, oldest first, and at most `room`; deletes everything
+ * else. Returns a code of liblmdb. */
+int sm_environment_survivors(const struct sm_environment *map, MDB_txn *txn, struct sm_survivor *ret, size_t room,
+                             size_t *ret_n);

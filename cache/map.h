@@ -27,6 +27,7 @@ enum sm_map_kind {
 	SM_MAP_BOOT = 0,
 	SM_MAP_SERVICE = 1,
 	SM_MAP_CONFIG = 2,
+	SM_MAP_SERVERS = 3, /* resolve/table.h */
 };
 
 #define SM_BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"

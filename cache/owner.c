@@ -42,71 +42,19 @@ static bool succeeded(struct sm_owner *owner, int code)
 
 /* ---- what is in the file */
 
-struct survivor {
-	struct sm_name name;
-	struct sm_ledger_entry is;
-	int64_t made_ns;
-};
-
-static int by_age(const void *left, const void *right)
+static enum sm_status restore_all(struct sm_owner *owner, const struct sm_survivor *survivors, size_t n)
 {
-	const struct survivor *a = left, *b = right;
+	for (size_t i = 0; i < n; i++) {
+		const struct sm_ledger_entry entry = {
+			.uid = SM_LEDGER_NOBODY,
+			.cost = survivors[i].cost,
+			.is_negative = survivors[i].kind != SM_ANSWER_ADDRESSES,
+			.expires_ns = survivors[i].times.expires_ns,
+		};
 
-	return a->made_ns < b->made_ns ? -1 : a->made_ns > b->made_ns;
-}
-
-static bool take_survivor(const struct sm_owner *owner, const MDB_val *value, struct survivor *ret)
-{
-	enum sm_answer_kind kind;
-	struct sm_times times;
-
-	if (sm_record_head(value->mv_data, value->mv_size, &ret->name, &times, &kind) != SM_OK)
-		return false;
-	ret->is.uid = SM_LEDGER_NOBODY;
-	ret->is.cost = sm_environment_cost(&owner->map, &ret->name, value->mv_size);
-	ret->is.is_negative = kind != SM_ANSWER_ADDRESSES;
-	ret->is.expires_ns = times.expires_ns;
-	ret->made_ns = times.made_ns;
-	return true;
-}
-
-/* Gathers all valid records that are stored under their own name, oldest first; deletes everything else. */
-static int gather_survivors(struct sm_owner *owner, MDB_txn *txn, struct survivor *ret, size_t room, size_t *ret_n)
-{
-	uint8_t own_key[SM_MAP_KEY_MAX];
-	MDB_cursor *cursor;
-	MDB_val key, value;
-	int code = mdb_cursor_open(txn, owner->map.records, &cursor);
-
-	*ret_n = 0;
-	if (code != MDB_SUCCESS)
-		return code;
-	for (code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST); code == MDB_SUCCESS;
-	     code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
-		struct survivor *one = &ret[*ret_n];
-
-		if (key.mv_size == 1)
-			continue; /* a key of the map itself, not of a name */
-		if (*ret_n < room && take_survivor(owner, &value, one) &&
-		    sm_map_key(SM_MAP_SERVICE, &one->name, own_key) == key.mv_size &&
-		    memcmp(own_key, key.mv_data, key.mv_size) == 0) {
-			(*ret_n)++;
-			continue;
-		}
-		code = mdb_cursor_del(cursor, 0);
-		if (code != MDB_SUCCESS)
-			break;
-	}
-	mdb_cursor_close(cursor);
-	qsort(ret, *ret_n, sizeof(*ret), by_age);
-	return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
-}
-
-static enum sm_status restore_all(struct sm_owner *owner, const struct survivor *survivors, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (sm_ledger_put(owner->ledger, &survivors[i].name, &survivors[i].is) != SM_OK)
+		if (sm_ledger_put(owner->ledger, &survivors[i].name, &entry) != SM_OK)
 			return SM_EXHAUSTED;
+	}
 	owner->usage.n_restored = (uint32_t)n;
 	return SM_OK;
 }
@@ -115,7 +63,7 @@ static enum sm_status restore_all(struct sm_owner *owner, const struct survivor 
 static enum sm_status take_stock(struct sm_owner *owner)
 {
 	uint32_t max_entries = (uint32_t)(owner->map.size_bytes / ENTRY_BYTES);
-	SM_SCOPE_FREE struct survivor *survivors = NULL;
+	SM_SCOPE_FREE struct sm_survivor *survivors = NULL;
 	MDB_txn *txn;
 	MDB_stat stat;
 	size_t n = 0;
@@ -134,7 +82,8 @@ static enum sm_status take_stock(struct sm_owner *owner)
 	survivors = reallocarray(NULL, stat.ms_entries, sizeof(*survivors));
 	if (!survivors || mdb_txn_begin(owner->map.env, NULL, 0, &txn) != MDB_SUCCESS)
 		return SM_EXHAUSTED;
-	code = gather_survivors(owner, txn, survivors, stat.ms_entries < max_entries ? stat.ms_entries : max_entries, &n);
+	code = sm_environment_survivors(&owner->map, txn, survivors,
+	                                stat.ms_entries < max_entries ? stat.ms_entries : max_entries, &n);
 	if (code == MDB_SUCCESS)
 		code = mdb_txn_commit(txn);
 	else
@@ -303,14 +252,25 @@ enum sm_status sm_owner_follow(struct sm_owner *owner, uint64_t fingerprint)
 
 /* ---- getting and putting */
 
-enum sm_status sm_owner_get(struct sm_owner *owner, const struct sm_name *name, const void **ret, size_t *ret_size)
+/* The transaction to read in, the open one if there is one; NULL: none can be had. */
+static MDB_txn *begin_reading(const struct sm_owner *owner)
 {
-	uint8_t bytes[SM_MAP_KEY_MAX];
-	MDB_val key = {sm_map_key(SM_MAP_SERVICE, name, bytes), bytes}, value;
 	MDB_txn *txn = owner->puts;
-	int code;
 
 	if (!owner->map.env || (!txn && mdb_txn_begin(owner->map.env, NULL, MDB_RDONLY, &txn) != MDB_SUCCESS))
+		return NULL;
+	return txn;
+}
+
+static enum sm_status get(struct sm_owner *owner, enum sm_map_kind kind, const struct sm_name *name, const void **ret,
+                          size_t *ret_size)
+{
+	uint8_t bytes[SM_MAP_KEY_MAX];
+	MDB_val key = {sm_map_key(kind, name, bytes), bytes}, value;
+	MDB_txn *txn = begin_reading(owner);
+	int code;
+
+	if (!txn)
 		return SM_MISS;
 	code = mdb_get(txn, owner->map.records, &key, &value);
 	if (code == MDB_SUCCESS && value.mv_size > sizeof(owner->found))
@@ -323,6 +283,16 @@ enum sm_status sm_owner_get(struct sm_owner *owner, const struct sm_name *name, 
 	if (txn != owner->puts)
 		mdb_txn_abort(txn);
 	return code == MDB_SUCCESS ? SM_OK : SM_MISS;
+}
+
+enum sm_status sm_owner_get(struct sm_owner *owner, const struct sm_name *name, const void **ret, size_t *ret_size)
+{
+	return get(owner, SM_MAP_SERVICE, name, ret, ret_size);
+}
+
+enum sm_status sm_owner_get_servers(struct sm_owner *owner, const void **ret, size_t *ret_size)
+{
+	return get(owner, SM_MAP_SERVERS, NULL, ret, ret_size);
 }
 
 /* Removes entries from the ledger and the map until the new one fits. */
@@ -411,11 +381,11 @@ enum sm_status sm_owner_next(struct sm_owner *owner, const struct sm_name *after
 {
 	uint8_t bytes[SM_MAP_KEY_MAX];
 	MDB_val key = {sm_map_key(SM_MAP_SERVICE, after, bytes), bytes};
-	MDB_txn *txn = owner->puts;
+	MDB_txn *txn = begin_reading(owner);
 	MDB_cursor *cursor;
 	int code;
 
-	if (!owner->map.env || (!txn && mdb_txn_begin(owner->map.env, NULL, MDB_RDONLY, &txn) != MDB_SUCCESS))
+	if (!txn)
 		return SM_MISS;
 	code = mdb_cursor_open(txn, owner->map.records, &cursor);
 	if (code == MDB_SUCCESS) {
@@ -461,6 +431,13 @@ enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, 
 	if (owner->n_puts >= puts_per_commit(owner) && sm_owner_commit(owner) != SM_OK)
 		return SM_OK; /* the failure is counted by recover */
 	return SM_OK;
+}
+
+void sm_owner_put_servers(struct sm_owner *owner, const void *bytes, size_t size)
+{
+	if (begin_puts(owner, sm_clock_now_ns()) &&
+	    !succeeded(owner, sm_environment_put_servers(&owner->map, owner->puts, bytes, size)))
+		recover(owner);
 }
 
 enum sm_status sm_owner_commit(struct sm_owner *owner)

@@ -41,6 +41,10 @@ enum sm_status sm_owner_get(struct sm_owner *owner, const struct sm_name *name, 
 enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, const struct sm_answer *answer,
                             const struct sm_times *times, uid_t uid, int64_t now_ns, const void **ret,
                             size_t *ret_size) SM_MUST_CHECK;
+/* The table of servers (resolve/table.h), at nobody's expense: one, of bounded size. As with names. */
+void sm_owner_put_servers(struct sm_owner *owner, const void *bytes, size_t size);
+enum sm_status sm_owner_get_servers(struct sm_owner *owner, const void **ret, size_t *ret_size) SM_MUST_CHECK;
+
 /* SM_OK also when there was nothing to commit. SM_EXHAUSTED: all puts since the last commit are lost. */
 enum sm_status sm_owner_commit(struct sm_owner *owner) SM_MUST_CHECK;
 

@@ -33,7 +33,7 @@ static void put_service(const char *text, uint16_t n_targets, uid_t uid)
 {
 	struct sm_name name = name_of(text);
 	int64_t now_ns = sm_clock_now_ns();
-	struct sm_times times = {now_ns, now_ns + 60 * SM_NS_PER_S, now_ns, now_ns + 600 * SM_NS_PER_S};
+	struct sm_times times = {now_ns, now_ns + 60 * SM_NS_PER_S, now_ns, now_ns + 600 * SM_NS_PER_S, 0};
 	const void *bytes;
 	size_t size;
 

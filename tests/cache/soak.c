@@ -47,7 +47,7 @@ static void put_one(struct sm_owner *owner, uint64_t i, uint64_t draw)
 {
 	ROOMY_ANSWER(answer);
 	int64_t now_ns = sm_clock_now_ns();
-	struct sm_times times = {now_ns, now_ns + 3600 * SM_NS_PER_S, now_ns, now_ns + 7200 * SM_NS_PER_S};
+	struct sm_times times = {now_ns, now_ns + 3600 * SM_NS_PER_S, now_ns, now_ns + 7200 * SM_NS_PER_S, 0};
 	struct sm_name name = name_at(i);
 	const void *bytes;
 	size_t size;
