@@ -1,216 +1,165 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tries. What arrives is only copied while the transport is on the stack, and read in sm_asker_take. */
+/* When a question is sent, to whom, and when it ends. */
 #include "resolve/asker.h"
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "wire/message.h"
+#include "resolve/outlook.h"
+#include "resolve/try.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct sm_asked {
-	struct sm_asker *asker;
-	struct sm_question question;
-	const struct sm_rule *rule;
-	bool is_open;
-	enum sm_status outcome; /* SM_OK: a try is running */
-	uint8_t server;    /* of the current try */
-	uint8_t next;      /* the server whose turn is next */
-	uint8_t failed;    /* servers that said their last word, a bit each */
-	uint8_t n_silent;  /* tries that silence has ended */
-	int64_t try_ends_ns;
-	uint8_t *message; /* what came and is not yet read; owned */
-	size_t message_size;
-	uint8_t heard_from;
-};
+#define GAP_MAX_NS SM_NS_PER_S /* so that servers that come back are soon heard */
 
-/* One sending of a question to one server. It stays where it is until the server is heard or its connection closed. */
-struct try {
-	struct sm_asked *asked;
-	uint8_t server;
-};
-
-void sm_asker_init(struct sm_asker *asker, const struct sm_transport *transport, struct sm_arena *arena, uint64_t seed)
+void sm_asker_init(struct sm_asker *asker, const struct sm_transport *transport, struct sm_arena *arena,
+                   struct sm_servers *servers, uint32_t name, uint64_t seed)
 {
-	asker->transport = transport;
-	asker->arena = arena;
-	asker->seed = seed;
-	asker->n_connections = asker->n_asked = asker->asked_room = 0;
-	asker->asked = NULL;
-	asker->has_heard = asker->is_exhausted = false;
+	*asker = (struct sm_asker){
+		.transport = transport, .arena = arena, .servers = servers, .name = name, .seed = seed,
+	};
 }
 
 void sm_asker_clear(struct sm_asker *asker)
 {
+	asker->is_closing = true;
 	for (uint32_t i = 0; i < asker->n_connections; i++)
 		asker->transport->close(asker->connections[i].connection);
 	for (uint32_t i = 0; i < asker->n_asked; i++)
-		free(asker->asked[i]->message);
-	sm_asker_init(asker, asker->transport, asker->arena, asker->seed);
+		for (struct sm_try *try = asker->asked[i]->tries; try; try = try->next)
+			free(try->message);
+	asker->n_connections = asker->n_asked = asker->n_open = 0;
 }
 
-static bool same_server(const struct sm_server *a, const struct sm_server *b)
+/* ---- sending */
+
+static bool all_have_failed(const struct sm_asked *asked)
 {
-	return a->port == b->port && memcmp(&a->address, &b->address, sizeof(a->address)) == 0;
+	return asked->failed == (1U << asked->rule->n_servers) - 1;
 }
 
-/* The connection to a server; NULL: the server cannot be reached. */
-static struct sm_connection *connection_to(struct sm_asker *asker, const struct sm_server *server)
+/* Does every server that may answer have the question? */
+static bool all_have_it(const struct sm_asked *asked)
 {
-	uint32_t n = asker->n_connections;
-
-	for (uint32_t i = 0; i < n; i++)
-		if (same_server(&asker->connections[i].server, server))
-			return asker->connections[i].is_dead ? NULL : asker->connections[i].connection;
-	if (n == SM_CONNECTIONS_MAX ||
-	    asker->transport->open(asker->transport, server, &asker->connections[n].connection) != SM_OK)
-		return NULL;
-	asker->connections[n].server = *server;
-	asker->connections[n].is_dead = false;
-	asker->n_connections++;
-	return asker->connections[n].connection;
+	for (uint32_t i = asked->n_sent; i < asked->rule->n_servers; i++)
+		if (!sm_asked_has_failed(asked, asked->order[i]))
+			return false;
+	return true;
 }
 
-static void fail(struct sm_asked *asked, uint8_t server)
+/* Until the next sending: the hedge of the server that was asked last; when all have been asked, half as long again as
+ * before, up to a second, and up to a quarter more. */
+static int64_t next_gap_ns(struct sm_asked *asked, uint32_t server, bool is_resent, int64_t now_ns)
 {
-	asked->failed |= (uint8_t)(1U << server);
+	int64_t hedge_ns = sm_servers_hedge_ns(asked->asker->servers, asked->rule, server, now_ns), longer_ns;
+
+	if (!all_have_it(asked))
+		return hedge_ns;
+	longer_ns = asked->gap_ns + asked->gap_ns / 2;
+	if (is_resent)
+		longer_ns += longer_ns / 4 * (int64_t)(sm_random_step(&asked->asker->seed) % 1024) / 1024;
+	if (longer_ns > GAP_MAX_NS)
+		longer_ns = GAP_MAX_NS;
+	return longer_ns > hedge_ns ? longer_ns : hedge_ns;
 }
 
-/* A failed socket affects every open question on it, but only one of them gets the error: the kernel reports an ICMP
- * error once, to the next send or receive. */
-static void fail_everywhere(struct sm_asker *asker, const struct sm_server *server)
-{
-	for (uint32_t i = 0; i < asker->n_connections; i++)
-		if (same_server(&asker->connections[i].server, server))
-			asker->connections[i].is_dead = true;
-	for (uint32_t i = 0; i < asker->n_asked; i++)
-		for (uint8_t k = 0; k < asker->asked[i]->rule->n_servers; k++)
-			if (same_server(&asker->asked[i]->rule->servers[k], server))
-				fail(asker->asked[i], k);
-}
-
-/* A first look at a message that is not yet decoded. */
-static bool can_settle(const uint8_t *message, size_t size)
-{
-	int rcode = size > 3 ? message[3] & 0x0f : -1;
-
-	return rcode == SM_RCODE_NOERROR || rcode == SM_RCODE_NXDOMAIN;
-}
-
-/* May run inside the transport's ask, process or close: it only notes. */
-static void hear(void *context, enum sm_status status, const uint8_t *message, size_t size, int64_t now_ns)
-{
-	const struct try *try = context;
-	struct sm_asked *asked = try->asked;
-	uint8_t *copy;
-
-	(void)now_ns; /* a late answer is as good as any */
-	asked->asker->has_heard |= status == SM_OK;
-	if (status == SM_REFUSED)
-		fail_everywhere(asked->asker, &asked->rule->servers[try->server]);
-	if (asked->message && can_settle(asked->message, asked->message_size))
-		return; /* a good message is already waiting to be read */
-	copy = status == SM_OK ? malloc(size) : NULL;
-	asked->asker->is_exhausted |= status == SM_OK && !copy;
-	if (!copy) {
-		fail(asked, try->server);
-		return;
-	}
-	memcpy(copy, message, size);
-	if (asked->message)
-		fail(asked, asked->heard_from); /* a bad message, replaced before it was read */
-	free(asked->message);
-	asked->message = copy;
-	asked->message_size = size;
-	asked->heard_from = try->server;
-}
-
-/* timeout × backoff^n, plus up to a quarter, so that many clients that failed together do not retry together. The first
- * try waits exactly as configured. */
-static int64_t wait_ns(const struct sm_asked *asked)
-{
-	int64_t wait = asked->rule->timeout_ms * SM_NS_PER_MS, longest = asked->rule->deadline_ms * SM_NS_PER_MS;
-	int64_t jitter;
-
-	if (asked->n_silent == 0)
-		return wait;
-	for (uint8_t i = 0; i < asked->n_silent && wait < longest; i++)
-		wait = wait * asked->rule->backoff_permille / 1000;
-	jitter = (int64_t)(sm_random_step(&asked->asker->seed) % 1024);
-	return wait + wait / 4 * jitter / 1024;
-}
-
-static bool has_failed(const struct sm_asked *asked, uint32_t server)
-{
-	return asked->failed & 1U << server;
-}
-
-/* The next server in turn that may still be asked. */
-static enum sm_status choose_server(struct sm_asked *asked)
+/* Sends to the next server that accepts the question. */
+static void send_next(struct sm_asked *asked, int64_t now_ns)
 {
 	uint32_t n = asked->rule->n_servers;
 
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t server = (asked->next + i) % n;
+	while (!all_have_failed(asked)) {
+		uint32_t server = asked->order[asked->n_sent % n];
+		bool is_resent = asked->n_sent++ >= n;
 
-		if (has_failed(asked, server))
+		if (sm_asked_has_failed(asked, server))
 			continue;
-		asked->server = (uint8_t)server;
-		asked->next = (uint8_t)((server + 1) % n);
-		return SM_OK;
-	}
-	return SM_REFUSED;
-}
-
-static void send_try(struct sm_asked *asked, int64_t now_ns)
-{
-	struct sm_asker *asker = asked->asker;
-	struct sm_connection *connection = connection_to(asker, &asked->rule->servers[asked->server]);
-	struct try *try = sm_arena_take(asker->arena, sizeof(*try), _Alignof(struct try));
-
-	if (!connection || !try) {
-		fail(asked, asked->server);
+		sm_try_send(asked, server, false, now_ns);
+		if (sm_asked_has_failed(asked, server))
+			continue;
+		asked->gap_ns = next_gap_ns(asked, server, is_resent, now_ns);
+		asked->next_ns = now_ns + asked->gap_ns;
+		/* every server has its time */
+		if (!is_resent && asked->ends_ns < now_ns + asked->rule->timeout_ms * SM_NS_PER_MS)
+			asked->ends_ns = now_ns + asked->rule->timeout_ms * SM_NS_PER_MS;
 		return;
 	}
-	*try = (struct try){.asked = asked, .server = asked->server};
-	asker->transport->ask(connection, asked->question.name, asked->question.type, 0, hear, try, now_ns);
 }
 
-/* Sends to the next server that accepts the question; a server that fails at once does not count as a try. */
-static enum sm_status start_try(struct sm_asked *asked, int64_t now_ns)
+/* All tries together: timeout × (1 + backoff + backoff² ...), the later ones up to a quarter longer, so that many clients
+ * that fail together do not give up together. */
+static int64_t patience_ns(struct sm_asked *asked)
 {
-	if (asked->n_silent >= asked->rule->attempts)
-		return SM_SILENT;
+	int64_t wait = asked->rule->timeout_ms * SM_NS_PER_MS, longest = asked->rule->deadline_ms * SM_NS_PER_MS, all = wait;
+
+	for (uint32_t i = 1; i < asked->rule->attempts && all < longest; i++) {
+		wait = wait * asked->rule->backoff_permille / 1000;
+		all += wait + wait / 4 * (int64_t)(sm_random_step(&asked->asker->seed) % 1024) / 1024;
+	}
+	return all;
+}
+
+/* Servers whose time has come get a copy, beside the one that is asked. */
+static void send_copies(struct sm_asked *asked, int64_t now_ns)
+{
+	for (uint32_t i = 1; i < asked->rule->n_servers; i++)
+		if (!sm_asked_has_failed(asked, asked->order[i]) &&
+		    sm_servers_take_probe(asked->asker->servers, asked->rule, asked->order[i], now_ns))
+			sm_try_send(asked, asked->order[i], true, now_ns);
+}
+
+static void begin(struct sm_asked *asked, const struct sm_rule *rule, bool is_foreign, int64_t now_ns)
+{
+	struct sm_asker *asker = asked->asker;
+
+	asked->rule = rule;
+	asked->is_open = true;
+	asked->is_foreign = is_foreign;
+	asked->is_scout = asker->is_scout && sm_outlook_is_down(asker->servers, rule, now_ns);
+	asked->is_declined = false;
+	asked->n_hedges = 0;
+	asked->number = sm_servers_count_question(asker->servers);
+	asked->n_sent = 0;
+	asked->failed = asked->declined = asked->plain = 0;
+	asked->began_ns = now_ns;
+	asked->gap_ns = 0;
+	asked->ends_ns = asked->is_scout ? now_ns : now_ns + patience_ns(asked);
+	asked->first = asked->newest = NULL;
+	sm_servers_order(asker->servers, rule, !asker->listens_on && !asked->is_scout, now_ns, asked->order);
+	asker->n_open++;
 	do {
-		if (choose_server(asked) != SM_OK)
-			return SM_REFUSED;
-		send_try(asked, now_ns);
-	} while (has_failed(asked, asked->server));
-	asked->try_ends_ns = now_ns + wait_ns(asked);
-	return SM_OK;
+		send_next(asked, now_ns);
+	} while (asked->is_scout && !all_have_it(asked));
+	if (asker->listens_on && !asked->is_scout)
+		send_copies(asked, now_ns);
+	if (asked->is_scout)
+		asked->next_ns = INT64_MAX;
 }
 
 enum sm_status sm_asker_ask(struct sm_asker *asker, uint32_t number, const struct sm_question *question,
-                            const struct sm_rule *rule, int64_t now_ns)
+                            const struct sm_rule *rule, bool is_foreign, int64_t now_ns)
 {
 	struct sm_asked **all = sm_arena_room(asker->arena, asker->asked, number, &asker->asked_room, sizeof(*all));
 	struct sm_asked *asked = sm_arena_take(asker->arena, sizeof(*asked), _Alignof(struct sm_asked));
 
 	if (!all || !asked)
 		return SM_EXHAUSTED;
-	*asked = (struct sm_asked){
-		.asker = asker,
-		.question = *question,
-		.rule = rule,
-		.is_open = true,
-		.try_ends_ns = now_ns,
-	};
+	*asked = (struct sm_asked){.asker = asker, .question = *question};
 	asker->asked = all;
 	asker->asked[number] = asked;
 	asker->n_asked = number + 1;
-	asked->outcome = start_try(asked, now_ns);
+	begin(asked, rule, is_foreign, now_ns);
 	return SM_OK;
+}
+
+void sm_asker_ask_again(struct sm_asker *asker, uint32_t number, const struct sm_rule *rule, int64_t now_ns)
+{
+	begin(asker->asked[number], rule, false, now_ns);
+}
+
+bool sm_asker_was_declined(const struct sm_asker *asker, uint32_t number)
+{
+	return asker->asked[number]->is_declined;
 }
 
 enum sm_status sm_asker_socket_status(const struct sm_asker *asker)
@@ -239,9 +188,25 @@ size_t sm_asker_fds(const struct sm_asker *asker, struct pollfd *ret)
 	return n;
 }
 
+void sm_asker_process(struct sm_asker *asker, const struct pollfd *fds, size_t n, int64_t now_ns)
+{
+	for (uint32_t i = 0; i < asker->n_connections; i++)
+		asker->transport->process(asker->connections[i].connection, fds, n, now_ns);
+}
+
+/* ---- waiting */
+
 static int64_t sooner(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
+}
+
+/* When an open question moves on by itself. */
+static int64_t moves_ns(const struct sm_asked *asked)
+{
+	if (!asked->is_open || all_have_failed(asked))
+		return INT64_MAX;
+	return sooner(asked->next_ns, all_have_it(asked) ? asked->ends_ns : INT64_MAX);
 }
 
 int64_t sm_asker_wakes_ns(const struct sm_asker *asker)
@@ -250,67 +215,217 @@ int64_t sm_asker_wakes_ns(const struct sm_asker *asker)
 
 	for (uint32_t i = 0; i < asker->n_connections; i++)
 		wakes_ns = sooner(wakes_ns, asker->transport->wakes_ns(asker->connections[i].connection));
-	for (uint32_t i = 0; i < asker->n_asked; i++)
-		if (asker->asked[i]->is_open)
-			wakes_ns = sooner(wakes_ns, asker->asked[i]->try_ends_ns);
+	for (uint32_t i = 0; i < asker->n_asked; i++) {
+		const struct sm_asked *asked = asker->asked[i];
+
+		for (const struct sm_try *try = asked->tries; try; try = try->next)
+			wakes_ns = sooner(wakes_ns, sm_try_counts_ns(try));
+		wakes_ns = sooner(wakes_ns, moves_ns(asked));
+	}
 	return wakes_ns;
 }
 
-void sm_asker_process(struct sm_asker *asker, const struct pollfd *fds, size_t n, int64_t now_ns)
+static void count_silence(struct sm_asker *asker, int64_t now_ns)
 {
-	for (uint32_t i = 0; i < asker->n_connections; i++)
-		asker->transport->process(asker->connections[i].connection, fds, n, now_ns);
+	for (uint32_t i = 0; i < asker->n_asked; i++)
+		for (struct sm_try *try = asker->asked[i]->tries; try; try = try->next)
+			if (now_ns >= sm_try_counts_ns(try))
+				sm_try_count(try, now_ns);
 }
 
-/* Reads the received message. If it does not settle the question, its server is not asked again. */
-static enum sm_status read_message(struct sm_asked *asked, struct sm_arena *room, struct sm_reply *ret)
+/* A try that was sent only just now says nothing. */
+void sm_asker_note_silence(struct sm_asker *asker, int64_t now_ns)
 {
-	enum sm_status status;
-
-	if (!asked->message)
-		return SM_MISS;
-	sm_arena_clear(room);
-	status = sm_message_decode(asked->message, asked->message_size, asked->question.name, asked->question.type, room, ret);
-	free(asked->message);
-	asked->message = NULL;
-	asked->asker->is_exhausted |= status == SM_EXHAUSTED;
-	if (status == SM_OK && sm_message_settles(ret))
-		return SM_OK;
-	fail(asked, asked->heard_from);
-	return SM_MISS;
+	for (uint32_t i = 0; !asker->has_heard && i < asker->n_asked; i++)
+		for (struct sm_try *try = asker->asked[i]->tries; try; try = try->next)
+			if (try->is_waiting && !try->is_counted &&
+			    now_ns >= try->sent.at_ns + try->rule->timeout_ms * SM_NS_PER_MS / 4)
+				sm_try_count(try, now_ns);
 }
 
-/* Starts the next try if the current one is over. SM_OK: a try is running. */
+/* ---- reading */
+
+/* The answer of `winner` counts. Servers that had the question before, and are silent, are overtaken. */
+static void settle(struct sm_asked *asked, const struct sm_try *winner, int64_t now_ns)
+{
+	struct sm_asker *asker = asked->asker;
+
+	for (struct sm_try *try = asked->tries; try; try = try->next)
+		if (try->is_waiting && !try->is_copy && try->rule == winner->rule && try->server != winner->server &&
+		    try->sent.at_ns < winner->sent.at_ns)
+			sm_servers_overtaken(asker->servers, sm_try_server(try), &try->sent, now_ns);
+	/* the hedge was needed, as far as is known now */
+	if (winner != asked->first)
+		sm_servers_count_hedges(asker->servers, asked->number, 0);
+}
+
+static void close_question(struct sm_asked *asked)
+{
+	asked->is_open = false;
+	asked->asker->n_open--;
+}
+
+/* What was heard of questions that are closed. A first server that answers after all did not need the hedge. */
+static void read_late(struct sm_asked *asked, struct sm_arena *room, int64_t now_ns)
+{
+	struct sm_reply reply;
+
+	for (struct sm_try *try = asked->tries; try; try = try->next)
+		if (try->is_unread && sm_try_read(try, room, &reply, now_ns) == SM_HEARD_GOOD && try == asked->first)
+			sm_servers_count_hedges(asked->asker->servers, asked->number, asked->n_hedges);
+}
+
+/* Reads what has come. true: a reply that settles the question. A good message is never given up for a bad one. */
+static bool read_all(struct sm_asked *asked, struct sm_arena *room, struct sm_reply *ret, int64_t now_ns)
+{
+	for (struct sm_try *try = asked->tries; try; try = try->next) {
+		enum sm_heard what;
+
+		if (!try->is_unread)
+			continue;
+		what = sm_try_read(try, room, ret, now_ns);
+		if (what == SM_HEARD_GOOD) {
+			settle(asked, try, now_ns);
+			return true;
+		}
+		if (try->rule == asked->rule && !sm_try_goes_on_plain(try, what, ret, now_ns))
+			sm_asked_fail(asked, try->server);
+	}
+	return false;
+}
+
+/* ---- moving on */
+
+static bool hedges_alone(const struct sm_asked *asked)
+{
+	const struct sm_asker *asker = asked->asker;
+
+	for (uint32_t i = 0; i < asker->n_asked; i++)
+		if (asker->asked[i] != asked && asker->asked[i]->is_open && asker->asked[i]->n_hedges > 0 &&
+		    asker->asked[i]->rule == asked->rule)
+			return false;
+	return true;
+}
+
+/* One sending more, beside one that may still be answered. */
+static void count_hedge(struct sm_asked *asked)
+{
+	if (asked->n_hedges < UINT8_MAX)
+		asked->n_hedges++;
+	sm_servers_count_hedges(asked->asker->servers, asked->number, asked->n_hedges);
+}
+
+/* May the question go to a server more, although another one may still answer it? While nothing is known, one question
+ * finds out for all. After `timeout` it is no hedge any more. */
+static bool may_hedge(struct sm_asked *asked, int64_t now_ns)
+{
+	struct sm_servers *servers = asked->asker->servers;
+
+	if (now_ns >= asked->began_ns + asked->rule->timeout_ms * SM_NS_PER_MS)
+		return true;
+	if (!sm_servers_may_hedge(servers) || (!sm_servers_is_known(servers, asked->rule) && !hedges_alone(asked)))
+		return false;
+	count_hedge(asked);
+	return true;
+}
+
+static void hedge(struct sm_asked *asked, int64_t now_ns)
+{
+	int64_t timeout_ns = asked->began_ns + asked->rule->timeout_ms * SM_NS_PER_MS;
+
+	if (may_hedge(asked, now_ns))
+		send_next(asked, now_ns);
+	else
+		asked->next_ns = sooner(now_ns + (asked->gap_ns > SM_NS_PER_MS ? asked->gap_ns : SM_NS_PER_MS), timeout_ns);
+}
+
+/* Have those servers that may still be asked only said that it is not for them, and the others nothing in time? */
+static bool is_declined(const struct sm_asked *asked)
+{
+	uint8_t silent = 0;
+
+	if (!asked->is_foreign || !asked->declined)
+		return false;
+	for (const struct sm_try *try = asked->tries; try; try = try->next)
+		if (try->is_counted && try->rule == asked->rule)
+			silent |= (uint8_t)(1U << try->server);
+	return (asked->failed | silent) == (1U << asked->rule->n_servers) - 1;
+}
+
+/* Every server has said something bad, but an earlier sending may still be answered: by a server that answers only sometimes. */
+static bool is_hoping(const struct sm_asked *asked)
+{
+	for (const struct sm_try *try = asked->tries; try; try = try->next)
+		if (try->rule == asked->rule && sm_try_is_hopeful(try))
+			return true;
+	return false;
+}
+
+static bool waits_in_vain(const struct sm_try *try)
+{
+	return sm_servers_is_worse_since(try->asked->asker->servers, sm_try_server(try), try->sent.at_ns);
+}
+
+/* SM_OK: the question is under way. */
 static enum sm_status move_on(struct sm_asked *asked, int64_t now_ns)
 {
-	if (asked->outcome != SM_OK)
-		return asked->outcome;
-	if (has_failed(asked, asked->server))
-		return start_try(asked, now_ns);
-	if (now_ns < asked->try_ends_ns)
-		return SM_OK;
-	asked->n_silent++;
-	return start_try(asked, now_ns);
+	const struct sm_try *newest = asked->newest;
+
+	if (is_declined(asked)) {
+		asked->is_declined = true;
+		return SM_REFUSED;
+	}
+	if (all_have_failed(asked))
+		return is_hoping(asked) ? SM_OK : SM_REFUSED;
+	if (sm_asked_has_failed(asked, newest->server)) {
+		send_next(asked, now_ns);
+	} else if (!all_have_it(asked) && waits_in_vain(newest)) {
+		count_hedge(asked);
+		send_next(asked, now_ns);
+	} else if (now_ns >= asked->ends_ns && all_have_it(asked)) {
+		return SM_SILENT;
+	} else if (now_ns >= asked->next_ns) {
+		hedge(asked, now_ns);
+	}
+	return all_have_failed(asked) && !is_hoping(asked) ? SM_REFUSED : SM_OK;
 }
 
 enum sm_status sm_asker_take(struct sm_asker *asker, int64_t now_ns, struct sm_arena *room, struct sm_reply *ret,
                              uint32_t *ret_number)
 {
+	count_silence(asker, now_ns);
 	for (uint32_t i = 0; i < asker->n_asked; i++) {
 		struct sm_asked *asked = asker->asked[i];
+		enum sm_status status;
 
+		if (!asked->is_open && asker->n_unread > 0)
+			read_late(asked, room, now_ns);
 		if (!asked->is_open)
 			continue;
 		*ret_number = i;
-		if (read_message(asked, room, ret) == SM_OK) {
-			asked->is_open = false;
+		if (asker->n_unread > 0 && read_all(asked, room, ret, now_ns)) {
+			close_question(asked);
 			return SM_OK;
 		}
-		asked->outcome = move_on(asked, now_ns);
-		if (asked->outcome != SM_OK) {
-			asked->is_open = false;
-			return asked->outcome;
+		status = move_on(asked, now_ns);
+		if (status != SM_OK) {
+			close_question(asked);
+			return status;
 		}
 	}
 	return SM_MISS;
+}
+
+bool sm_asker_listen(struct sm_asker *asker, struct sm_arena *room, int64_t now_ns)
+{
+	bool is_awaiting = false;
+
+	count_silence(asker, now_ns);
+	for (uint32_t i = 0; i < asker->n_asked; i++) {
+		asker->asked[i]->is_open = false;
+		read_late(asker->asked[i], room, now_ns);
+		for (const struct sm_try *try = asker->asked[i]->tries; try; try = try->next)
+			is_awaiting |= sm_try_counts_ns(try) < INT64_MAX;
+	}
+	return is_awaiting;
 }

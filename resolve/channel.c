@@ -12,6 +12,7 @@
 #include <ares.h>
 #include <arpa/nameser.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +39,8 @@ struct leg {
 struct sm_connection {
 	struct sm_server server;
 	struct leg udp, tcp;
-	bool is_plain; /* the server does not know EDNS0 */
 	enum sm_status socket_status;
+	bool is_own_fault; /* this host has no socket, or no route: the server is not to blame */
 	int64_t now_ns; /* of the call that is on the stack, or the last one */
 };
 
@@ -58,6 +59,12 @@ static bool is_forbidding(int error)
 	return error == EPERM || error == EACCES || error == ENOSYS || error == EAFNOSUPPORT;
 }
 
+static bool is_own_fault(int error)
+{
+	return error == ENETUNREACH || error == EHOSTUNREACH || error == ENETDOWN || error == EADDRNOTAVAIL || error == ENODEV ||
+	       error == EINVAL || error == ENOBUFS || error == ENOMEM || is_forbidding(error);
+}
+
 static ares_socket_t open_socket(int domain, int type, int protocol, void *context)
 {
 	struct leg *leg = context;
@@ -65,7 +72,7 @@ static ares_socket_t open_socket(int domain, int type, int protocol, void *conte
 	int fd = sm_descriptor_socket(domain, type, protocol);
 
 	sm_inbox_reconnect(&leg->inbox);
-
+	connection->is_own_fault = fd < 0;
 	if (fd >= 0)
 		connection->socket_status = SM_OK;
 	else if (connection->socket_status != SM_OK)
@@ -79,10 +86,32 @@ static int close_socket(ares_socket_t fd, void *context)
 	return close(fd);
 }
 
+/* The number of the interface of a link-local address; 0: there is no such interface. */
+static uint32_t scope_of(const char *zone)
+{
+	char *end;
+	unsigned long number = strtoul(zone, &end, 10);
+
+	return *end == '\0' && number <= UINT32_MAX ? (uint32_t)number : if_nametoindex(zone);
+}
+
+/* c-ares knows no zones, so the address gets its zone here. */
 static int connect_socket(ares_socket_t fd, const struct sockaddr *address, ares_socklen_t size, void *context)
 {
-	(void)context;
-	return connect(fd, address, size);
+	struct sm_connection *connection = ((struct leg *)context)->connection;
+	struct sockaddr_in6 zoned;
+	int code;
+
+	if (connection->server.zone[0] != '\0' && address->sa_family == AF_INET6 && size >= sizeof(zoned)) {
+		memcpy(&zoned, address, sizeof(zoned));
+		zoned.sin6_scope_id = scope_of(connection->server.zone);
+		code = connect(fd, (const struct sockaddr *)&zoned, sizeof(zoned));
+	} else {
+		code = connect(fd, address, size);
+	}
+	if (code != 0 && errno != EINPROGRESS)
+		connection->is_own_fault = is_own_fault(errno);
+	return code;
 }
 
 /* Reads until there is a stand-in for c-ares. Messages that answer no question of ours are not passed to c-ares; nor
@@ -131,9 +160,13 @@ static enum sm_status note_sent(struct sm_inbox *inbox, const struct iovec *part
 static ares_ssize_t send_parts(ares_socket_t fd, const struct iovec *parts, int n, void *context)
 {
 	struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)n};
+	struct leg *leg = context;
 	ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
 
-	if (sent > 0 && note_sent(&((struct leg *)context)->inbox, parts, (size_t)sent) != SM_OK) {
+	/* at this point an unreachable host may be what a router said of an earlier question */
+	leg->connection->is_own_fault = sent < 0 && errno != EHOSTUNREACH && is_own_fault(errno);
+
+	if (sent > 0 && note_sent(&leg->inbox, parts, (size_t)sent) != SM_OK) {
 		errno = ENOMEM;
 		return -1;
 	}
@@ -257,15 +290,6 @@ static void tell(const struct hearing *hearing, enum sm_status status, const uin
 
 static void send_question(struct hearing hearing);
 
-/* A server that does not know EDNS0 answers FORMERR or NOTIMP (RFC 6891, 7): ask again, and from then on, without
- * it. */
-static bool dislikes_edns(const struct hearing *hearing, const uint8_t *message)
-{
-	int rcode = message[3] & 0x0f;
-
-	return !hearing->is_plain && (rcode == ns_r_formerr || rcode == ns_r_notimpl);
-}
-
 static bool is_truncated(const struct hearing *hearing, const uint8_t *message)
 {
 	return !hearing->leg->inbox.is_stream && (message[2] & 0x02);
@@ -276,10 +300,7 @@ static void use_message(struct hearing hearing, const uint8_t *message, size_t s
 {
 	struct sm_connection *connection = hearing.leg->connection;
 
-	if (dislikes_edns(&hearing, message)) {
-		connection->is_plain = hearing.is_plain = true;
-		send_question(hearing);
-	} else if (is_truncated(&hearing, message)) {
+	if (is_truncated(&hearing, message)) {
 		hearing.leg = &connection->tcp;
 		if (open_leg(connection, &connection->tcp) == SM_OK)
 			send_question(hearing);
@@ -302,6 +323,8 @@ static void heard(void *argument, int status, int timeouts, unsigned char *stand
 	if (status == ARES_SUCCESS && stand_in && stand_in_size > 0 &&
 	    sm_inbox_take(inbox, stand_in, (size_t)stand_in_size, &message, &size) == SM_OK)
 		use_message(hearing, message, size);
+	else if (hearing.leg->connection->is_own_fault)
+		tell(&hearing, SM_EXHAUSTED, NULL, 0);
 	else
 		tell(&hearing, inbox->is_stream ? SM_SILENT : SM_REFUSED, NULL, 0);
 }
@@ -344,7 +367,7 @@ static void ask_server(struct sm_connection *connection, const char *name, enum 
 		.leg = leg,
 		.name = name,
 		.type = type,
-		.is_plain = connection->is_plain || (flags & SM_ASK_PLAIN),
+		.is_plain = flags & SM_ASK_PLAIN,
 		.hear = hear,
 		.context = context,
 	});

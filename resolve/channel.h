@@ -2,7 +2,7 @@
 /* The transport of c-ares: UDP with EDNS0, and TCP where an answer is truncated.
  *
  * A connection never outlives a lookup, so that every lookup has source ports of its own. A late answer is welcome until
- * the connection is closed. A server that does not know EDNS0 is asked once more without it, and so from then on. */
+ * the connection is closed. */
 #pragma once
 
 #include "wire/transport.h"

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMORY_MAX 1048576 /* of one lookup: 64 questions, 256 targets, 512 addresses take a quarter */
+#define MEMORY_MAX 2097152 /* of one lookup: 600 questions, 256 targets, 512 addresses take a quarter */
+#define QUESTIONS_AT_ONCE 32 /* on the wire, so that a large service is no flood */
 
 struct sm_lookup {
 	const struct sm_rules *rules;
@@ -18,6 +19,8 @@ struct sm_lookup {
 	bool is_settled; /* all is known, except for other families */
 	bool is_cut;     /* it stopped waiting for those before the deadline */
 	bool is_spent;   /* out of memory */
+	bool is_over;    /* the answer is used: it only listens */
+	bool has_bad, has_silent; /* questions that ended in vain: answered, but badly; not answered */
 	int64_t deadline_ns;
 	struct sm_arena arena; /* of all that lives as long as the lookup */
 	struct sm_arena room;  /* of one reply, or the answer */
@@ -26,24 +29,37 @@ struct sm_lookup {
 	struct sm_answer answer;
 };
 
-enum sm_status sm_lookup_open(const struct sm_transport *transport, const struct sm_rules *rules, const struct sm_rule *rule,
-                              const struct sm_name *name, uint8_t families, int64_t deadline_ns, struct sm_lookup **ret)
+/* FNV-1a: tells names apart, and nothing more. */
+static uint32_t hash_of(const struct sm_name *name)
+{
+	uint32_t hash = 2166136261U;
+
+	for (uint16_t i = 0; i < name->length; i++)
+		hash = (hash ^ (uint8_t)name->text[i]) * 16777619U;
+	return hash;
+}
+
+enum sm_status sm_lookup_open(const struct sm_lookup_means *means, const struct sm_rule *rule, const struct sm_name *name,
+                              uint8_t families, int64_t deadline_ns, struct sm_lookup **ret)
 {
 	struct sm_lookup *lookup = malloc(sizeof(*lookup));
 	uint64_t seed;
 
 	if (!lookup)
 		return SM_EXHAUSTED;
-	lookup->rules = rules;
+	lookup->rules = means->rules;
 	lookup->rule = rule;
 	lookup->families = families & sm_rule_families(rule);
-	lookup->is_settled = lookup->is_cut = lookup->is_spent = false;
+	lookup->is_settled = lookup->is_cut = lookup->is_spent = lookup->is_over = false;
+	lookup->has_bad = lookup->has_silent = false;
 	lookup->deadline_ns = deadline_ns;
 	lookup->arena = sm_arena_growing(MEMORY_MAX);
 	lookup->room = sm_arena_growing(SM_REPLY_MEMORY_MAX);
 	sm_random_fill(&seed, sizeof(seed));
 	sm_expand_init(&lookup->expand, rule, name, &lookup->arena);
-	sm_asker_init(&lookup->asker, transport, &lookup->arena, seed);
+	sm_asker_init(&lookup->asker, means->transport, &lookup->arena, means->servers, hash_of(name), seed);
+	lookup->asker.listens_on = means->listens_on;
+	lookup->asker.is_scout = means->is_scout;
 	*ret = lookup;
 	return SM_OK;
 }
@@ -58,16 +74,19 @@ void sm_lookup_close(struct sm_lookup *lookup)
 	free(lookup);
 }
 
-/* The rule whose servers are asked. For our names it is their own rule, for all others the default. For SRV owners
- * it is the service's rule, even if a template gives a name outside its suffix. */
-static const struct sm_rule *rule_of(const struct sm_lookup *lookup, const struct sm_question *question)
+/* The rule whose servers are asked: of a name under a section, that section's; of any other name, the rule of the service,
+ * because its servers know what they refer to (*ret_is_foreign). For SRV owners it is always the service's, even if a
+ * template gives a name outside its suffix. */
+static const struct sm_rule *rule_of(const struct sm_lookup *lookup, const struct sm_question *question, bool *ret_is_foreign)
 {
-	const struct sm_rule *rule;
+	const struct sm_rule *rule = NULL;
 
+	*ret_is_foreign = false;
 	if (question->type == SM_RR_SRV && !question->is_alias)
 		return lookup->rule;
 	rule = sm_rules_match(lookup->rules, question->name, strlen(question->name));
-	return rule ? rule : &lookup->rules->elsewhere;
+	*ret_is_foreign = !rule;
+	return rule ? rule : lookup->rule;
 }
 
 static void note_want(struct sm_lookup *lookup)
@@ -80,8 +99,48 @@ static void hand_out_questions(struct sm_lookup *lookup, int64_t now_ns)
 	struct sm_question question;
 	uint32_t number;
 
-	while (!lookup->is_spent && sm_expand_next(&lookup->expand, &question, &number) == SM_OK)
-		lookup->is_spent = sm_asker_ask(&lookup->asker, number, &question, rule_of(lookup, &question), now_ns) != SM_OK;
+	while (!lookup->is_spent && lookup->asker.n_open < QUESTIONS_AT_ONCE &&
+	       sm_expand_next(&lookup->expand, &question, &number) == SM_OK) {
+		bool is_foreign;
+		const struct sm_rule *rule = rule_of(lookup, &question, &is_foreign);
+
+		lookup->is_spent = sm_asker_ask(&lookup->asker, number, &question, rule, is_foreign, now_ns) != SM_OK;
+	}
+}
+
+static bool has_server(const struct sm_rule *rule, const struct sm_server *server)
+{
+	for (uint32_t i = 0; i < rule->n_servers; i++)
+		if (sm_server_equals(&rule->servers[i], server))
+			return true;
+	return false;
+}
+
+static bool has_other_servers(const struct sm_rule *rule, const struct sm_rule *than)
+{
+	for (uint32_t i = 0; i < rule->n_servers; i++)
+		if (!has_server(than, &rule->servers[i]))
+			return true;
+	return false;
+}
+
+/* What the servers of the service decline goes to the default servers, unless the rule forbids it. */
+static bool goes_elsewhere(struct sm_lookup *lookup, uint32_t number, int64_t now_ns)
+{
+	const struct sm_rule *elsewhere = &lookup->rules->elsewhere;
+
+	if (!sm_asker_was_declined(&lookup->asker, number) || lookup->rule->elsewhere == SM_ELSEWHERE_NEVER ||
+	    !has_other_servers(elsewhere, lookup->rule))
+		return false;
+	sm_asker_ask_again(&lookup->asker, number, elsewhere, now_ns);
+	return true;
+}
+
+static void fail(struct sm_lookup *lookup, uint32_t number, enum sm_status status)
+{
+	lookup->has_bad |= status == SM_REFUSED;
+	lookup->has_silent |= status == SM_SILENT;
+	sm_expand_failed(&lookup->expand, number);
 }
 
 /* Handles one settled question; false: there is none. */
@@ -95,8 +154,8 @@ static bool take_one(struct sm_lookup *lookup, int64_t now_ns)
 		return false;
 	if (status == SM_OK)
 		sm_expand_reply(&lookup->expand, number, &reply);
-	else
-		sm_expand_failed(&lookup->expand, number);
+	else if (!goes_elsewhere(lookup, number, now_ns))
+		fail(lookup, number, status);
 	return true;
 }
 
@@ -113,6 +172,8 @@ bool sm_lookup_advance(struct sm_lookup *lookup, int64_t now_ns)
 			lookup->is_cut = true;
 		}
 	}
+	if (now_ns >= lookup->deadline_ns)
+		sm_asker_note_silence(&lookup->asker, now_ns);
 	return lookup->is_spent || now_ns >= lookup->deadline_ns || sm_expand_is_finished(&lookup->expand);
 }
 
@@ -125,7 +186,7 @@ int64_t sm_lookup_wakes_ns(const struct sm_lookup *lookup)
 {
 	int64_t wakes_ns = sm_asker_wakes_ns(&lookup->asker);
 
-	return wakes_ns < lookup->deadline_ns ? wakes_ns : lookup->deadline_ns;
+	return wakes_ns < lookup->deadline_ns || lookup->is_over ? wakes_ns : lookup->deadline_ns;
 }
 
 void sm_lookup_process(struct sm_lookup *lookup, const struct pollfd *fds, size_t n, int64_t now_ns)
@@ -191,7 +252,18 @@ size_t sm_lookup_held(const struct sm_lookup *lookup)
 	return sizeof(*lookup) + sm_arena_held(&lookup->arena) + sm_arena_held(&lookup->room);
 }
 
-bool sm_lookup_has_heard(const struct sm_lookup *lookup)
+bool sm_lookup_was_answered_badly(const struct sm_lookup *lookup)
 {
-	return lookup->asker.has_heard;
+	return lookup->asker.has_heard && lookup->has_bad && !lookup->has_silent && sm_expand_is_finished(&lookup->expand);
+}
+
+void sm_lookup_note_silence(struct sm_lookup *lookup, int64_t now_ns)
+{
+	sm_asker_note_silence(&lookup->asker, now_ns);
+}
+
+bool sm_lookup_listen(struct sm_lookup *lookup, int64_t now_ns)
+{
+	lookup->is_over = true;
+	return sm_asker_listen(&lookup->asker, &lookup->room, now_ns);
 }

@@ -11,12 +11,20 @@ struct sm_lookup; /* grows with what it holds: less than 5 KiB for three targets
 
 #define SM_LOOKUP_GRACE_NS (50 * 1000000LL) /* the resolution delay of RFC 8305 */
 
-/* `rule` is the rule of `name`; `rules` find the servers for targets elsewhere. All must outlive the lookup. Once all
- * addresses of `families` are known, the others are waited for no longer than SM_LOOKUP_GRACE_NS.
+/* What a lookup works with; all must outlive it. */
+struct sm_lookup_means {
+	const struct sm_transport *transport;
+	const struct sm_rules *rules; /* they find the servers for targets elsewhere */
+	struct sm_servers *servers;   /* what is known of servers */
+	bool listens_on; /* sm_lookup_listen is called when it is finished */
+	bool is_scout;   /* where all servers are down, it asks each of them once, and waits for `timeout` */
+};
+
+/* `rule` is the rule of `name`, and outlives the lookup. Once all addresses of `families` are known, the others are waited
+ * for no longer than SM_LOOKUP_GRACE_NS.
  * SM_EXHAUSTED. */
-enum sm_status sm_lookup_open(const struct sm_transport *transport, const struct sm_rules *rules, const struct sm_rule *rule,
-                              const struct sm_name *name, uint8_t families, int64_t deadline_ns,
-                              struct sm_lookup **ret) SM_MUST_CHECK;
+enum sm_status sm_lookup_open(const struct sm_lookup_means *means, const struct sm_rule *rule, const struct sm_name *name,
+                              uint8_t families, int64_t deadline_ns, struct sm_lookup **ret) SM_MUST_CHECK;
 void sm_lookup_close(struct sm_lookup *lookup);
 
 /* Goes on as far as it can without waiting. true: finished, also if the deadline has passed. */
@@ -47,5 +55,10 @@ enum sm_status sm_lookup_answer(struct sm_lookup *lookup, const struct sm_networ
 /* Bytes that it holds at the moment, beside the transport. */
 size_t sm_lookup_held(const struct sm_lookup *lookup);
 
-/* Has any server sent a message? */
-bool sm_lookup_has_heard(const struct sm_lookup *lookup);
+/* Has every question that failed been answered, but badly? */
+bool sm_lookup_was_answered_badly(const struct sm_lookup *lookup);
+/* The program that waits has lost its patience: servers that have said nothing at all have been silent. */
+void sm_lookup_note_silence(struct sm_lookup *lookup, int64_t now_ns);
+/* When it is finished, and its answer used: servers that are still silent may be heard, or counted as silent. false:
+ * none is left. Until then as above: sm_lookup_fds, and sm_lookup_wakes_ns, which is then never later than `timeout`. */
+bool sm_lookup_listen(struct sm_lookup *lookup, int64_t now_ns);

@@ -8,8 +8,8 @@
 
 #define ZONE "api.mesh A 10.1.1.1; _api._tcp.mesh SRV 0 1 80 api.mesh; www.mesh CNAME api.mesh"
 
-/* One question, api.mesh A unless `asks` says otherwise. A time-out is 500 ms, each further one twice as long, and up to a
- * quarter more. */
+/* One question to servers of which nothing is known, api.mesh A unless `asks` says otherwise. A time-out is 500 ms, each further
+ * one twice as long, and up to a quarter more. */
 static const struct story {
 	const char *title;
 	const char *scripts; /* tests/resolve/virtual.h */
@@ -18,22 +18,23 @@ static const struct story {
 	int n_sent;
 	uint32_t attempts; /* 0: 3 */
 	const char *asks;  /* NULL: "api.mesh" */
+	int n_plain;       /* sent without EDNS0, where the story is about that */
 } stories[] = {
 	{"the first server answers", "a20/a20", SM_OK, 20, 0, 1},
 	{"an answer at once is taken at once", "a0", SM_OK, 0, 0, 1},
 	{"a denial is an answer", "n20/a20", SM_OK, 20, 0, 1},
 	{"no data is an answer", "e20/a20", SM_OK, 20, 0, 1},
-	{"a silent server is followed by the next", "-/a20", SM_OK, 520, 0, 2},
-	{"two silent servers are followed by the third, later", "-/-/a20", SM_OK, 1520, 250, 3},
-	{"a late answer of the first server counts", "a700/-", SM_OK, 700, 0, 2},
-	{"a late answer is better than a later one", "a900/a450", SM_OK, 900, 0, 2},
-	{"one silent server is asked again", "- a20", SM_OK, 520, 0, 2},
-	{"the third try of a lone server is later still", "- - a20", SM_OK, 1520, 250, 3},
-	{"silence everywhere ends with the attempts", "-/-/-", SM_SILENT, 3500, 750, 3},
-	{"silence of a lone server ends with the attempts", "-", SM_SILENT, 3500, 750, 3},
-	{"one attempt is one try", "-/a20", SM_SILENT, 500, 0, 1, .attempts = 1},
-	{"two attempts are two tries", "-/-/a20", SM_SILENT, 1500, 250, 2, .attempts = 2},
-	{"five attempts go round", "-/- a20", SM_OK, 3520, 750, 4, .attempts = 5},
+	{"a silent server is followed by the next", "-/a20", SM_OK, 170, 0, 2},
+	{"two silent servers are followed by the third", "-/-/a20", SM_OK, 320, 0, 3},
+	{"a late answer of the first server counts", "a700/-", SM_OK, 700, 0, 3},
+	{"of two late answers the first counts", "a900/a450", SM_OK, 600, 0, 3},
+	{"one silent server is asked again", "- a20", SM_OK, 170, 0, 2},
+	{"the third try of a lone server is later still", "- - a20", SM_OK, 395, 57, 3},
+	{"silence everywhere ends with the attempts", "-/-/-", SM_SILENT, 3500, 750, 8},
+	{"silence of a lone server ends with the attempts", "-", SM_SILENT, 3500, 750, 6},
+	{"one attempt is one time-out", "-", SM_SILENT, 500, 0, 3, .attempts = 1},
+	{"two attempts are two time-outs", "-", SM_SILENT, 1500, 250, 5, .attempts = 2},
+	{"one attempt reaches every server", "-/-/-/-/-/a20", SM_OK, 770, 0, 6, .attempts = 1},
 	{"SERVFAIL is followed by the next server at once", "f20/a20", SM_OK, 40, 0, 2},
 	{"REFUSED is followed by the next server at once", "r20/a20", SM_OK, 40, 0, 2},
 	{"a broken message is followed by the next server at once", "b20/a20", SM_OK, 40, 0, 2},
@@ -48,22 +49,32 @@ static const struct story {
 	{"errors cost no attempt", "f20/r20/b20/a20", SM_OK, 80, 0, 4, .attempts = 1},
 	{"unreachable servers everywhere end at once", "u0/u0", SM_REFUSED, 0, 0, 2},
 	{"nothing can be sent anywhere", "m/m", SM_REFUSED, 0, 0, 0},
-	{"an error, then silence, then the others", "f20/-/a20", SM_OK, 540, 0, 3},
-	{"silence, then an error, then the others", "-/f20/a20", SM_OK, 540, 0, 3},
-	{"silence, then an error: the silent one is asked again", "- a20/f20", SM_OK, 540, 0, 3},
-	{"a server that failed is passed over in the second round", "-/f20/- a20", SM_OK, 3560, 750, 5, .attempts = 5},
-	{"a late error does not end the try of the next server", "f600/a450", SM_OK, 950, 0, 2},
-	{"a late error and an error end it", "f600/f450", SM_REFUSED, 950, 0, 2},
-	{"a late error, and silence: the rest is the other server's", "f600/- a20", SM_OK, 1520, 250, 3},
-	{"a late answer beats the error of the next server", "a510/f20", SM_OK, 510, 0, 2},
+	{"every server has its time", "-/-/-/-/-/a480", SM_OK, 1230, 0, 7, .attempts = 1},
+	{"the tries go round", "-/- a20", SM_OK, 732, 85, 4},
+	{"an error, then silence, then the others", "f20/-/a20", SM_OK, 190, 0, 3},
+	{"silence, then an error, then the others", "-/f20/a20", SM_OK, 190, 0, 3},
+	{"silence, then an error: the silent one is asked again", "- a20/f20", SM_OK, 190, 0, 3},
+	{"a server that failed is passed over in the second round", "-/f20/- a20", SM_OK, 752, 86, 5},
+	{"a late error does not end the try of the next server", "f400/a450", SM_OK, 600, 0, 4},
+	{"a late error and an error end it", "f360/f450", SM_REFUSED, 825, 0, 3},
+	{"a late error, and silence: the rest is the other server's", "f360/- a20", SM_OK, 395, 0, 3},
+	{"a late answer beats the error of the next server", "a180/f20 -", SM_OK, 180, 0, 3},
 	{"eight servers are all reached by errors", "f1/f1/f1/f1/f1/f1/f1/a1", SM_OK, 8, 0, 8},
-	{"an SRV question travels as others do", "-/a20", SM_OK, 520, 0, 2, .asks = "_api._tcp.mesh SRV"},
+	{"an SRV question travels as others do", "-/a20", SM_OK, 170, 0, 2, .asks = "_api._tcp.mesh SRV"},
 	{"an AAAA question travels as others do", "f20/a20", SM_OK, 40, 0, 2, .asks = "api.mesh AAAA"},
+	{"an extended error is an error", "v20/a20", SM_OK, 60, 0, 3},
+	{"a referral of a server that recurses is an error", "z20/a20", SM_OK, 40, 0, 2},
+	{"a server that rejects EDNS0 is asked without it", "g20", SM_OK, 40, 0, 2, .n_plain = 1},
+	{"a server that drops EDNS0 is asked without it", "d20", SM_OK, 170, 0, 2, .n_plain = 1},
+	{"two servers that drop EDNS0 are asked without it", "d20/d20", SM_OK, 395, 0, 3, .n_plain = 1},
+	{"an EDNS0 error and nothing behind it is no crash", "b20", SM_REFUSED, 20, 0, 1},
+	{"a server that rejects it without EDNS0, too, has said its last word", "v20", SM_REFUSED, 40, 0, 2, .n_plain = 1},
 	{"an answer by a CNAME is an answer", "a20", SM_OK, 20, 0, 1, .asks = "www.mesh A"},
 };
 
 static struct sm_rule rule;
 static struct sm_asker asker;
+static struct sm_servers servers;
 static struct sm_arena arena, room;
 static struct sm_reply reply;
 
@@ -77,7 +88,8 @@ static void begin(const char *scripts, uint32_t attempts)
 	rule.deadline_ms = 60000;
 	arena = sm_arena_growing(1 << 20);
 	room = sm_arena_growing(1 << 20);
-	sm_asker_init(&asker, &virtual.is, &arena, 42);
+	sm_servers_init(&servers, 42);
+	sm_asker_init(&asker, &virtual.is, &arena, &servers, 1, 42);
 }
 
 static void end(void)
@@ -92,7 +104,7 @@ static void ask(uint32_t number, const char *name, enum sm_rr_type type)
 {
 	const struct sm_question question = {.name = name, .type = type};
 
-	assert_int_equal(sm_asker_ask(&asker, number, &question, &rule, virtual.now_ns), SM_OK);
+	assert_int_equal(sm_asker_ask(&asker, number, &question, &rule, false, virtual.now_ns), SM_OK);
 }
 
 /* The next question that is settled. */
@@ -132,6 +144,8 @@ static void play(void **state)
 	assert_int_equal(number, 0);
 	assert_in_range(elapsed_ms(), story->at_ms, story->at_ms + story->jitter_ms);
 	assert_int_equal(virtual.n_sent, story->n_sent);
+	if (story->n_plain)
+		assert_int_equal(virtual.n_plain, story->n_plain);
 	assert_int_equal(sm_asker_take(&asker, virtual.now_ns, &room, &reply, &number), SM_MISS);
 	end();
 }
@@ -214,7 +228,7 @@ static void rules_with_servers_of_their_own_have_connections_of_their_own(void *
 	virtual_set_servers(&rule, 0, 1);
 	virtual_set_servers(&other, 1, 1);
 	ask(0, "api.mesh", SM_RR_A);
-	assert_int_equal(sm_asker_ask(&asker, 1, &question, &other, virtual.now_ns), SM_OK);
+	assert_int_equal(sm_asker_ask(&asker, 1, &question, &other, false, virtual.now_ns), SM_OK);
 	assert_int_equal(settle(&number), SM_OK);
 	assert_int_equal(settle(&number), SM_OK);
 	assert_int_equal(virtual.n_connections, 2);
@@ -330,11 +344,128 @@ static void without_memory_a_question_is_not_asked(void **state)
 	(void)state;
 	begin("a20", 3);
 	arena.may_grow = 0;
-	assert_int_equal(sm_asker_ask(&asker, 0, &question, &rule, virtual.now_ns), SM_EXHAUSTED);
+	assert_int_equal(sm_asker_ask(&asker, 0, &question, &rule, false, virtual.now_ns), SM_EXHAUSTED);
+	end();
+}
+
+/* Something on the way begins to drop EDNS0. */
+static void a_server_that_spoke_edns_and_no_longer_hears_it_is_asked_without(void **state)
+{
+	uint32_t number;
+
+	(void)state;
+	begin("a20 d20", 3);
+	for (uint32_t i = 0; i < 8; i++) {
+		ask(i, "api.mesh", SM_RR_A);
+		assert_int_equal(settle(&number), SM_OK);
+	}
+	assert_in_range(virtual.n_plain, 7, 16);
+	virtual.n_plain = 0;
+	ask(8, "api.mesh", SM_RR_A);
+	assert_int_equal(settle(&number), SM_OK);
+	assert_int_equal(virtual.n_plain, 1); /* at once */
+	end();
+}
+
+static void a_question_that_nobody_answers_does_not_use_up_the_hedges_of_others(void **state)
+{
+	uint32_t number;
+
+	(void)state;
+	begin("a1 - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - -/a1", 3);
+	virtual_set_servers(&rule, 0, 1);
+	ask(0, "api.mesh", SM_RR_A);
+	assert_int_equal(settle(&number), SM_OK);
+	for (uint32_t i = 1; i < 4; i++)
+		ask(i, "api.mesh", SM_RR_A);
+	while (virtual.now_ns < 2000 * MS) {
+		assert_int_equal(sm_asker_take(&asker, virtual.now_ns, &room, &reply, &number), SM_MISS);
+		virtual_advance(sm_asker_wakes_ns(&asker));
+	}
+	assert_true(sm_servers_may_hedge(&servers));
+	end();
+}
+
+static void a_scout_asks_every_server_once_and_waits_for_one_time_out(void **state)
+{
+	uint32_t number;
+
+	(void)state;
+	begin("-/-/-", 3);
+	for (uint32_t name = 0; name < 2; name++)
+		for (uint32_t i = 0; i < 3; i++) {
+			struct sm_sent sent = sm_servers_sent(&servers, &rule.servers[i], virtual.now_ns);
+
+			sm_servers_silent(&servers, &rule.servers[i], &sent, name, virtual.now_ns);
+		}
+	asker.is_scout = true;
+	ask(0, "api.mesh", SM_RR_A);
+	assert_int_equal(virtual.n_sent, 3);
+	assert_int_equal(settle(&number), SM_SILENT);
+	assert_int_equal(elapsed_ms(), 500);
+	assert_int_equal(virtual.n_sent, 3);
+	end();
+}
+
+static void servers_whose_time_has_come_get_copies_behind_which_srvmeshd_listens(void **state)
+{
+	uint32_t number;
+	int n = 0;
+
+	(void)state;
+	begin("- - a300/a20", 3);
+	asker.listens_on = true;
+	ask(0, "api.mesh", SM_RR_A); /* overtaken, and then silent */
+	assert_int_equal(settle(&number), SM_OK);
+	while (sm_asker_listen(&asker, &room, virtual.now_ns)) {
+		virtual_advance(sm_asker_wakes_ns(&asker));
+		assert_in_range(n++, 0, 20);
+	}
+	assert_int_equal(elapsed_ms(), 500);
+	assert_int_equal(sm_servers_find(&servers, &rule.servers[0])->backoff_ms, 1000);
+	virtual_advance(virtual.now_ns + 2000 * MS);
+	ask(1, "api.mesh", SM_RR_A); /* a copy, which is lost */
+	assert_int_equal(settle(&number), SM_OK);
+	assert_int_equal(virtual.n_sent_to[0], 2);
+	while (sm_asker_listen(&asker, &room, virtual.now_ns))
+		virtual_advance(sm_asker_wakes_ns(&asker));
+	assert_int_equal(sm_servers_find(&servers, &rule.servers[0])->backoff_ms, 2000);
+	virtual_advance(virtual.now_ns + 4000 * MS);
+	ask(2, "api.mesh", SM_RR_A); /* a copy, which is answered late */
+	assert_int_equal(settle(&number), SM_OK);
+	for (n = 0; sm_asker_listen(&asker, &room, virtual.now_ns); n++) {
+		struct pollfd fds[SM_ASKER_FDS_MAX];
+
+		virtual_advance(sm_asker_wakes_ns(&asker));
+		sm_asker_process(&asker, fds, sm_asker_fds(&asker, fds), virtual.now_ns);
+		assert_in_range(n, 0, 20);
+	}
+	assert_int_equal(sm_servers_find(&servers, &rule.servers[0])->backoff_ms, 0);
+	assert_int_equal(sm_servers_find(&servers, &rule.servers[0])->srtt_us, 300000);
+	end();
+}
+
+static void what_waits_at_a_server_that_is_overtaken_is_sent_on_at_once(void **state)
+{
+	uint32_t number;
+
+	(void)state;
+	begin("-/a20", 3);
+	for (uint32_t i = 0; i < 5; i++)
+		ask(i, "api.mesh", SM_RR_A);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(settle(&number), SM_OK);
+	assert_int_equal(elapsed_ms(), 190); /* one hedge at 150 finds out for all */
+	assert_int_equal(virtual.n_sent_to[1], 5);
 	end();
 }
 
 static const struct CMUnitTest tests_of_several[] = {
+	cmocka_unit_test(a_server_that_spoke_edns_and_no_longer_hears_it_is_asked_without),
+	cmocka_unit_test(a_question_that_nobody_answers_does_not_use_up_the_hedges_of_others),
+	cmocka_unit_test(a_scout_asks_every_server_once_and_waits_for_one_time_out),
+	cmocka_unit_test(servers_whose_time_has_come_get_copies_behind_which_srvmeshd_listens),
+	cmocka_unit_test(what_waits_at_a_server_that_is_overtaken_is_sent_on_at_once),
 	cmocka_unit_test(all_questions_run_at_the_same_time),
 	cmocka_unit_test(an_unreachable_server_is_so_for_all_questions),
 	cmocka_unit_test(a_server_that_cannot_be_reached_is_not_asked_by_later_questions),

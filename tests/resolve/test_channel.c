@@ -43,7 +43,7 @@ static int begin(void **state)
 			close(datagrams);
 	} while (streams < 0);
 	assert_int_equal(listen(streams, 4), 0);
-	server = (struct sm_server){{SM_IPV4, {127, 0, 0, 1}}, ntohs(address.sin_port)};
+	server = (struct sm_server){.address = {SM_IPV4, {127, 0, 0, 1}}, .port = ntohs(address.sin_port)};
 	n_heard = 0;
 	assert_int_equal(sm_channel_transport.open(&sm_channel_transport, &server, &connection), SM_OK);
 	return 0;

@@ -8,7 +8,9 @@
  *   n20  NXDOMAIN                     r20  REFUSED                  x20 the server breaks off the connection
  *   e20  no data, with a SOA          b20  a broken message         m   this process has no memory to send it
  *   y20  no data and no SOA, from     o20  an answer to another     -   silence
- *        a server that only refers         question
+ *        a server that only refers         question                 d20 the answer, to questions without EDNS0 alone
+ *   z20  NS records, and no SOA, from  v20 BADVERS                  g20 FORMERR to questions with EDNS0, else the answer
+ *        a forwarder that recurses
  *
  * A zone is records by ';': "NAME TYPE DATA...", with "@MS" behind it for an answer that comes so much later ("@-": never),
  * "+" before it for a record that is also put into the additional section of SRV answers. A name with any record exists. */
@@ -53,6 +55,8 @@ static struct virtual {
 	struct virtual_message messages[VIRTUAL_MESSAGES_MAX];
 	int n_messages;
 	int n_sent;           /* questions on the wire */
+	int n_plain;          /* of them without EDNS0 */
+	int n_stream;         /* of them by TCP */
 	int n_sent_to[VIRTUAL_SERVERS_MAX];
 	char sent[4096];      /* "NAME TYPE" of each, by ", " */
 } virtual;
@@ -255,9 +259,44 @@ static inline void virtual_close(struct sm_connection *connection)
 	connection->is_open = false;
 }
 
-static inline void virtual_make(struct virtual_message *message, char what, const char *name, unsigned type)
+/* An OPT record whose extended rcode is `upper`. */
+static inline void virtual_put_opt(struct virtual_message *message, unsigned upper)
+{
+	struct virtual_writer writer = {message->bytes, message->size};
+
+	virtual_name(&writer, ".");
+	virtual_u16(&writer, SM_RR_OPT);
+	virtual_u16(&writer, 1232);
+	virtual_u16(&writer, upper << 8);
+	virtual_u16(&writer, 0);
+	virtual_u16(&writer, 0);
+	message->bytes[11] = 1;
+	message->size = writer.at;
+}
+
+static inline void virtual_put_ns(struct virtual_message *message)
+{
+	struct virtual_writer writer = {message->bytes, message->size};
+
+	virtual_name(&writer, "mesh");
+	virtual_u16(&writer, SM_RR_NS);
+	virtual_u16(&writer, 1);
+	virtual_u16(&writer, 0);
+	virtual_u16(&writer, 60);
+	virtual_u16(&writer, 4);
+	virtual_name(&writer, "ns");
+	message->bytes[9] = 1;
+	message->size = writer.at;
+}
+
+static inline void virtual_make(struct virtual_message *message, char what, const char *name, unsigned type, bool is_plain)
 {
 	struct virtual_writer writer;
+
+	if (what == 'd')
+		what = is_plain ? 'a' : '-';
+	if (what == 'g' && is_plain)
+		what = 'a';
 
 	switch (what) {
 	case 'a':
@@ -279,6 +318,17 @@ static inline void virtual_make(struct virtual_message *message, char what, cons
 		return;
 	case 'y':
 		virtual_head(message, 0x8000, name, type);
+		return;
+	case 'z':
+		virtual_head(message, 0x8180, name, type);
+		virtual_put_ns(message);
+		return;
+	case 'v':
+		virtual_head(message, 0x8180, name, type);
+		virtual_put_opt(message, 1);
+		return;
+	case 'g':
+		virtual_head(message, 0x8181, name, type);
 		return;
 	case 'b':
 		message->size = 5;
@@ -315,13 +365,14 @@ static inline void virtual_ask(struct sm_connection *connection, const char *nam
 	size_t used = strlen(virtual.sent);
 
 	assert_true(connection->is_open);
-	assert_int_equal(flags, 0);
 	assert_int_equal(now_ns, virtual.now_ns);
 	if (word[0] == 'm') {
 		hear(context, SM_EXHAUSTED, NULL, 0, now_ns);
 		return;
 	}
 	virtual.n_sent++;
+	virtual.n_plain += (flags & SM_ASK_PLAIN) != 0;
+	virtual.n_stream += (flags & SM_ASK_STREAM) != 0;
 	virtual.n_sent_to[connection->server]++;
 	snprintf(virtual.sent + used, sizeof(virtual.sent) - used, "%s%s %s", used ? ", " : "", name,
 	         type == SM_RR_SRV ? "SRV" : type == SM_RR_A ? "A" : "AAAA");
@@ -334,7 +385,7 @@ static inline void virtual_ask(struct sm_connection *connection, const char *nam
 		.is_due = true, .to = connection, .status = SM_OK, .hear = hear, .context = context,
 		.at_ns = now_ns + atoll(word + 1) * MS,
 	};
-	virtual_make(message, word[0], name, type);
+	virtual_make(message, word[0], name, type, flags & SM_ASK_PLAIN);
 }
 
 static inline size_t virtual_fds(const struct sm_connection *connection, struct pollfd *ret)
@@ -405,7 +456,8 @@ static inline void virtual_set_servers(struct sm_rule *rule, uint32_t first, uin
 {
 	rule->n_servers = n;
 	for (uint32_t i = 0; i < n; i++)
-		rule->servers[i] = (struct sm_server){{.family = SM_IPV4, .bytes = {10, 0, 0, (uint8_t)(first + i)}}, 53};
+		rule->servers[i] = (struct sm_server){
+			.address = {.family = SM_IPV4, .bytes = {10, 0, 0, (uint8_t)(first + i)}}, .port = 53};
 }
 
 /* On to `ns`. */

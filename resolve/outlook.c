@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "resolve/outlook.h"
+
+#include "base/clock.h"
+
+#define DOWN_GRACE_NS (2 * SM_NS_PER_S) /* a server that was not yet asked again is still down */
+#define LASTING_NS (3 * SM_NS_PER_S)
+
+static bool is_down(const struct sm_server_known *known, int64_t now_ns)
+{
+	return known && known->backoff_ms > 0 && known->n_names >= 2 && now_ns < known->retry_ns + DOWN_GRACE_NS;
+}
+
+bool sm_outlook_is_down(const struct sm_servers *servers, const struct sm_rule *rule, int64_t now_ns)
+{
+	for (uint32_t i = 0; i < rule->n_servers; i++)
+		if (!is_down(sm_servers_find(servers, &rule->servers[i]), now_ns))
+			return false;
+	return rule->n_servers > 0;
+}
+
+static bool is_lasting(const struct sm_servers *servers, const struct sm_rule *rule, int64_t now_ns)
+{
+	bool is_recent = false;
+
+	for (uint32_t i = 0; i < rule->n_servers; i++) {
+		const struct sm_server_known *known = sm_servers_find(servers, &rule->servers[i]);
+
+		if (now_ns < known->since_ns + LASTING_NS)
+			return false;
+		is_recent |= now_ns < known->silent_ns + LASTING_NS;
+	}
+	return is_recent;
+}
+
+static int64_t back_of(const struct sm_servers *servers, const struct sm_rule *rule)
+{
+	int64_t back_ns = 0;
+
+	for (uint32_t i = 0; i < rule->n_servers; i++) {
+		const struct sm_server_known *known = sm_servers_find(servers, &rule->servers[i]);
+
+		if (known && known->back_ns > back_ns)
+			back_ns = known->back_ns;
+	}
+	return back_ns;
+}
+
+struct sm_outlook sm_outlook_of(const struct sm_servers *servers, const struct sm_rule *rule, int64_t now_ns)
+{
+	bool are_down = sm_outlook_is_down(servers, rule, now_ns);
+
+	return (struct sm_outlook){
+		.are_down = are_down,
+		.is_lasting = are_down && is_lasting(servers, rule, now_ns),
+		.back_ns = back_of(servers, rule),
+	};
+}
