@@ -6,12 +6,9 @@
 
 #include "base/clock.h"
 #include "base/scope.h"
-#include "find/pin.h"
-#include "find/process.h"
+#include "find/wish.h"
 #include "ipc/client.h"
 #include "mesh/record.h"
-#include "resolve/channel.h"
-#include "resolve/lookup.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -23,72 +20,6 @@
 #define ABSENT_NS SM_NS_PER_S       /* between tries at a daemon that does not listen, */
 #define SILENT_NS (5 * SM_NS_PER_S) /* and at one that does not answer */
 #define SPARE_NS (50 * SM_NS_PER_MS) /* extra time for the daemon to report that the time is up */
-
-/* One program's question, and where its answer goes: to one of the two pointers. */
-struct wish {
-	struct sm_generation *generation;
-	const struct sm_rule *rule;
-	struct sm_name name;
-	uint8_t families;
-	int64_t now_ns, deadline_ns;
-	int64_t stale_after_ns; /* how long to try for a new answer if there is an old one */
-	void *old;              /* the record of an old answer; NULL: none */
-	size_t old_size;
-	bool has_daemon; /* the daemon is alive, but gave no answer */
-	const struct sm_pin *pin; /* of the name, as it was when the lookup started; NULL: none */
-	struct sm_found *found;
-	struct sm_found_service *service;
-};
-
-static enum sm_verdict verdict_of(enum sm_answer_kind kind)
-{
-	switch (kind) {
-	case SM_ANSWER_ADDRESSES:
-		return SM_VERDICT_FOUND;
-	case SM_ANSWER_NO_NAME:
-		return SM_VERDICT_NO_NAME;
-	case SM_ANSWER_NO_DATA:
-		return SM_VERDICT_NO_DATA;
-	case SM_ANSWER_FAILURE:
-		break;
-	}
-	return SM_VERDICT_TRY_AGAIN;
-}
-
-static enum sm_verdict choose_addresses(const struct wish *wish, const struct sm_answer *answer, int64_t expires_ns)
-{
-	int64_t left_ns = expires_ns - wish->now_ns;
-
-	sm_choose(answer, wish->rule, wish->families, wish->pin, sm_process_draw(), &wish->found->choice);
-	if (wish->pin && wish->found->choice.kind != SM_ANSWER_ADDRESSES)
-		sm_pin_miss(&wish->name, wish->families);
-	wish->found->name = wish->name;
-	wish->found->ttl_s = left_ns > 0 ? (uint32_t)(left_ns / SM_NS_PER_S) : 0;
-	return verdict_of(wish->found->choice.kind);
-}
-
-static enum sm_verdict choose_port(const struct wish *wish, const struct sm_answer *answer)
-{
-	uint8_t missed_families = sm_pin_missed_families(&wish->name, wish->now_ns);
-	struct sm_pin pin;
-
-	if (answer->kind != SM_ANSWER_ADDRESSES)
-		return verdict_of(answer->kind);
-	if ((!missed_families || sm_choose_target(answer, wish->rule, missed_families, sm_process_draw(), &pin) != SM_OK) &&
-	    sm_choose_target(answer, wish->rule, SM_IPV4_AND_IPV6, sm_process_draw(), &pin) != SM_OK)
-		return SM_VERDICT_NO_NAME; /* addresses, but no SRV: no port is known */
-	if (sm_pin_set(&wish->name, &pin, wish->now_ns) != SM_OK)
-		return SM_VERDICT_TRY_AGAIN;
-	wish->service->name = wish->name;
-	memcpy(wish->service->proto, wish->rule->proto, sizeof(wish->service->proto));
-	wish->service->port = pin.port;
-	return SM_VERDICT_FOUND;
-}
-
-static enum sm_verdict choose(const struct wish *wish, const struct sm_answer *answer, int64_t expires_ns)
-{
-	return wish->service ? choose_port(wish, answer) : choose_addresses(wish, answer, expires_ns);
-}
 
 /* Tells the daemon that the name is in use and near its end. */
 static void send_hint(const struct wish *wish, const void *bytes)
@@ -108,17 +39,6 @@ static void send_hint(const struct wish *wish, const void *bytes)
 		sm_process_untake_hint(record);
 }
 
-static void keep_old(struct wish *wish, const void *bytes, size_t size)
-{
-	void *copy = wish->old ? NULL : malloc(size);
-
-	if (!copy)
-		return;
-	memcpy(copy, bytes, size);
-	wish->old = copy;
-	wish->old_size = size;
-}
-
 static enum sm_status use_record(struct wish *wish, bool is_shared, const void *bytes, size_t size, enum sm_verdict *ret)
 {
 	_Alignas(uint64_t) char room[SMALL_ANSWER];
@@ -136,7 +56,7 @@ static enum sm_status use_record(struct wish *wish, bool is_shared, const void *
 			send_hint(wish, bytes);
 		break;
 	case SM_OLD:
-		keep_old(wish, bytes, size);
+		sm_wish_keep_old(wish, bytes, size, &times);
 		return SM_MISS;
 	case SM_DEAD:
 		return SM_MISS;
@@ -144,7 +64,9 @@ static enum sm_status use_record(struct wish *wish, bool is_shared, const void *
 	case SM_STALE:
 		break;
 	}
-	*ret = choose(wish, &answer, times.expires_ns);
+	if (answer.kind == SM_ANSWER_FAILURE && sm_wish_is_over(wish, &times))
+		return SM_MISS;
+	*ret = sm_wish_choose(wish, &answer, times.expires_ns);
 	return SM_OK;
 }
 
@@ -189,42 +111,7 @@ static enum sm_status find_kept(struct wish *wish, getter *get, enum sm_verdict 
 	return use_record(wish, get == get_from_map, bytes, size, ret);
 }
 
-static void remember(const struct wish *wish, const struct sm_answer *answer, const struct sm_times *times)
-{
-	size_t size = sm_record_size(&wish->name, answer);
-	SM_SCOPE_FREE void *bytes = NULL;
-
-	if (times->expires_ns <= wish->now_ns && times->stale_ns <= wish->now_ns)
-		return;
-	bytes = malloc(size);
-	if (bytes && sm_record_encode(&wish->name, answer, times, SM_FORMAT, bytes, size, &size) == SM_OK)
-		sm_memory_put(&wish->generation->memory, &wish->name, bytes, size, times->expires_ns, wish->now_ns);
-}
-
-/* Uses the old answer after a failed renewal, and caches that it may serve for some time without another try. */
-static enum sm_status find_old(struct wish *wish, enum sm_verdict *ret)
-{
-	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
-	struct sm_answer answer;
-	struct sm_times times;
-
-	if (!wish->old || sm_record_decode(&wish->name, wish->old, wish->old_size, &arena, &answer, &times) != SM_OK)
-		return SM_MISS;
-	times = sm_lifetime_unrenewed(&times, wish->rule, wish->now_ns);
-	remember(wish, &answer, &times);
-	*ret = choose(wish, &answer, times.expires_ns);
-	return SM_OK;
-}
-
 /* ---- the daemon */
-
-/* Until when to wait for a better answer. */
-static int64_t patience_ns(const struct wish *wish, int64_t spare_ns)
-{
-	if (wish->old && wish->stale_after_ns + spare_ns < wish->deadline_ns)
-		return wish->stale_after_ns + spare_ns;
-	return wish->deadline_ns;
-}
 
 /* An answer of the daemon may be used even if it is past its TTL. If there is no host map, the process caches the
  * answer. */
@@ -241,14 +128,14 @@ static enum sm_status use_reply(struct wish *wish, const void *bytes, size_t siz
 	/* a record from the future comes from a daemon in another time namespace */
 	if (!atomic_load_explicit(&wish->generation->view, memory_order_relaxed) && times.made_ns <= wish->now_ns)
 		sm_memory_put(&wish->generation->memory, &wish->name, bytes, size, times.expires_ns, wish->now_ns);
-	*ret = choose(wish, &answer, times.expires_ns);
+	*ret = sm_wish_choose(wish, &answer, times.expires_ns);
 	return SM_OK;
 }
 
 static enum sm_status ask_daemon(struct wish *wish, enum sm_verdict *ret)
 {
 	const char *socket = wish->generation->conf->host.socket;
-	int64_t until_ns = patience_ns(wish, SPARE_NS), left_ns = until_ns - wish->now_ns;
+	int64_t until_ns = sm_wish_patience_ns(wish, wish->rule->stale_after_ms, SPARE_NS), left_ns = until_ns - wish->now_ns;
 	const struct sm_request request = {
 		.format = sm_process_format(wish->now_ns),
 		.kind = SM_FRAME_LOOKUP,
@@ -285,44 +172,6 @@ static enum sm_status find_by_daemon(struct wish *wish, enum sm_verdict *ret)
 	return status == SM_OK ? SM_OK : SM_MISS;
 }
 
-/* ---- DNS */
-
-static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup)
-{
-	enum sm_status status = sm_lookup_run(lookup);
-	const struct sm_answer *answer;
-	struct sm_times times;
-
-	if (status == SM_REFUSED)
-		return SM_VERDICT_NOT_OURS; /* a sandbox: another module may have a way to ask */
-	if (status == SM_OK)
-		status = sm_lookup_answer(lookup, NULL, &answer);
-	if (status != SM_OK)
-		return SM_VERDICT_TRY_AGAIN; /* this process lacks something: nothing to cache about the name */
-	wish->now_ns = sm_clock_now_ns();
-	if (answer->kind == SM_ANSWER_FAILURE && wish->old)
-		return SM_VERDICT_TRY_AGAIN;
-	times = sm_lifetime_times(answer, wish->rule, wish->now_ns);
-	remember(wish, answer, &times);
-	return choose(wish, answer, times.expires_ns);
-}
-
-static enum sm_verdict find_by_dns(struct wish *wish)
-{
-	const struct sm_rules *rules = &wish->generation->conf->rules;
-	struct sm_lookup *lookup;
-	enum sm_verdict verdict;
-
-	if (wish->now_ns >= patience_ns(wish, 0))
-		return SM_VERDICT_TRY_AGAIN;
-	if (sm_lookup_open(&sm_channel_transport, rules, wish->rule, &wish->name, wish->families, patience_ns(wish, 0),
-	                   &lookup) != SM_OK)
-		return SM_VERDICT_TRY_AGAIN;
-	verdict = use_lookup(wish, lookup);
-	sm_lookup_close(lookup);
-	return verdict;
-}
-
 /* ---- the order */
 
 static enum sm_verdict find_by_asking(struct wish *wish)
@@ -332,7 +181,7 @@ static enum sm_verdict find_by_asking(struct wish *wish)
 	if (find_by_daemon(wish, &verdict) == SM_OK)
 		return verdict;
 	if (wish->generation->conf->host.is_embedded)
-		return find_by_dns(wish);
+		return sm_wish_ask_dns(wish);
 	return SM_VERDICT_TRY_AGAIN;
 }
 
@@ -355,17 +204,23 @@ static enum sm_verdict find_somewhere(struct wish *wish)
 		return verdict;
 	if (status == SM_OK && !wish->old && find_kept(wish, get_from_memory, &other) == SM_OK)
 		return other;
-	return find_old(wish, &other) == SM_OK ? other : verdict;
+	return sm_wish_use_old(wish, &other) == SM_OK ? other : verdict;
+}
+
+static void begin(struct wish *wish)
+{
+	wish->began_ns = wish->now_ns;
+	wish->deadline_ns = wish->now_ns + wish->rule->deadline_ms * SM_NS_PER_MS;
+	wish->old = NULL;
+	wish->pin = NULL;
+	wish->is_cut_short = wish->has_daemon = false;
 }
 
 static enum sm_verdict find_ours(struct wish *wish, const char *name, size_t length, const char *proto)
 {
 	enum sm_verdict verdict;
 
-	wish->deadline_ns = wish->now_ns + wish->rule->deadline_ms * SM_NS_PER_MS;
-	wish->stale_after_ns = wish->now_ns + wish->rule->stale_after_ms * SM_NS_PER_MS;
-	wish->old = NULL;
-	wish->has_daemon = false;
+	begin(wish);
 	if (sm_name_parse(name, length, &wish->name) != SM_OK)
 		return SM_VERDICT_NO_NAME; /* under our suffix, but not a valid name: no server is asked */
 	if (wish->service && proto && strcmp(proto, wish->rule->proto) != 0)
@@ -383,11 +238,10 @@ static enum sm_verdict find_unknown(struct wish *wish, const char *name, size_t 
 	enum sm_verdict verdict = SM_VERDICT_NOT_OURS;
 
 	wish->rule = &wish->generation->conf->rules.elsewhere;
-	wish->old = NULL;
-	wish->pin = NULL;
+	begin(wish);
 	if (sm_name_parse(name, length, &wish->name) != SM_OK)
 		return SM_VERDICT_NOT_OURS;
-	if (find_kept(wish, get_from_map, &verdict) != SM_OK && find_old(wish, &verdict) != SM_OK)
+	if (find_kept(wish, get_from_map, &verdict) != SM_OK && sm_wish_use_old(wish, &verdict) != SM_OK)
 		verdict = SM_VERDICT_NOT_OURS;
 	free(wish->old);
 	return verdict;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/forkzero.h"
 #include "base/random.h"
+#include "base/spin.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -34,6 +35,8 @@ struct wiped_state {
 		_Atomic uint64_t record;
 		_Atomic int64_t sent_ns;
 	} hints[HINTS];
+	_Alignas(64) _Atomic uint32_t servers_lock;
+	struct sm_servers servers;
 };
 
 static struct {
@@ -300,6 +303,29 @@ bool sm_process_takes_hint(uint64_t record, int64_t now_ns)
 void sm_process_untake_hint(uint64_t record)
 {
 	atomic_store_explicit(&state_of_process()->hints[record % HINTS].record, 0, memory_order_relaxed);
+}
+
+void sm_process_get_servers(struct sm_servers *ret)
+{
+	struct wiped_state *state = state_of_process();
+
+	if (sm_spin_try(&state->servers_lock)) {
+		*ret = state->servers;
+		sm_spin_leave(&state->servers_lock);
+	} else {
+		sm_servers_init(ret, 0);
+	}
+	ret->seed = sm_process_draw();
+}
+
+void sm_process_put_servers(const struct sm_servers *servers)
+{
+	struct wiped_state *state = state_of_process();
+
+	if (!sm_spin_try(&state->servers_lock))
+		return;
+	sm_servers_merge(&state->servers, servers);
+	sm_spin_leave(&state->servers_lock);
 }
 
 struct sm_generation *sm_process_enter(int64_t now_ns)

@@ -8,6 +8,7 @@
 #include "cache/reader.h"
 #include "conf/conf.h"
 #include "mesh/format.h"
+#include "resolve/servers.h"
 
 /* One mapping of the host map. */
 struct sm_view {
@@ -47,6 +48,11 @@ void sm_process_set_format(enum sm_format format, int64_t now_ns);
 bool sm_process_takes_hint(uint64_t record, int64_t now_ns);
 /* The hint was not sent. */
 void sm_process_untake_hint(uint64_t record);
+
+/* What this process knows of servers, to be given to one lookup, and to be taken back after it. Where another thread is at
+ * it, nothing is known, or kept. */
+void sm_process_get_servers(struct sm_servers *ret);
+void sm_process_put_servers(const struct sm_servers *servers);
 
 /* A random number for drawing; different in every process, also in forked ones. */
 uint64_t sm_process_draw(void);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What becomes of an answer: it is drawn from, and kept. */
+#include "find/wish.h"
+
+#include "base/clock.h"
+#include "base/scope.h"
+#include "mesh/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum sm_verdict verdict_of(enum sm_answer_kind kind)
+{
+	switch (kind) {
+	case SM_ANSWER_ADDRESSES:
+		return SM_VERDICT_FOUND;
+	case SM_ANSWER_NO_NAME:
+		return SM_VERDICT_NO_NAME;
+	case SM_ANSWER_NO_DATA:
+		return SM_VERDICT_NO_DATA;
+	case SM_ANSWER_FAILURE:
+		break;
+	}
+	return SM_VERDICT_TRY_AGAIN;
+}
+
+static enum sm_verdict choose_addresses(const struct wish *wish, const struct sm_answer *answer, int64_t expires_ns)
+{
+	int64_t left_ns = expires_ns - wish->now_ns;
+
+	sm_choose(answer, wish->rule, wish->families, wish->pin, sm_process_draw(), &wish->found->choice);
+	if (wish->pin && wish->found->choice.kind != SM_ANSWER_ADDRESSES)
+		sm_pin_miss(&wish->name, wish->families);
+	wish->found->name = wish->name;
+	wish->found->ttl_s = left_ns > 0 ? (uint32_t)(left_ns / SM_NS_PER_S) : 0;
+	return verdict_of(wish->found->choice.kind);
+}
+
+static enum sm_verdict choose_port(const struct wish *wish, const struct sm_answer *answer)
+{
+	uint8_t missed_families = sm_pin_missed_families(&wish->name, wish->now_ns);
+	struct sm_pin pin;
+
+	if (answer->kind != SM_ANSWER_ADDRESSES)
+		return verdict_of(answer->kind);
+	if ((!missed_families || sm_choose_target(answer, wish->rule, missed_families, sm_process_draw(), &pin) != SM_OK) &&
+	    sm_choose_target(answer, wish->rule, SM_IPV4_AND_IPV6, sm_process_draw(), &pin) != SM_OK)
+		return SM_VERDICT_NO_NAME; /* addresses, but no SRV: no port is known */
+	if (sm_pin_set(&wish->name, &pin, wish->now_ns) != SM_OK)
+		return SM_VERDICT_TRY_AGAIN;
+	wish->service->name = wish->name;
+	memcpy(wish->service->proto, wish->rule->proto, sizeof(wish->service->proto));
+	wish->service->port = pin.port;
+	return SM_VERDICT_FOUND;
+}
+
+enum sm_verdict sm_wish_choose(const struct wish *wish, const struct sm_answer *answer, int64_t expires_ns)
+{
+	return wish->service ? choose_port(wish, answer) : choose_addresses(wish, answer, expires_ns);
+}
+
+void sm_wish_keep_old(struct wish *wish, const void *bytes, size_t size, const struct sm_times *times)
+{
+	void *copy;
+
+	if (wish->old && wish->old_times.recheck_ns >= times->recheck_ns)
+		return;
+	copy = malloc(size);
+	if (!copy)
+		return;
+	memcpy(copy, bytes, size);
+	free(wish->old);
+	wish->old = copy;
+	wish->old_size = size;
+	wish->old_times = *times;
+}
+
+void sm_wish_remember(const struct wish *wish, const struct sm_answer *answer, const struct sm_times *times)
+{
+	size_t size = sm_record_size(&wish->name, answer);
+	SM_SCOPE_FREE void *bytes = NULL;
+
+	if (times->expires_ns <= wish->now_ns && times->stale_ns <= wish->now_ns)
+		return;
+	bytes = malloc(size);
+	if (bytes && sm_record_encode(&wish->name, answer, times, SM_FORMAT, bytes, size, &size) == SM_OK)
+		sm_memory_put(&wish->generation->memory, &wish->name, bytes, size, times->expires_ns, wish->now_ns);
+}
+
+/* Takes the old answer, and keeps in mind that from `now_ns` on it may serve for some time without another try. */
+static enum sm_status take_old(const struct wish *wish, int64_t now_ns, struct sm_arena *arena, struct sm_answer *ret,
+                               struct sm_times *ret_times)
+{
+	if (!wish->old || sm_record_decode(&wish->name, wish->old, wish->old_size, arena, ret, ret_times) != SM_OK)
+		return SM_MISS;
+	*ret_times = sm_lifetime_unrenewed(ret_times, wish->rule, now_ns);
+	if (wish->is_cut_short && ret_times->n_unrenewed < SM_UNRENEWED_MAX)
+		ret_times->n_unrenewed++;
+	sm_wish_remember(wish, ret, ret_times);
+	return SM_OK;
+}
+
+/* Other threads get the old answer meanwhile. Without memory they try, too. */
+void sm_wish_rest(const struct wish *wish, int64_t now_ns)
+{
+	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
+	struct sm_answer answer;
+	struct sm_times times;
+	enum sm_status status = take_old(wish, now_ns, &arena, &answer, &times);
+
+	(void)status;
+}
+
+enum sm_status sm_wish_use_old(const struct wish *wish, enum sm_verdict *ret)
+{
+	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
+	struct sm_answer answer;
+	struct sm_times times;
+
+	if (take_old(wish, wish->now_ns, &arena, &answer, &times) != SM_OK)
+		return SM_MISS;
+	*ret = sm_wish_choose(wish, &answer, times.expires_ns);
+	return SM_OK;
+}
+
+int64_t sm_wish_patience_ns(const struct wish *wish, uint32_t patience_ms, int64_t spare_ns)
+{
+	int64_t until_ns = wish->began_ns + patience_ms * SM_NS_PER_MS + spare_ns;
+
+	return wish->old && until_ns < wish->deadline_ns ? until_ns : wish->deadline_ns;
+}
