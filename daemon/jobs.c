@@ -2,10 +2,11 @@
 /* Jobs.
  *
  *                     all known, or the deadline               main.c, before the loop waits
- *   ask ──► running ─────────────────────────► finished ──────────────────────────────► told and freed
+ *   ask ──► running ─────────────────────────► finished ──────────────────────────────► told ──► listening, freed
  *              │  ▲                             the answer is put into the host map,      the map is committed first
  *   sockets,   │  │ step_job                    or what is kept is good enough still
  *   timer      └──┘
+ *                 ├─ a server was overtaken in any job: step_job
  *                 ├─ after sign_ns: WORKING to all that wait
  *                 └─ one family known for 50 ms: the answer so far to the clients that asked for that family alone
  *
@@ -16,9 +17,11 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/scope.h"
+#include "daemon/keeping.h"
 #include "daemon/log.h"
 #include "resolve/channel.h"
 #include "resolve/lookup.h"
+#include "resolve/outlook.h"
 
 #include <search.h>
 #include <string.h>
@@ -28,11 +31,13 @@
 #define SIGN_AFTER_NS (100 * SM_NS_PER_MS) /* well before any client assumes that the daemon is dead, */
 #define SIGN_SHARE 6                       /* also one with little time: it waits a third of its time for a sign */
 #define DEADLINE_PERCENT 95 /* of a client's own: so that a failure still reaches it in time */
+#define LISTENING_MAX 64    /* beyond that nothing is learnt of servers that are late */
+#define LISTENING_SHARE 16  /* and of the descriptors of all jobs only so much */
 
 TAILQ_HEAD(waiters, sm_waiter);
 
 struct sm_job {
-	TAILQ_ENTRY(sm_job) link; /* in jobs->finished */
+	TAILQ_ENTRY(sm_job) link; /* in one of the three lists */
 	struct sm_jobs *jobs;
 	struct sm_settings *settings;
 	const struct sm_rule *rule;
@@ -41,7 +46,7 @@ struct sm_job {
 	struct sm_lookup *lookup;
 	struct waiters waiters;
 	int64_t settled_ns[SM_IPV4_AND_IPV6]; /* by family: when all its addresses became known; 0: not yet */
-	bool has_signed, is_finished;
+	bool has_signed, is_finished, is_listening;
 	int64_t sign_ns;
 	enum sm_frame_kind kind; /* of the final reply */
 	void *body;
@@ -77,16 +82,54 @@ static void on_job_closed(uv_handle_t *handle)
 	free_job(handle->data);
 }
 
-/* Removes the job from the tree and closes its descriptors at once; its memory is freed when the loop has closed its
- * handles. */
+/* Closes its descriptors at once; its memory is freed when the loop has closed its handles. */
 static void close_job(struct sm_job *job)
 {
+	sm_lookup_close(job->lookup);
+	uv_close((uv_handle_t *)&job->timer, on_job_closed);
+}
+
+/* ---- listening: what a server says, or does not say, behind the answer, counts for the next lookup */
+
+static void stop_listening(struct sm_job *job)
+{
+	job->is_listening = false;
+	job->jobs->n_listening--;
+	TAILQ_REMOVE(&job->jobs->listening, job, link);
+	close_job(job);
+}
+
+static void arm_timer(struct sm_job *job, int64_t wakes_ns, int64_t now_ns);
+static void watch_sockets(struct sm_job *job);
+
+static void listen_on(struct sm_job *job)
+{
+	int64_t now_ns = sm_clock_now_ns();
+
+	if (!sm_lookup_listen(job->lookup, now_ns)) {
+		stop_listening(job);
+		return;
+	}
+	watch_sockets(job);
+	arm_timer(job, sm_lookup_wakes_ns(job->lookup), now_ns);
+}
+
+/* Removes the job from the tree: the next client begins another one. */
+static void end_job(struct sm_job *job)
+{
 	struct sm_jobs *jobs = job->jobs;
+	uint32_t most = jobs->limits->max[SM_LIMITED_JOBS] / LISTENING_SHARE;
 
 	tdelete(&job->name, &jobs->by_name, compare);
 	sm_limits_give(jobs->limits, SM_LIMITED_JOBS, job->uid);
-	sm_lookup_close(job->lookup);
-	uv_close((uv_handle_t *)&job->timer, on_job_closed);
+	if (jobs->n_listening >= (most < LISTENING_MAX ? most : LISTENING_MAX)) {
+		close_job(job);
+		return;
+	}
+	job->is_listening = true;
+	jobs->n_listening++;
+	TAILQ_INSERT_TAIL(&jobs->listening, job, link);
+	listen_on(job);
 }
 
 static void set_final_reply(struct sm_job *job, enum sm_frame_kind kind, const void *body, size_t size)
@@ -101,66 +144,29 @@ static void set_final_reply(struct sm_job *job, enum sm_frame_kind kind, const v
 	}
 }
 
-/* The kept answer of a name, if it may still serve. */
-static enum sm_status get_servable(struct sm_jobs *jobs, const struct sm_name *name, int64_t now_ns,
-                                   struct sm_arena *arena, struct sm_answer *ret, struct sm_times *ret_times)
-{
-	const void *bytes;
-	size_t size;
-
-	if (sm_owner_get(jobs->owner, name, &bytes, &size) != SM_OK)
-		return SM_MISS;
-	if (sm_record_decode(name, bytes, size, arena, ret, ret_times) != SM_OK || ret->kind != SM_ANSWER_ADDRESSES)
-		return SM_MISS;
-	return sm_lifetime_freshness(ret_times, now_ns) == SM_DEAD ? SM_MISS : SM_OK;
-}
-
 enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_name *name,
                                         const void **ret, size_t *ret_size)
 {
-	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
-	struct sm_answer answer;
-	int64_t now_ns = sm_clock_now_ns();
-	struct sm_times times;
+	struct sm_job *job = find_job(jobs, name);
 
-	if (get_servable(jobs, name, now_ns, &arena, &answer, &times) != SM_OK)
-		return SM_MISS;
-	if (sm_lifetime_freshness(&times, now_ns) == SM_OLD)
-		times = sm_lifetime_unrenewed(&times, rule, now_ns);
-	return sm_owner_put(jobs->owner, name, &answer, &times, SM_LEDGER_NOBODY, now_ns, ret, ret_size);
+	if (job)
+		sm_lookup_note_silence(job->lookup, sm_clock_now_ns());
+	return sm_keeping_old(jobs->owner, rule, name, ret, ret_size);
 }
 
-static void note_servers(struct sm_job *job, bool is_failure)
-{
-	bool is_down = is_failure && !sm_lookup_has_heard(job->lookup), *known = sm_settings_is_down(job->settings, job->rule);
-
-	if (is_down != *known)
-		sm_log(is_down ? SM_LOG_WARNING : SM_LOG_INFO, is_down ? "servers are silent" : "servers answer again",
-		       job->rule->is_exact ? "service" : "domain", job->rule->name.text, NULL);
-	*known = is_down;
-}
-
-/* A failure does not replace an answer that may still serve. */
 static void keep_answer(struct sm_job *job, const struct sm_answer *answer)
 {
-	struct sm_jobs *jobs = job->jobs;
-	int64_t now_ns = sm_clock_now_ns();
-	struct sm_times times = sm_lifetime_times(answer, job->rule, now_ns);
-	const void *record;
-	size_t size;
+	struct sm_counters *counters = job->jobs->counters;
+	struct sm_kept_answer kept;
+	bool is_bad = sm_lookup_was_answered_badly(job->lookup);
 
-	note_servers(job, answer->kind == SM_ANSWER_FAILURE);
-	jobs->counters->failed += answer->kind == SM_ANSWER_FAILURE;
-	if (answer->kind == SM_ANSWER_FAILURE &&
-	    sm_jobs_settle_for_stale(jobs, job->rule, &job->name, &record, &size) == SM_OK) {
-		jobs->counters->stale++;
-		set_final_reply(job, SM_FRAME_RECORD, record, size);
+	counters->failed += answer->kind == SM_ANSWER_FAILURE;
+	if (sm_keeping_answer(job->jobs->owner, job->rule, &job->name, job->uid, answer, is_bad, &kept) != SM_OK) {
+		set_final_reply(job, SM_FRAME_BUSY, NULL, 0);
 		return;
 	}
-	if (sm_owner_put(jobs->owner, &job->name, answer, &times, job->uid, now_ns, &record, &size) == SM_OK)
-		set_final_reply(job, SM_FRAME_RECORD, record, size);
-	else
-		set_final_reply(job, SM_FRAME_BUSY, NULL, 0);
+	counters->stale += kept.is_old;
+	set_final_reply(job, SM_FRAME_RECORD, kept.record, kept.size);
 }
 
 static void finish_job(struct sm_job *job)
@@ -176,6 +182,7 @@ static void finish_job(struct sm_job *job)
 	else
 		set_final_reply(job, SM_FRAME_BUSY, NULL, 0);
 	job->is_finished = true;
+	TAILQ_REMOVE(&job->jobs->running, job, link);
 	TAILQ_INSERT_TAIL(&job->jobs->finished, job, link);
 }
 
@@ -187,10 +194,28 @@ void sm_jobs_leave(struct sm_waiter *waiter)
 	waiter->job = NULL;
 }
 
+static void step_job(struct sm_job *job);
+
+/* A server was overtaken in one job: in the others, questions that wait for it move on. */
+static void pass_on(struct sm_jobs *jobs)
+{
+	struct sm_job *job = TAILQ_FIRST(&jobs->running), *next;
+
+	if (jobs->n_overtaken == jobs->upstream->servers.n_overtaken)
+		return;
+	jobs->n_overtaken = jobs->upstream->servers.n_overtaken;
+	for (; job; job = next) {
+		next = TAILQ_NEXT(job, link);
+		step_job(job);
+	}
+}
+
 void sm_jobs_flush(struct sm_jobs *jobs)
 {
 	struct sm_job *job;
 
+	pass_on(jobs);
+	sm_upstream_publish(jobs->upstream, sm_clock_now_ns());
 	if (sm_owner_commit(jobs->owner) != SM_OK)
 		sm_log(SM_LOG_WARNING, "the host map could not be written", NULL);
 	while ((job = TAILQ_FIRST(&jobs->finished))) {
@@ -201,13 +226,11 @@ void sm_jobs_flush(struct sm_jobs *jobs)
 			sm_jobs_leave(waiter);
 			waiter->tell(waiter, job->kind, job->body, job->body_size);
 		}
-		close_job(job);
+		end_job(job);
 	}
 }
 
 /* ---- the course of a job */
-
-static void step_job(struct sm_job *job);
 
 static void process_job(struct sm_job *job)
 {
@@ -217,7 +240,10 @@ static void process_job(struct sm_job *job)
 
 	if (sm_descriptor_wait(fds, n, 0, &now_ns) == SM_OK)
 		sm_lookup_process(job->lookup, fds, n, now_ns);
-	step_job(job);
+	if (job->is_listening)
+		listen_on(job);
+	else
+		step_job(job);
 }
 
 /* A job that finishes here is reported and freed later, so that every event of a batch still finds its job. */
@@ -232,14 +258,16 @@ static void on_sockets_ready(uv_poll_t *poll, int status, int events)
 	for (int i = 0; i < n; i++) {
 		struct sm_job *job = ready[i].data.ptr;
 
-		if (!job->is_finished)
+		if (!job->is_finished || job->is_listening)
 			process_job(job);
 	}
 }
 
 enum sm_status sm_jobs_start(struct sm_jobs *jobs)
 {
+	TAILQ_INIT(&jobs->running);
 	TAILQ_INIT(&jobs->finished);
+	TAILQ_INIT(&jobs->listening);
 	jobs->sockets_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (jobs->sockets_fd < 0 || uv_poll_init(jobs->loop, &jobs->sockets, jobs->sockets_fd) != 0)
 		return SM_EXHAUSTED;
@@ -250,13 +278,26 @@ enum sm_status sm_jobs_start(struct sm_jobs *jobs)
 
 void sm_jobs_stop(struct sm_jobs *jobs)
 {
+	while (!TAILQ_EMPTY(&jobs->listening))
+		stop_listening(TAILQ_FIRST(&jobs->listening));
 	uv_close((uv_handle_t *)&jobs->sockets, NULL);
 	close(jobs->sockets_fd);
 }
 
 static void on_job_time(uv_timer_t *timer)
 {
-	step_job(timer->data);
+	struct sm_job *job = timer->data;
+
+	if (job->is_listening)
+		listen_on(job);
+	else
+		step_job(job);
+}
+
+static void arm_timer(struct sm_job *job, int64_t wakes_ns, int64_t now_ns)
+{
+	uv_update_time(job->jobs->loop);
+	uv_timer_start(&job->timer, on_job_time, wakes_ns > now_ns ? (uint64_t)((wakes_ns - now_ns) / SM_NS_PER_MS + 1) : 0, 0);
 }
 
 /* Makes the epoll watch the sockets of the lookup. Sockets that the lookup no longer needs are already closed. */
@@ -298,7 +339,7 @@ static bool has_family(const struct sm_answer *answer, uint8_t family)
 static void tell_early(struct sm_job *job, uint8_t family, int64_t now_ns)
 {
 	static uint8_t record[SM_RECORD_MAX];
-	const struct sm_times times = {now_ns, now_ns, now_ns, now_ns};
+	const struct sm_times times = {now_ns, now_ns, now_ns, now_ns, 0};
 	const struct sm_answer *answer;
 	struct sm_waiter *waiter = TAILQ_FIRST(&job->waiters), *next;
 	size_t size;
@@ -361,15 +402,21 @@ static void step_job(struct sm_job *job)
 	wakes_ns = sooner(wakes_ns, sm_lookup_wakes_ns(job->lookup));
 	if (!job->has_signed)
 		wakes_ns = sooner(wakes_ns, job->sign_ns);
-	uv_update_time(job->jobs->loop);
-	uv_timer_start(&job->timer, on_job_time, wakes_ns > now_ns ? (uint64_t)((wakes_ns - now_ns) / SM_NS_PER_MS + 1) : 0, 0);
+	arm_timer(job, wakes_ns, now_ns);
 }
 
 static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
-                               uid_t uid, struct sm_job **ret)
+                               uid_t uid, bool is_scout, struct sm_job **ret)
 {
 	int64_t now_ns = sm_clock_now_ns();
 	SM_SCOPE_FREE struct sm_job *job = calloc(1, sizeof(*job));
+	const struct sm_lookup_means means = {
+		.transport = &sm_channel_transport,
+		.rules = &jobs->reload->settings->conf->rules,
+		.servers = &jobs->upstream->servers,
+		.listens_on = true,
+		.is_scout = is_scout,
+	};
 
 	if (!job)
 		return SM_EXHAUSTED;
@@ -379,7 +426,7 @@ static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule,
 	job->uid = uid;
 	job->sign_ns = now_ns + SIGN_AFTER_NS;
 	TAILQ_INIT(&job->waiters);
-	if (sm_lookup_open(&sm_channel_transport, &jobs->reload->settings->conf->rules, rule, &request->name, SM_IPV4_AND_IPV6,
+	if (sm_lookup_open(&means, rule, &request->name, SM_IPV4_AND_IPV6,
 	                   now_ns + rule->deadline_ms * SM_NS_PER_MS / 100 * DEADLINE_PERCENT, &job->lookup) != SM_OK)
 		return SM_EXHAUSTED;
 	if (!tsearch(&job->name, &jobs->by_name, compare)) {
@@ -389,19 +436,28 @@ static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule,
 	job->settings = sm_settings_hold(jobs->reload->settings);
 	uv_timer_init(jobs->loop, &job->timer);
 	job->timer.data = job;
+	TAILQ_INSERT_TAIL(&jobs->running, job, link);
 	*ret = job;
 	job = NULL;
 	return SM_OK;
 }
 
+/* While all servers are down, one name in a second asks them. */
+static bool may_scout(struct sm_servers *servers, const struct sm_rule *rule, int64_t now_ns)
+{
+	return !sm_outlook_is_down(servers, rule, now_ns) || sm_servers_take_scout(servers, rule, false, now_ns);
+}
+
 static enum sm_status begin_job(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
-                            uid_t uid, struct sm_job **ret)
+                            uid_t uid, bool is_scout, struct sm_job **ret)
 {
 	enum sm_status status;
 
+	if (is_scout && !may_scout(&jobs->upstream->servers, rule, sm_clock_now_ns()))
+		return SM_SILENT;
 	if (!sm_limits_take(jobs->limits, SM_LIMITED_JOBS, uid))
 		return SM_FULL;
-	status = make_job(jobs, rule, request, uid, ret);
+	status = make_job(jobs, rule, request, uid, is_scout, ret);
 	if (status != SM_OK) {
 		sm_limits_give(jobs->limits, SM_LIMITED_JOBS, uid);
 		return status;
@@ -423,14 +479,14 @@ static void join_job(struct sm_job *job, const struct sm_request *request, struc
 }
 
 enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request, uid_t uid,
-                           struct sm_waiter *waiter)
+                           bool is_scout, struct sm_waiter *waiter)
 {
 	struct sm_job *job = find_job(jobs, &request->name);
 	enum sm_status status = SM_OK;
 	bool is_new = !job;
 
 	if (is_new)
-		status = begin_job(jobs, rule, request, uid, &job);
+		status = begin_job(jobs, rule, request, uid, is_scout, &job);
 	if (status != SM_OK)
 		return status;
 	jobs->counters->joined += !is_new && waiter;

@@ -7,6 +7,7 @@
 #include "daemon/loop.h"
 #include "daemon/reload.h"
 #include "daemon/surroundings.h"
+#include "daemon/upstream.h"
 #include "ipc/frame.h"
 
 #include <sys/queue.h>
@@ -32,9 +33,14 @@ struct sm_jobs {
 	struct sm_counters *counters;
 	const struct sm_reload *reload;
 	struct sm_surroundings *around;
+	struct sm_upstream *upstream;
 
 	void *by_name;               /* a tree (tsearch) */
-	struct sm_job_list finished; /* their replies go out after the commit */
+	struct sm_job_list running;
+	struct sm_job_list finished;  /* their replies go out after the commit */
+	struct sm_job_list listening; /* told, and waiting for what silent servers may still say */
+	uint32_t n_listening;
+	uint64_t n_overtaken; /* servers, when the running jobs last heard of it */
 	int sockets_fd;              /* an epoll of the sockets of all jobs */
 	uv_poll_t sockets;
 };
@@ -42,10 +48,11 @@ struct sm_jobs {
 enum sm_status sm_jobs_start(struct sm_jobs *jobs) SM_MUST_CHECK;
 void sm_jobs_stop(struct sm_jobs *jobs);
 
-/* Starts the job of a name, or joins it if it is running. `waiter` may be NULL. SM_FULL: a limit is reached.
- * SM_EXHAUSTED. */
+/* Starts the job of a name, or joins it if it is running. `waiter` may be NULL. `is_scout`: where all servers of the rule are
+ * down, it only sees whether they are there again. SM_FULL: a limit is reached. SM_SILENT: a scout is not needed, because
+ * another name has just asked. SM_EXHAUSTED. */
 enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request, uid_t uid,
-                           struct sm_waiter *waiter) SM_MUST_CHECK;
+                           bool is_scout, struct sm_waiter *waiter) SM_MUST_CHECK;
 /* The waiter stops waiting; the job goes on. */
 void sm_jobs_leave(struct sm_waiter *waiter);
 

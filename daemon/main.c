@@ -48,6 +48,7 @@ struct daemon {
 	struct sm_reload reload;
 	struct sm_owner *owner;
 	struct sm_surroundings around;
+	struct sm_upstream upstream;
 	struct sm_jobs jobs;
 	struct sm_requests requests;
 	struct sm_connections connections;
@@ -256,6 +257,8 @@ static void wire(struct daemon *daemon)
 	daemon->jobs.counters = daemon->requests.counters = daemon->connections.counters = &daemon->counters;
 	daemon->jobs.reload = &daemon->reload;
 	daemon->jobs.around = &daemon->around;
+	daemon->jobs.upstream = daemon->reload.upstream = &daemon->upstream;
+	daemon->requests.upstream = &daemon->upstream;
 	daemon->requests.limits = &daemon->limits;
 	daemon->requests.jobs = &daemon->jobs;
 	daemon->requests.reload = &daemon->reload;
@@ -268,8 +271,9 @@ static bool serve(struct daemon *daemon, const struct options *options)
 	if (uv_loop_init(&daemon->loop) != 0)
 		return fail("no event loop", "", "out of descriptors or memory");
 	wire(daemon);
+	sm_upstream_start(&daemon->upstream, daemon->owner);
 	start_handles(daemon);
-	sm_surroundings_start(&daemon->around, &daemon->loop, daemon->owner, &daemon->reload);
+	sm_surroundings_start(&daemon->around, &daemon->loop, daemon->owner, &daemon->reload, &daemon->upstream);
 	if (sm_jobs_start(&daemon->jobs) != SM_OK || sm_connections_start(&daemon->connections) != SM_OK)
 		return fail("no event loop", "", "cannot wait for events of a socket");
 	if (sm_seal() != SM_OK)

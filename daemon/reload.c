@@ -87,6 +87,7 @@ static void follow(struct sm_reload *reload)
 	apply(reload);
 	if (!conf->is_incomplete && sm_owner_follow(reload->owner, conf->fingerprint) != SM_OK)
 		sm_log(SM_LOG_WARNING, "the host map could not be begun anew", NULL);
+	sm_upstream_publish_again(reload->upstream);
 	sm_log(SM_LOG_INFO, "reloaded", "config", reload->sources.file, NULL);
 }
 

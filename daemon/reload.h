@@ -6,6 +6,7 @@
 #include "cache/owner.h"
 #include "daemon/limits.h"
 #include "daemon/settings.h"
+#include "daemon/upstream.h"
 
 struct sm_reload {
 	struct sm_conf_sources sources;
@@ -13,6 +14,7 @@ struct sm_reload {
 	struct sm_watch watch;        /* of the files as they were last read, correct or not */
 	struct sm_limits *limits;     /* follow the settings */
 	struct sm_owner *owner;       /* follows the settings; NULL: there is none yet */
+	struct sm_upstream *upstream; /* publishes in the owner's new file */
 };
 
 /* Loads the configuration for the first time, from `named` or the usual files, and logs every error in it. SM_EXHAUSTED: out of

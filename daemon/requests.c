@@ -7,6 +7,7 @@
 #include "base/scope.h"
 #include "daemon/log.h"
 #include "daemon/status.h"
+#include "resolve/outlook.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ struct sm_wanted {
 	struct sm_client *client;
 	struct sm_settings *settings; /* that the rule belongs to */
 	const struct sm_rule *rule;
-	bool may_be_stale;
+	bool may_be_stale, is_scout;
 };
 
 static void free_wanted(struct sm_wanted *wanted)
@@ -99,6 +100,21 @@ static void on_told(struct sm_waiter *waiter, enum sm_frame_kind kind, const voi
 		sm_client_reply(client, kind, body, size);
 }
 
+/* No server can tell at the moment, and this is known without asking. It is not kept: the next client may be luckier. */
+static void reply_failure(struct sm_client *client)
+{
+	const struct sm_answer answer = {.kind = SM_ANSWER_FAILURE};
+	int64_t now_ns = sm_clock_now_ns();
+	const struct sm_times times = {now_ns, now_ns, now_ns, now_ns, 0};
+	uint8_t record[512];
+	size_t size;
+
+	if (sm_record_encode(&client->request.name, &answer, &times, SM_FORMAT, record, sizeof(record), &size) == SM_OK)
+		reply_record(client, record, size);
+	else
+		sm_client_reply(client, SM_FRAME_BUSY, NULL, 0);
+}
+
 /* ---- waiting */
 
 /* After this time the client has surely gone. */
@@ -132,56 +148,73 @@ static void wait_for_job(struct sm_requests *requests, struct sm_wanted *wanted)
 {
 	struct sm_client *client = wanted->client;
 	uint32_t ms = patience_ms(client);
+	enum sm_status status;
 
 	if (wanted->may_be_stale && wanted->rule->stale_after_ms < ms)
 		ms = wanted->rule->stale_after_ms;
 	client->wanted = wanted;
 	/* a job that is told at once waits for the next turn of the loop: it does not free the client in here */
-	if (sm_jobs_ask(requests->jobs, wanted->rule, &client->request, client->uid, &wanted->waiter) != SM_OK)
-		refuse(requests, client);
-	else
+	status = sm_jobs_ask(requests->jobs, wanted->rule, &client->request, client->uid, wanted->is_scout, &wanted->waiter);
+	if (status == SM_OK)
 		sm_client_wait(client, ms);
+	else if (status == SM_SILENT)
+		reply_failure(client);
+	else
+		refuse(requests, client);
 }
 
 /* ---- lookups */
 
-/* Finds the cached record that may be sent at once. */
-static enum sm_status find_cached(struct sm_requests *requests, const struct sm_rule *rule, const struct sm_name *name,
-                                  const void **ret, size_t *ret_size, enum sm_freshness *ret_freshness)
+/* What is kept of a name, and what to do with it. */
+struct kept {
+	const void *record; /* NULL: nothing; valid until the owner's next call */
+	size_t size;
+	enum sm_freshness freshness;
+	enum sm_use use;
+};
+
+static struct kept find_kept(struct sm_requests *requests, const struct sm_rule *rule, const struct sm_name *name)
 {
-	enum sm_answer_kind kind;
-	struct sm_times times;
+	int64_t now_ns = sm_clock_now_ns();
+	struct sm_outlook outlook = sm_outlook_of(&requests->upstream->servers, rule, now_ns);
+	struct kept kept = {.freshness = SM_DEAD};
+	enum sm_answer_kind kind = SM_ANSWER_ADDRESSES;
+	struct sm_times times = {.made_ns = 0}; /* long dead */
 	struct sm_name own;
 
-	*ret_freshness = SM_DEAD;
-	if (sm_owner_get(requests->owner, name, ret, ret_size) != SM_OK)
-		return SM_MISS;
-	if (sm_record_head(*ret, *ret_size, &own, &times, &kind) != SM_OK)
-		return SM_MISS;
-	*ret_freshness = sm_lifetime_freshness(&times, sm_clock_now_ns());
-	if (*ret_freshness == SM_OLD && *sm_settings_is_down(requests->reload->settings, rule))
-		return SM_OK;
-	return *ret_freshness < SM_OLD ? SM_OK : SM_MISS;
+	if (sm_owner_get(requests->owner, name, &kept.record, &kept.size) == SM_OK &&
+	    sm_record_head(kept.record, kept.size, &own, &times, &kind) == SM_OK)
+		kept.freshness = sm_lifetime_freshness(&times, now_ns);
+	kept.use = sm_lifetime_use(&times, kind, &outlook, now_ns);
+	return kept;
 }
 
-/* Where the servers are known to be silent, the old answer goes out now, and a job behind it notices when they are back. */
+/* A job that nobody waits for. Where none can be begun, the next client begins one. */
+static void ask_behind(struct sm_requests *requests, struct sm_client *client, const struct sm_rule *rule)
+{
+	enum sm_status status = sm_jobs_ask(requests->jobs, rule, &client->request, client->uid, true, NULL);
+
+	(void)status;
+}
+
+/* The answer goes out now. Where it is past its TTL, a job behind it notices when the servers are back; what is fresh is
+ * renewed by hints. */
 static void answer_from_cache(struct sm_requests *requests, struct sm_client *client, const struct sm_rule *rule,
-                              const void *record, size_t size, enum sm_freshness freshness)
+                              const struct kept *kept)
 {
 	SM_SCOPE_FREE void *copy = NULL;
-	enum sm_status status;
+	const void *record = kept->record;
 
-	requests->counters->cached += freshness < SM_STALE;
-	requests->counters->stale += freshness >= SM_STALE;
-	if (freshness == SM_OLD)
-		copy = malloc(size); /* a job uses the same room */
+	requests->counters->cached += kept->freshness < SM_STALE;
+	requests->counters->stale += kept->freshness >= SM_STALE;
+	if (kept->freshness == SM_OLD)
+		copy = malloc(kept->size); /* a job uses the same room */
 	if (copy) {
-		memcpy(copy, record, size);
+		memcpy(copy, record, kept->size);
 		record = copy;
-		status = sm_jobs_ask(requests->jobs, rule, &client->request, client->uid, NULL);
-		(void)status; /* otherwise the next client starts the job */
+		ask_behind(requests, client, rule);
 	}
-	reply_record(client, record, size);
+	reply_record(client, record, kept->size);
 }
 
 static const struct sm_rule *rule_of(const struct sm_requests *requests, const struct sm_name *name)
@@ -209,10 +242,8 @@ static void look_up(struct sm_requests *requests, struct sm_client *client)
 {
 	const struct sm_name *name = &client->request.name;
 	const struct sm_rule *rule = rule_of(requests, name);
-	enum sm_freshness freshness;
 	struct sm_wanted *wanted;
-	const void *record;
-	size_t size;
+	struct kept kept;
 
 	requests->counters->requests++;
 	if (!rule || rule->is_torn) {
@@ -224,16 +255,23 @@ static void look_up(struct sm_requests *requests, struct sm_client *client)
 		sm_client_reply(client, SM_FRAME_NOT_OURS, NULL, 0);
 		return;
 	}
-	if (find_cached(requests, rule, name, &record, &size, &freshness) == SM_OK) {
-		answer_from_cache(requests, client, rule, record, size, freshness);
+	kept = find_kept(requests, rule, name);
+	switch (kept.use) {
+	case SM_USE:
+	case SM_USE_AND_ASK:
+		answer_from_cache(requests, client, rule, &kept);
 		return;
+	case SM_ASK_OR_FAIL:
+	case SM_ASK:
+		break;
 	}
 	wanted = make_wanted(requests, client, rule);
 	if (!wanted) {
 		refuse(requests, client);
 		return;
 	}
-	wanted->may_be_stale = freshness == SM_OLD;
+	wanted->may_be_stale = kept.freshness == SM_OLD;
+	wanted->is_scout = kept.use == SM_ASK_OR_FAIL;
 	wait_for_job(requests, wanted);
 }
 
@@ -265,16 +303,13 @@ static void on_hint(void *context, const struct sm_request *hint)
 	struct sm_requests *requests = context;
 	const struct sm_rule *rule = rule_of(requests, &hint->name);
 	uint64_t jobs = requests->counters->jobs;
-	enum sm_freshness freshness;
-	const void *record;
-	size_t size;
 
 	requests->counters->hints++;
 	if (!rule || requests->is_stopping)
 		return;
-	if (find_cached(requests, rule, &hint->name, &record, &size, &freshness) != SM_OK || freshness != SM_DUE)
+	if (find_kept(requests, rule, &hint->name).freshness != SM_DUE)
 		return;
-	if (sm_jobs_ask(requests->jobs, rule, hint, SM_LEDGER_NOBODY, NULL) == SM_OK)
+	if (sm_jobs_ask(requests->jobs, rule, hint, SM_LEDGER_NOBODY, true, NULL) == SM_OK)
 		requests->counters->renewed += requests->counters->jobs - jobs;
 }
 

@@ -5,6 +5,7 @@
 #include "daemon/connections.h"
 #include "daemon/jobs.h"
 #include "daemon/reload.h"
+#include "daemon/upstream.h"
 
 struct sm_requests {
 	int64_t began_ns; /* set by main.c, as all of it */
@@ -12,6 +13,7 @@ struct sm_requests {
 	struct sm_owner *owner;
 	struct sm_jobs *jobs;
 	struct sm_reload *reload;
+	const struct sm_upstream *upstream;
 	const struct sm_limits *limits;
 	struct sm_counters *counters;
 };

@@ -25,11 +25,6 @@ enum sm_status sm_settings_load(const struct sm_conf_sources *sources, const str
 		return SM_EXHAUSTED;
 	settings->n_users = 1;
 	status = sm_conf_load(sources, old ? old->conf : NULL, watch, &complaints, &settings->conf);
-	if (status == SM_OK) {
-		settings->is_down = calloc(settings->conf->rules.n_rules + 1, sizeof(bool));
-		if (!settings->is_down)
-			status = SM_EXHAUSTED;
-	}
 	if (status != SM_OK) {
 		sm_settings_release(settings);
 		return status;
@@ -49,11 +44,5 @@ void sm_settings_release(struct sm_settings *settings)
 	if (!settings || --settings->n_users > 0)
 		return;
 	sm_conf_free(settings->conf);
-	free(settings->is_down);
 	free(settings);
-}
-
-bool *sm_settings_is_down(const struct sm_settings *settings, const struct sm_rule *rule)
-{
-	return &settings->is_down[rule - settings->conf->rules.rules];
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One configuration in force, kept as long as any job uses it, and the observed state of its servers. */
+/* One configuration in force, kept as long as any job uses it. */
 #pragma once
 
 #include "conf/conf.h"
@@ -7,7 +7,6 @@
 struct sm_settings {
 	uint32_t n_users;
 	struct sm_conf *conf;
-	bool *is_down; /* by rule: when its servers were last asked, none of them answered */
 };
 
 /* As sm_conf_load, with the configuration in force as `old`; every complaint goes to the log. *ret has one user. */
@@ -16,5 +15,3 @@ enum sm_status sm_settings_load(const struct sm_conf_sources *sources, const str
 struct sm_settings *sm_settings_hold(struct sm_settings *settings);
 /* NULL is accepted. */
 void sm_settings_release(struct sm_settings *settings);
-
-bool *sm_settings_is_down(const struct sm_settings *settings, const struct sm_rule *rule);

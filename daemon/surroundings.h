@@ -5,12 +5,14 @@
 
 #include "daemon/loop.h"
 #include "daemon/reload.h"
+#include "daemon/upstream.h"
 #include "resolve/source.h"
 
 struct sm_surroundings {
 	uv_loop_t *loop;
 	struct sm_owner *owner;
 	const struct sm_reload *reload;
+	struct sm_upstream *upstream; /* forgets failures when the network changes */
 	struct sm_network *network; /* NULL: not learnt yet */
 	int network_fd;             /* -1: the kernel does not report changes */
 	uv_poll_t changes;
@@ -21,7 +23,7 @@ struct sm_surroundings {
 };
 
 void sm_surroundings_start(struct sm_surroundings *around, uv_loop_t *loop, struct sm_owner *owner,
-                           const struct sm_reload *reload);
+                           const struct sm_reload *reload, struct sm_upstream *upstream);
 void sm_surroundings_stop(struct sm_surroundings *around);
 
 /* Valid until the loop goes on. NULL: a caller that needs it has to learn it itself. */

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/upstream.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "daemon/log.h"
+#include "resolve/table.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#define PUBLISH_NS SM_NS_PER_S
+
+void sm_upstream_start(struct sm_upstream *upstream, struct sm_owner *owner)
+{
+	enum sm_status status;
+	const void *bytes;
+	uint64_t seed;
+	size_t size;
+
+	sm_random_fill(&seed, sizeof(seed));
+	*upstream = (struct sm_upstream){.owner = owner};
+	sm_servers_init(&upstream->servers, seed);
+	status = sm_owner_get_servers(owner, &bytes, &size);
+	if (status == SM_OK)
+		status = sm_table_decode(bytes, size, sm_clock_now_ns(), &upstream->servers);
+	(void)status; /* without a table everything is learnt anew */
+	upstream->before = upstream->servers;
+}
+
+/* "127.0.0.1:53", "[fe80::1%eth0]:53" */
+static void write_server(const struct sm_server *server, char *text, size_t size)
+{
+	char address[INET6_ADDRSTRLEN] = "";
+	bool is_ipv6 = server->address.family == SM_IPV6;
+
+	inet_ntop(is_ipv6 ? AF_INET6 : AF_INET, server->address.bytes, address, sizeof(address));
+	snprintf(text, size, is_ipv6 ? "[%s%s%s]:%u" : "%s%s%s:%u", address, server->zone[0] ? "%" : "", server->zone,
+	         server->port);
+}
+
+static void tell(struct sm_upstream *upstream)
+{
+	for (uint32_t i = 0; i < upstream->servers.n; i++) {
+		const struct sm_server_known *now = &upstream->servers.known[i], *before;
+		bool is_down = now->backoff_ms > 0;
+		char text[INET6_ADDRSTRLEN + SM_ZONE_MAX + 12];
+
+		before = sm_servers_find(&upstream->before, &now->server);
+		if (is_down == (before && before->backoff_ms > 0))
+			continue;
+		write_server(&now->server, text, sizeof(text));
+		sm_log(is_down ? SM_LOG_WARNING : SM_LOG_INFO, is_down ? "a server has failed" : "a server answers again",
+		       "server", text, NULL);
+	}
+	upstream->before = upstream->servers;
+}
+
+static int64_t last_back_ns(const struct sm_servers *servers)
+{
+	int64_t back_ns = 0;
+
+	for (uint32_t i = 0; i < servers->n; i++)
+		if (servers->known[i].back_ns > back_ns)
+			back_ns = servers->known[i].back_ns;
+	return back_ns;
+}
+
+void sm_upstream_publish(struct sm_upstream *upstream, int64_t now_ns)
+{
+	const struct sm_servers *servers = &upstream->servers;
+	static uint8_t bytes[SM_TABLE_MAX];
+
+	if (servers->n_changes == upstream->published)
+		return;
+	if (now_ns - upstream->published_ns < PUBLISH_NS && last_back_ns(servers) <= upstream->back_ns)
+		return;
+	tell(upstream);
+	sm_owner_put_servers(upstream->owner, bytes, sm_table_encode(servers, now_ns, bytes));
+	upstream->published = servers->n_changes;
+	upstream->published_ns = now_ns;
+	upstream->back_ns = last_back_ns(servers);
+}
+
+void sm_upstream_publish_again(struct sm_upstream *upstream)
+{
+	upstream->published_ns = 0;
+	upstream->published = UINT64_MAX;
+}

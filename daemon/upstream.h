@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What srvmeshd knows of the servers that it asks (resolve/servers.h), for all jobs together: taken over from the host map
+ * at the start, published in it for the processes of the host, and told to the log. */
+#pragma once
+
+#include "cache/owner.h"
+#include "resolve/servers.h"
+
+struct sm_upstream {
+	struct sm_owner *owner;
+	struct sm_servers servers;
+	uint64_t published; /* the changes so far, */
+	int64_t published_ns;
+	int64_t back_ns;    /* the last time a server came back */
+	struct sm_servers before; /* as the log knows them */
+};
+
+void sm_upstream_start(struct sm_upstream *upstream, struct sm_owner *owner);
+/* To be called before a commit: publishes what has changed, at most once a second, but at once where a server is heard
+ * again, because failures that are kept end with that. Writes the log. */
+void sm_upstream_publish(struct sm_upstream *upstream, int64_t now_ns);
+/* The file is another one: it gets the table with the next commit. */
+void sm_upstream_publish_again(struct sm_upstream *upstream);
