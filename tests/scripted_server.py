@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A DNS server that behaves as told, right or wrong, for behaviour that real servers do not show.
 
-It answers from a list of records as an authoritative server would (glue included), unless a behaviour is set:
+It answers from a list of records as an authoritative server would (glue included): a name of whose top label it has no
+record, and that is not under mesh, is refused. Unless a behaviour is set:
 
     drop [COUNT] [TYPE]     no answer: always, or to the first COUNT questions, or to those of one type
+    drop-name NAME          no answer to questions for this name, or names below it
+    drop-edns               no answer to questions with OPT
+    lose PERCENT            that many of the questions get no answer, drawn from a fixed seed
+    silent FROM [TO]        no answer from then on, or until then: milliseconds since the server started
+    flap MS                 answers for so long, then is silent for so long, and so on
+    reorder MS              each answer up to so much later, drawn from a fixed seed
     delay MS [TYPE]         a late answer
-    rcode NAME [TYPE]       SERVFAIL, REFUSED, NOTIMP, FORMERR, NXDOMAIN instead of an answer
+    rcode NAME [TYPE]       SERVFAIL, REFUSED, NOTIMP, FORMERR, NXDOMAIN, BADVERS instead of an answer
+    no-soa                  no SOA beside a denial
     no-glue                 no additional section
     no-edns                 FORMERR without OPT to every question with OPT
     truncate [TYPE]         TC over UDP, the whole answer over TCP
@@ -20,6 +28,7 @@ It answers from a list of records as an authoritative server would (glue include
     garbage                 noise instead of a message
     lying-rdlength, lying-count, pointer-loop
     referral                an empty answer that names other servers
+    referral-ra             the same, from a server that says that it recurses
     cname-loop              every name is an alias of the next
     closed                  nothing listens
 """
@@ -46,6 +55,8 @@ class Server:
         self.behaviours = []
         self.questions = []
         self.dropped = 0
+        self.random = random.Random(1)
+        self.began = time.monotonic()
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         while True:
             self.udp = socket.socket(family, socket.SOCK_DGRAM)
@@ -86,11 +97,12 @@ class Server:
         self.tcp.close()
 
     def add(self, line):
-        """Adds `owner ttl TYPE data`; `many COUNT` means that many targets of _api._tcp.mesh."""
+        """Adds `owner ttl TYPE data`; `many COUNT` means that many targets of _api._tcp.mesh, ten of each priority, and
+        `equal COUNT` as many of one priority."""
         words = line.split()
-        if words[0] == "many":
+        if words[0] in ("many", "equal"):
             for i in range(int(words[1])):
-                self.add(f"_api._tcp.mesh. 60 SRV {i // 10} 1 8080 t{i}.mesh.")
+                self.add(f"_api._tcp.mesh. 60 SRV {i // 10 if words[0] == 'many' else 0} 1 8080 t{i}.mesh.")
                 self.add(f"t{i}.mesh. 60 A 127.1.{i // 250}.{i % 250 + 1}")
             return
         name = dns.name.from_text(words[0])
@@ -167,6 +179,26 @@ class Server:
             time.sleep(0.002)
         connection.sendall(wire)
 
+    def is_silent(self, query):
+        now_ms = (time.monotonic() - self.began) * 1000
+        for behaviour in self.behaviours:
+            word, values = behaviour[0], behaviour[1:]
+            if word == "lose" and self.random.uniform(0, 100) < float(values[0]):
+                return True
+            if word == "silent" and int(values[0]) <= now_ms < (int(values[1]) if len(values) > 1 else 1e9):
+                return True
+            if word == "flap" and now_ms // int(values[0]) % 2 == 1:
+                return True
+            if word == "drop-edns" and query.edns >= 0:
+                return True
+            if word == "drop-name" and query.question[0].name.is_subdomain(dns.name.from_text(values[0])):
+                return True
+        return False
+
+    def is_foreign(self, name):
+        tops = {r.name.labels[-2:] for r in self.records} | {dns.name.from_text("mesh.").labels}
+        return name.labels[-2:] not in tops
+
     def find(self, name, qtype):
         return [r for r in self.records if r.name == name and r.rdtype == qtype]
 
@@ -186,7 +218,7 @@ class Server:
                 break
             reply.answer.append(alias[0])
             name = alias[0][0].target
-        if not reply.answer or (not found and self.exists(name)):
+        if (not reply.answer or (not found and self.exists(name))) and not self.has("no-soa"):
             reply.authority.append(dns.rrset.from_text("mesh.", 7, "IN", "SOA", "ns.mesh. host.mesh. 1 60 60 60 7"))
         if not found and not self.exists(name) and name.is_subdomain(dns.name.from_text("mesh.")):
             reply.set_rcode(dns.rcode.NXDOMAIN)
@@ -215,9 +247,14 @@ class Server:
         if drop is not None and (not drop or self.dropped < int(drop[0])):
             self.dropped += 1
             return None
+        if self.is_silent(query):
+            return None
         delay = self.matching("delay", qtype)
         if delay:
             time.sleep(int(delay[0]) / 1000)
+        reorder = self.matching("reorder", qtype)
+        if reorder:
+            time.sleep(self.random.uniform(0, int(reorder[0])) / 1000)
         if self.has("garbage"):
             return wire[:2] + random.Random(1).randbytes(200)
         bare = self.matching("bare", qtype)
@@ -235,8 +272,12 @@ class Server:
         if rcode:
             reply.set_rcode(dns.rcode.from_text(rcode[0]))
             return reply.to_wire()
-        if self.has("referral"):
+        if self.is_foreign(question.name):
+            reply.set_rcode(dns.rcode.REFUSED)
+            return reply.to_wire()
+        if self.has("referral") or self.has("referral-ra"):
             reply.flags &= ~dns.flags.AA
+            reply.flags |= dns.flags.RA if self.has("referral-ra") else 0
             reply.authority.append(dns.rrset.from_text("mesh.", 60, "IN", "NS", "ns.elsewhere."))
             return reply.to_wire()
         if self.has("cname-loop"):
