@@ -81,13 +81,6 @@ void sm_address_map(const struct sm_address *address, uint8_t ret[16])
 	memcpy(ret + 12, address->bytes, 4);
 }
 
-static bool is_mapped(const uint8_t address[16])
-{
-	static const uint8_t mapped[12] = {MAPPED};
-
-	return memcmp(address, mapped, sizeof(mapped)) == 0;
-}
-
 /* The number of leading bits that two byte strings share. */
 static unsigned common_bits(const uint8_t *a, const uint8_t *b, unsigned bytes)
 {
