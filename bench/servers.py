@@ -21,8 +21,9 @@ from misbehaving import Proxy  # noqa: E402
 PACED = os.path.join(BUILDDIR, "bench", "paced")
 KNOT, ADDRESSES = "127.0.0.21", ["127.0.0.11", "127.0.0.12", "127.0.0.13", "127.0.0.14"]
 UNBOUND, RESOLVED = "127.0.0.2", "127.0.0.53"
-# every service and every host exists
-ZONE = "t0 A 127.0.0.99\n*._tcp SRV 0 1 80 t0\n*.host A 127.0.0.99\n"
+LOOKUPS = 60  # of each in a comparison: nss_dns takes a second for each of them
+# every service and every host exists; those under "far" have no address beside the SRV record
+ZONE = "t0 A 127.0.0.99\n*._tcp SRV 0 1 80 t0\n*.host A 127.0.0.99\n*.far._tcp SRV 0 1 80 w.host\n"
 OURS = "[domain mesh]\nservers = {}\nfamily = ipv4\n{}\n"
 
 
@@ -170,30 +171,35 @@ def measure(bench, fault, who, hosts, pattern, rate, count, conf="srvmesh.conf")
 
 
 def compare(bench, resolved):
-    """The faults, for us and for the others."""
+    """The faults, for us and for the others, each as often and as fast."""
     peers = [("nss_dns", lambda: bench.resolv_is("".join(f"nameserver {a}\n" for a in ADDRESSES[:2]) + "options timeout:1\n")),
-             ("unbound", bench.unbound)]
-    if resolved:
-        peers.append(("systemd-resolved", lambda: bench.resolved(resolved)))
-    counts = {"first silent": (50, 1000), "first slow by 450 ms": (50, 1000), "30 % loss each way": (20, 500),
-              "first flaps every 2 s": (50, 1000)}
-    goals = {"first slow by 450 ms": ("mean <= 25", lambda t: statistics.mean(t.ms) <= 25),
-             "30 % loss each way": ("mean <= 70, p99 <= 600", lambda t: statistics.mean(t.ms) <= 70 and percentile(t.ms, 99) <= 600),
-             "first flaps every 2 s": ("p99 <= 30", lambda t: percentile(t.ms, 99) <= 30)}
-    for fault, (rate, count) in counts.items():
+             ("unbound", bench.unbound), ("systemd-resolved", lambda: bench.resolved(resolved))]
+    for fault in FAULTS:
+        rate = 3 if fault.startswith("first flaps") else 20
         for who, start in peers:
             process = start()
-            took = measure(bench, fault, who, "dns", "n%d.host.mesh", rate, 200 if who == "unbound" else 60)
+            took = measure(bench, fault, who, "dns", "n%d.host.mesh", rate, LOOKUPS)
             bench.say(fault, who, took.words())
             if process:
                 bench.lab.stop(process)
         daemon = bench.daemon()
-        took = measure(bench, fault, "srvmeshd", "srvmesh", "n%d.mesh", rate, count)
-        goal, is_met = goals.get(fault, ("", lambda t: None))
-        bench.say(fault, "srvmeshd", took.words(), goal, is_met(took))
+        took = measure(bench, fault, "srvmeshd", "srvmesh", "n%d.mesh", rate, LOOKUPS)
+        bench.say(fault, "srvmeshd", took.words())
         daemon.stop()
-        took = measure(bench, fault, "srvmesh alone", "srvmesh", "n%d.mesh", rate, count, bench.embedded())
+        took = measure(bench, fault, "srvmesh alone", "srvmesh", "n%d.mesh", rate, LOOKUPS, bench.embedded())
         bench.say(fault, "srvmesh alone", took.words())
+
+
+def slow_lossy_flapping(bench):
+    """The goals of srvmeshd alone, over more lookups."""
+    goals = {"first slow by 450 ms": (50, 1000, "mean <= 25 ms", lambda t: statistics.mean(t.ms) <= 25),
+             "30 % loss each way": (20, 500, "mean <= 70 ms, p99 <= 600", lambda t: statistics.mean(t.ms) <= 70 and percentile(t.ms, 99) <= 600),
+             "first flaps every 2 s": (50, 1000, "p99 <= 30 ms", lambda t: percentile(t.ms, 99) <= 30)}
+    for fault, (rate, count, goal, is_met) in goals.items():
+        daemon = bench.daemon()
+        took = measure(bench, fault, "srvmeshd", "srvmesh", "n%d.mesh", rate, count)
+        bench.say(f"{fault}, {count} lookups", "srvmeshd", took.words(), goal, is_met(took) and took.failures == 0)
+        daemon.stop()
 
 
 def silent_first(bench):
@@ -209,7 +215,7 @@ def silent_first(bench):
         took = bench.run("srvmesh", rate, "n%d.mesh", count)
         later = took.ms[1:]
         bench.say(f"first silent, {rate}/s, from the second on", "srvmeshd", took.words(), "p50 <= 1.2 x, none above 100 ms",
-                  percentile(later, 50) <= 1.2 * p50 and max(later) <= 100)
+                  percentile(later, 50) <= 1.2 * p50 and max(later) <= 100 and took.failures == 0)
         print(f"{'':34} {'':22} p50 {percentile(later, 50) / p50:.2f} x of one good server alone; max {max(later):.1f} ms")
         daemon.stop()
     bench.calm()
@@ -221,21 +227,26 @@ def silent_first(bench):
     took = bench.run("srvmesh", 0, "n%d.mesh", 1000, conf)
     later = took.ms[1:]
     bench.say("first silent, after the first", "srvmesh alone", took.words(), "as one good server",
-              percentile(later, 50) <= 1.2 * percentile(good.ms, 50))
-    firsts = [bench.run("srvmesh", 0, "n%d.mesh", 1, conf).ms[0] for _ in range(20)]
-    bench.say("first silent, a fresh process", "srvmesh alone", f"median {statistics.median(firsts):.1f}  max {max(firsts):.1f} ms",
-              "<= 170", max(firsts) <= 170)
+              percentile(later, 50) <= 1.2 * percentile(good.ms, 50) and percentile(later, 99) <= 30 and took.failures == 0)
+    firsts = [bench.run("srvmesh", 0, "n%d.far.mesh", 1, conf) for _ in range(20)]
+    bench.say("first silent, a fresh process, two questions", "srvmesh alone",
+              f"median {statistics.median(took.ms[0] for took in firsts):.1f}  max {max(took.ms[0] for took in firsts):.1f} ms", "<= 170",
+              max(took.ms[0] for took in firsts) <= 170 and not any(took.failures for took in firsts))
     bench.calm()
 
 
 def three_silent(bench):
     bench.calm()
+    daemon = bench.daemon(1)
+    good = bench.run("srvmesh", 50, "n%d.mesh", 200)
+    daemon.stop()
     for proxy in bench.proxies[:3]:
         proxy.is_silent = True
     daemon = bench.daemon(4)
     took = bench.run("srvmesh", 50, "n%d.mesh", 200)
     bench.say("three of four silent", "srvmeshd", f"first {took.ms[0]:.1f}  " + Took([f"0 {int(ms * 1000)} 0" for ms in took.ms[1:]]).words(),
-              "first <= 500, then as one", took.ms[0] <= 500 and took.failures == 0 and max(took.ms[1:]) <= 100)
+              "first <= 500, then as one", took.ms[0] <= 500 and took.failures == 0 and max(took.ms[1:]) <= 100 and
+              percentile(took.ms[1:], 50) <= 1.2 * percentile(good.ms, 50))
     daemon.stop()
     bench.calm()
 
@@ -256,7 +267,7 @@ def comes_back(bench):
     took = Took(process.communicate()[0].splitlines())
     worst = max(ms for began, ms, _ in took.all if began > 1000)
     bench.say("silent server comes back", "srvmeshd", f"used again after {used or 99:.1f} s, longest lookup {worst:.1f} ms", "<= 30 s, none slower",
-              used is not None and used <= 31 and worst <= 100)
+              used is not None and used <= 30 and worst <= 20 and took.failures == 0)
     daemon.stop()
 
 
@@ -278,7 +289,7 @@ def all_silent(bench):
     first = min((began + ms for began, ms, code in took.all if code == 0 and began + ms > back_ms), default=1e9) - back_ms
     failures = sum(code != 0 for began, ms, code in took.all if began > back_ms + first)
     bench.say("all silent for 10 s, then back", "srvmeshd", f"first success after {first / 1000:.2f} s, failures after it {failures}",
-              "<= 1.1 s, 0", first <= 1150 and failures == 0)
+              "<= 1.1 s, 0", first <= 1100 and failures == 0)
     daemon.stop()
     bench.calm()
 
@@ -302,7 +313,7 @@ def questions(bench):
 
 def names_in_use(bench):
     bench.calm()
-    daemon = bench.daemon(more="max_ttl = 2s\nstale = 0")
+    daemon = bench.daemon(more="max_ttl = 2s")
     first, last = bench.names(1000)
     bench.start("srvmesh", 0, "n%d.mesh", first, last).communicate()
     for proxy in bench.proxies[:2]:
@@ -340,26 +351,22 @@ def kept_names(bench):
     others = [ms for ms in took.ms if ms <= 100]
     bench.say("5,000 kept names, all dead", "srvmeshd", f"{len(paid)} paid {' '.join(f'{ms:.0f}' for ms in paid)} ms; "
               f"others p99 {percentile(others, 99):.2f} ms, max {max(others):.2f} ms, failed {took.failures}", "at most 2 pay, others <= 1 ms",
-              len(paid) <= 2 and percentile(others, 99) <= 1 and took.failures == 0)
+              len(paid) <= 2 and max(others) <= 1 and took.failures == 0)
     daemon.stop()
     bench.calm()
 
 
 def draw(bench):
     """Writes README's figure into the source tree: the mean of a lookup in each fault."""
-    rows = []
-    for fault in FAULTS:
-        for who in ("srvmeshd", "srvmesh alone", "unbound", "systemd-resolved", "nss_dns"):
-            took = bench.results.get((fault, who))
-            if took:
-                rows.append((f"{fault}: {who}", statistics.mean(took.ms) * 1e6, who.startswith("srvmesh")))
+    rows = [(f"{fault}: {who}", statistics.mean(bench.results[(fault, who)].ms) * 1e6, who.startswith("srvmesh"))
+            for fault in FAULTS for who in ("srvmeshd", "srvmesh alone", "unbound", "systemd-resolved", "nss_dns")]
     with open(os.path.join(os.path.dirname(HERE), "docs", "servers-that-fail.svg"), "w", encoding="utf-8") as file:
-        file.write(chart.bars("What a lookup takes while a DNS server fails", "./dev bench servers: the mean of each run; two servers on "
-                              "loopback, nothing cached; nss_dns with timeout:1; logarithmic.", rows))
+        file.write(chart.bars("What a lookup takes while a DNS server fails", f"./dev bench servers: the mean of {LOOKUPS} lookups, from the first; two "
+                              "servers on loopback, nothing cached; nss_dns with timeout:1; logarithmic.", rows))
 
 
 CASES = {"first": silent_first, "three": three_silent, "back": comes_back, "outage": all_silent, "questions": questions,
-         "names": names_in_use, "kept": kept_names}
+         "names": names_in_use, "kept": kept_names, "faults": slow_lossy_flapping}
 
 
 def main():
