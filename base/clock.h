@@ -11,5 +11,11 @@
  * of the wall clock does not affect them. The vDSO answers, without a system call. */
 int64_t sm_clock_now_ns(void);
 
+/* Of two moments. */
+static inline int64_t sm_sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Nanoseconds since 1970, the clock of file times (CLOCK_REALTIME). The administrator may set it, so it can jump. */
 int64_t sm_clock_wall_ns(void);

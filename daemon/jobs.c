@@ -101,6 +101,7 @@ static void stop_listening(struct sm_job *job)
 
 static void arm_timer(struct sm_job *job, int64_t wakes_ns, int64_t now_ns);
 static void watch_sockets(struct sm_job *job);
+static void process_job(struct sm_job *job);
 
 static void listen_on(struct sm_job *job)
 {
@@ -118,7 +119,7 @@ static void listen_on(struct sm_job *job)
 static void end_job(struct sm_job *job)
 {
 	struct sm_jobs *jobs = job->jobs;
-	uint32_t most = jobs->limits->max[SM_LIMITED_JOBS] / LISTENING_SHARE;
+	uint32_t most = jobs->limits->max[SM_LIMITED_JOBS] / LISTENING_SHARE + 1;
 
 	tdelete(&job->name, &jobs->by_name, compare);
 	sm_limits_give(jobs->limits, SM_LIMITED_JOBS, job->uid);
@@ -149,6 +150,8 @@ enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_ru
 {
 	struct sm_job *job = find_job(jobs, name);
 
+	if (job && !job->is_finished)
+		process_job(job);
 	if (job)
 		sm_lookup_note_silence(job->lookup, sm_clock_now_ns());
 	return sm_keeping_old(jobs->owner, rule, name, ret, ret_size);
@@ -284,14 +287,10 @@ void sm_jobs_stop(struct sm_jobs *jobs)
 	close(jobs->sockets_fd);
 }
 
+/* What has come while the daemon was stopped is read before any silence counts. */
 static void on_job_time(uv_timer_t *timer)
 {
-	struct sm_job *job = timer->data;
-
-	if (job->is_listening)
-		listen_on(job);
-	else
-		step_job(job);
+	process_job(timer->data);
 }
 
 static void arm_timer(struct sm_job *job, int64_t wakes_ns, int64_t now_ns)
@@ -382,11 +381,6 @@ static int64_t serve_family(struct sm_job *job, uint8_t family, int64_t now_ns)
 	return INT64_MAX;
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 static void step_job(struct sm_job *job)
 {
 	int64_t now_ns = sm_clock_now_ns(), wakes_ns;
@@ -398,10 +392,10 @@ static void step_job(struct sm_job *job)
 	watch_sockets(job);
 	if (!job->has_signed && now_ns >= job->sign_ns)
 		sign_of_life(job);
-	wakes_ns = sooner(serve_family(job, SM_IPV4, now_ns), serve_family(job, SM_IPV6, now_ns));
-	wakes_ns = sooner(wakes_ns, sm_lookup_wakes_ns(job->lookup));
+	wakes_ns = sm_sooner(serve_family(job, SM_IPV4, now_ns), serve_family(job, SM_IPV6, now_ns));
+	wakes_ns = sm_sooner(wakes_ns, sm_lookup_wakes_ns(job->lookup));
 	if (!job->has_signed)
-		wakes_ns = sooner(wakes_ns, job->sign_ns);
+		wakes_ns = sm_sooner(wakes_ns, job->sign_ns);
 	arm_timer(job, wakes_ns, now_ns);
 }
 
@@ -473,7 +467,7 @@ static void join_job(struct sm_job *job, const struct sm_request *request, struc
 	TAILQ_INSERT_TAIL(&job->waiters, waiter, link);
 	waiter->job = job;
 	waiter->families = request->families;
-	job->sign_ns = sooner(job->sign_ns, sm_clock_now_ns() + request->wait_ms * SM_NS_PER_MS / SIGN_SHARE);
+	job->sign_ns = sm_sooner(job->sign_ns, sm_clock_now_ns() + request->wait_ms * SM_NS_PER_MS / SIGN_SHARE);
 	if (job->has_signed && !job->is_finished)
 		waiter->tell(waiter, SM_FRAME_WORKING, NULL, 0);
 }

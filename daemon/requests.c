@@ -101,7 +101,7 @@ static void on_told(struct sm_waiter *waiter, enum sm_frame_kind kind, const voi
 }
 
 /* No server can tell at the moment, and this is known without asking. It is not kept: the next client may be luckier. */
-static void reply_failure(struct sm_client *client)
+static void reply_failure(struct sm_requests *requests, struct sm_client *client)
 {
 	const struct sm_answer answer = {.kind = SM_ANSWER_FAILURE};
 	int64_t now_ns = sm_clock_now_ns();
@@ -109,6 +109,7 @@ static void reply_failure(struct sm_client *client)
 	uint8_t record[512];
 	size_t size;
 
+	requests->counters->hopeless++;
 	if (sm_record_encode(&client->request.name, &answer, &times, SM_FORMAT, record, sizeof(record), &size) == SM_OK)
 		reply_record(client, record, size);
 	else
@@ -158,7 +159,7 @@ static void wait_for_job(struct sm_requests *requests, struct sm_wanted *wanted)
 	if (status == SM_OK)
 		sm_client_wait(client, ms);
 	else if (status == SM_SILENT)
-		reply_failure(client);
+		reply_failure(requests, client);
 	else
 		refuse(requests, client);
 }
@@ -197,8 +198,8 @@ static void ask_behind(struct sm_requests *requests, struct sm_client *client, c
 	(void)status;
 }
 
-/* The answer goes out now. Where it is past its TTL, a job behind it notices when the servers are back; what is fresh is
- * renewed by hints. */
+/* The answer goes out now. Where it is near its end, a job behind it renews it; where it is past its TTL, the job notices when
+ * the servers are back. */
 static void answer_from_cache(struct sm_requests *requests, struct sm_client *client, const struct sm_rule *rule,
                               const struct kept *kept)
 {
@@ -207,7 +208,7 @@ static void answer_from_cache(struct sm_requests *requests, struct sm_client *cl
 
 	requests->counters->cached += kept->freshness < SM_STALE;
 	requests->counters->stale += kept->freshness >= SM_STALE;
-	if (kept->freshness == SM_OLD)
+	if (kept->use == SM_USE_AND_ASK)
 		copy = malloc(kept->size); /* a job uses the same room */
 	if (copy) {
 		memcpy(copy, record, kept->size);

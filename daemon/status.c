@@ -20,6 +20,7 @@ size_t sm_status_text(const struct sm_status_sources *from, char ret[SM_STATUS_M
 		{"joined", counters->joined},
 		{"jobs", counters->jobs},
 		{"failed", counters->failed},
+		{"hopeless", counters->hopeless},
 		{"not_ours", counters->not_ours},
 		{"busy", counters->busy},
 		{"malformed", counters->malformed},

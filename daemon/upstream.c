@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #define PUBLISH_NS SM_NS_PER_S
+#define REFRESH_NS (10 * SM_NS_PER_S) /* while questions are asked: round trip times change, too */
 
 void sm_upstream_start(struct sm_upstream *upstream, struct sm_owner *owner)
 {
@@ -71,7 +72,8 @@ void sm_upstream_publish(struct sm_upstream *upstream, int64_t now_ns)
 	const struct sm_servers *servers = &upstream->servers;
 	static uint8_t bytes[SM_TABLE_MAX];
 
-	if (servers->n_changes == upstream->published)
+	if (servers->n_changes == upstream->published &&
+	    (servers->n_questions == upstream->n_questions || now_ns - upstream->published_ns < REFRESH_NS))
 		return;
 	if (now_ns - upstream->published_ns < PUBLISH_NS && last_back_ns(servers) <= upstream->back_ns)
 		return;
@@ -79,6 +81,7 @@ void sm_upstream_publish(struct sm_upstream *upstream, int64_t now_ns)
 	sm_owner_put_servers(upstream->owner, bytes, sm_table_encode(servers, now_ns, bytes));
 	upstream->published = servers->n_changes;
 	upstream->published_ns = now_ns;
+	upstream->n_questions = servers->n_questions;
 	upstream->back_ns = last_back_ns(servers);
 }
 

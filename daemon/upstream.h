@@ -11,6 +11,7 @@ struct sm_upstream {
 	struct sm_servers servers;
 	uint64_t published; /* the changes so far, */
 	int64_t published_ns;
+	uint64_t n_questions; /* until then */
 	int64_t back_ns;    /* the last time a server came back */
 	struct sm_servers before; /* as the log knows them */
 };

@@ -50,7 +50,7 @@ bool sm_wish_is_over(const struct wish *wish, const struct sm_times *times)
 	return sm_lifetime_use(times, SM_ANSWER_FAILURE, &outlook, wish->now_ns) == SM_ASK;
 }
 
-static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup)
+static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup, int64_t until_ns)
 {
 	enum sm_status status = sm_lookup_run(lookup);
 	const struct sm_answer *answer;
@@ -64,7 +64,7 @@ static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup)
 		return SM_VERDICT_TRY_AGAIN; /* this process lacks something: nothing to cache about the name */
 	wish->now_ns = sm_clock_now_ns();
 	if (answer->kind == SM_ANSWER_FAILURE && wish->old) {
-		wish->is_cut_short = true;
+		wish->is_cut_short = wish->now_ns >= until_ns;
 		return SM_VERDICT_TRY_AGAIN;
 	}
 	times = sm_lifetime_times(answer, wish->rule, wish->now_ns);
@@ -112,7 +112,7 @@ static enum sm_verdict ask_dns(struct wish *wish, struct sm_servers *servers)
 	sm_wish_rest(wish, until_ns);
 	if (sm_lookup_open(&means, wish->rule, &wish->name, wish->families, until_ns, &lookup) != SM_OK)
 		return SM_VERDICT_TRY_AGAIN;
-	verdict = use_lookup(wish, lookup);
+	verdict = use_lookup(wish, lookup, until_ns);
 	sm_lookup_close(lookup);
 	sm_process_put_servers(servers);
 	return verdict;

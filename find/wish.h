@@ -20,7 +20,7 @@ struct wish {
 	size_t old_size;
 	struct sm_times old_times;
 	bool has_daemon; /* the daemon is alive, but gave no answer */
-	bool is_cut_short; /* the renewal failed in this very lookup */
+	bool is_cut_short; /* this very lookup has waited for its renewal, and in vain */
 	const struct sm_pin *pin; /* of the name, as it was when the lookup started; NULL: none */
 	struct sm_found *found;
 	struct sm_found_service *service;

@@ -43,12 +43,6 @@ static void ask_question(struct sm_expand *expand, const char *name, enum sm_rr_
 	expand->n_open++;
 }
 
-static void lower(uint32_t *least, uint32_t value)
-{
-	if (value < *least)
-		*least = value;
-}
-
 static uint16_t add_host(struct sm_expand *expand, const char *name)
 {
 	struct sm_expand_host *hosts;
@@ -99,7 +93,7 @@ static void add_address(struct sm_expand *expand, uint16_t host, const struct sm
 	addresses += expand->n_addresses++;
 	*addresses = (struct sm_expand_address){.is = {.family = sm_family_of(record->type)}, .host = host};
 	memcpy(addresses->is.bytes, record->address, record->type == SM_RR_A ? 4 : 16);
-	lower(&expand->ttl_s, record->ttl_s);
+	sm_expand_lower(&expand->ttl_s, record->ttl_s);
 }
 
 static bool has_address(const struct sm_expand *expand, uint16_t host, uint8_t family)
@@ -195,7 +189,7 @@ static enum chain_end follow(const struct sm_reply *reply, enum sm_rr_type type,
 		const struct sm_dns_record *alias;
 
 		if (find_record(reply, *at, type)) {
-			lower(ttl_s, ttl);
+			sm_expand_lower(ttl_s, ttl);
 			return CHAIN_RECORDS;
 		}
 		alias = find_record(reply, *at, SM_RR_CNAME);
@@ -204,10 +198,10 @@ static enum chain_end follow(const struct sm_reply *reply, enum sm_rr_type type,
 				return CHAIN_NO_NAME;
 			if (hops == 0 || reply->has_soa)
 				return CHAIN_NO_DATA;
-			lower(ttl_s, ttl);
+			sm_expand_lower(ttl_s, ttl);
 			return CHAIN_ELSEWHERE;
 		}
-		lower(&ttl, alias->ttl_s);
+		sm_expand_lower(&ttl, alias->ttl_s);
 		*at = alias->target;
 		if (!alias->target)
 			return CHAIN_ELSEWHERE;
@@ -246,7 +240,7 @@ static void take_targets(struct sm_expand *expand, const struct sm_reply *reply,
 		const struct sm_dns_record *srv = sorted[i];
 		struct sm_target target = {.priority = srv->priority, .weight = srv->weight, .port = srv->port};
 
-		lower(&expand->ttl_s, srv->ttl_s);
+		sm_expand_lower(&expand->ttl_s, srv->ttl_s);
 		if (!srv->target)
 			expand->is_cut = true;
 		else if (expand->rule->port && srv->port != expand->rule->port && srv->target[0] != '\0')
@@ -310,7 +304,7 @@ static void ask_elsewhere(struct sm_expand *expand, const char *name, enum sm_rr
 static void note_denial(struct sm_expand *expand, const struct sm_reply *reply)
 {
 	if (reply->has_soa)
-		lower(&expand->negative_ttl_s, reply->negative_ttl_s);
+		sm_expand_lower(&expand->negative_ttl_s, reply->negative_ttl_s);
 	else
 		expand->has_bare_denial = true;
 }

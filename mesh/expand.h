@@ -75,6 +75,12 @@ struct sm_expand {
 	struct sm_expand_address *addresses;
 };
 
+static inline void sm_expand_lower(uint32_t *least, uint32_t value)
+{
+	if (value < *least)
+		*least = value;
+}
+
 /* Begins; `rule` and `arena` must outlive the expansion. What does not fit into the arena counts as cut by a bound. */
 void sm_expand_init(struct sm_expand *expand, const struct sm_rule *rule, const struct sm_name *name,
                     struct sm_arena *arena);

@@ -2,12 +2,6 @@
 /* The answer that an expansion knows so far. */
 #include "mesh/expand.h"
 
-static void lower(uint32_t *least, uint32_t value)
-{
-	if (value < *least)
-		*least = value;
-}
-
 /* Families for which the addresses of some host are not known for certain. */
 static uint8_t uncertain_families(const struct sm_expand *expand)
 {
@@ -105,9 +99,9 @@ static void fill_answer(const struct sm_expand *expand, struct sm_arena *room, s
 	/* missing SRV records, or missing addresses of some target, are part of the answer: their TTL counts too. Where the
 	 * server does not say it, `negative_ttl` bounds it: else a host without SRV would be asked for every second */
 	if (expand->is_fallback || some_host_is_empty(expand, first)) {
-		lower(&answer->ttl_s, expand->negative_ttl_s);
+		sm_expand_lower(&answer->ttl_s, expand->negative_ttl_s);
 		if (expand->has_bare_denial)
-			lower(&answer->ttl_s, expand->rule->negative_ttl_ms / 1000);
+			sm_expand_lower(&answer->ttl_s, expand->rule->negative_ttl_ms / 1000);
 	}
 	gather_targets(expand, first, answer);
 }

@@ -196,17 +196,12 @@ void sm_asker_process(struct sm_asker *asker, const struct pollfd *fds, size_t n
 
 /* ---- waiting */
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* When an open question moves on by itself. */
 static int64_t moves_ns(const struct sm_asked *asked)
 {
 	if (!asked->is_open || all_have_failed(asked))
 		return INT64_MAX;
-	return sooner(asked->next_ns, all_have_it(asked) ? asked->ends_ns : INT64_MAX);
+	return sm_sooner(asked->next_ns, all_have_it(asked) ? asked->ends_ns : INT64_MAX);
 }
 
 int64_t sm_asker_wakes_ns(const struct sm_asker *asker)
@@ -214,13 +209,13 @@ int64_t sm_asker_wakes_ns(const struct sm_asker *asker)
 	int64_t wakes_ns = INT64_MAX;
 
 	for (uint32_t i = 0; i < asker->n_connections; i++)
-		wakes_ns = sooner(wakes_ns, asker->transport->wakes_ns(asker->connections[i].connection));
+		wakes_ns = sm_sooner(wakes_ns, asker->transport->wakes_ns(asker->connections[i].connection));
 	for (uint32_t i = 0; i < asker->n_asked; i++) {
 		const struct sm_asked *asked = asker->asked[i];
 
 		for (const struct sm_try *try = asked->tries; try; try = try->next)
-			wakes_ns = sooner(wakes_ns, sm_try_counts_ns(try));
-		wakes_ns = sooner(wakes_ns, moves_ns(asked));
+			wakes_ns = sm_sooner(wakes_ns, sm_try_counts_ns(try));
+		wakes_ns = sm_sooner(wakes_ns, moves_ns(asked));
 	}
 	return wakes_ns;
 }
@@ -233,13 +228,20 @@ static void count_silence(struct sm_asker *asker, int64_t now_ns)
 				sm_try_count(try, now_ns);
 }
 
-/* A try that was sent only just now says nothing. */
+static bool is_overdue(const struct sm_try *try, int64_t now_ns)
+{
+	int64_t waited_ns = now_ns - try->sent.at_ns;
+
+	return waited_ns >= try->rule->timeout_ms * SM_NS_PER_MS / 4 &&
+	       waited_ns > sm_servers_usual_ns(try->asked->asker->servers, sm_try_server(try));
+}
+
+/* A try whose server usually takes longer, or that was sent only just now, says nothing. */
 void sm_asker_note_silence(struct sm_asker *asker, int64_t now_ns)
 {
 	for (uint32_t i = 0; !asker->has_heard && i < asker->n_asked; i++)
 		for (struct sm_try *try = asker->asked[i]->tries; try; try = try->next)
-			if (try->is_waiting && !try->is_counted &&
-			    now_ns >= try->sent.at_ns + try->rule->timeout_ms * SM_NS_PER_MS / 4)
+			if (try->is_waiting && !try->is_counted && is_overdue(try, now_ns))
 				sm_try_count(try, now_ns);
 }
 
@@ -336,20 +338,21 @@ static void hedge(struct sm_asked *asked, int64_t now_ns)
 	if (may_hedge(asked, now_ns))
 		send_next(asked, now_ns);
 	else
-		asked->next_ns = sooner(now_ns + (asked->gap_ns > SM_NS_PER_MS ? asked->gap_ns : SM_NS_PER_MS), timeout_ns);
+		asked->next_ns = sm_sooner(now_ns + (asked->gap_ns > SM_NS_PER_MS ? asked->gap_ns : SM_NS_PER_MS), timeout_ns);
 }
 
-/* Have those servers that may still be asked only said that it is not for them, and the others nothing in time? */
+/* Have all servers said that it is not for them, except for those that are backing off and have said nothing? */
 static bool is_declined(const struct sm_asked *asked)
 {
-	uint8_t silent = 0;
-
 	if (!asked->is_foreign || !asked->declined)
 		return false;
-	for (const struct sm_try *try = asked->tries; try; try = try->next)
-		if (try->is_counted && try->rule == asked->rule)
-			silent |= (uint8_t)(1U << try->server);
-	return (asked->failed | silent) == (1U << asked->rule->n_servers) - 1;
+	for (uint32_t i = 0; i < asked->rule->n_servers; i++) {
+		bool has_declined = asked->declined & 1U << i, has_spoken = has_declined || sm_asked_has_failed(asked, i);
+
+		if (!has_declined && (has_spoken || !sm_servers_is_backing_off(asked->asker->servers, &asked->rule->servers[i])))
+			return false;
+	}
+	return true;
 }
 
 /* Every server has said something bad, but an earlier sending may still be answered: by a server that answers only sometimes. */
@@ -377,7 +380,9 @@ static enum sm_status move_on(struct sm_asked *asked, int64_t now_ns)
 	}
 	if (all_have_failed(asked))
 		return is_hoping(asked) ? SM_OK : SM_REFUSED;
-	if (sm_asked_has_failed(asked, newest->server)) {
+	if (asked->is_scout) {
+		return now_ns >= asked->ends_ns ? SM_SILENT : SM_OK;
+	} else if (sm_asked_has_failed(asked, newest->server)) {
 		send_next(asked, now_ns);
 	} else if (!all_have_it(asked) && waits_in_vain(newest)) {
 		count_hedge(asked);

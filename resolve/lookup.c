@@ -124,15 +124,20 @@ static bool has_other_servers(const struct sm_rule *rule, const struct sm_rule *
 	return false;
 }
 
-/* What the servers of the service decline goes to the default servers, unless the rule forbids it. */
+/* What the servers of the service decline goes to the default servers. Where the rule forbids that, it has no address. */
 static bool goes_elsewhere(struct sm_lookup *lookup, uint32_t number, int64_t now_ns)
 {
 	const struct sm_rule *elsewhere = &lookup->rules->elsewhere;
+	const struct sm_reply nothing = {.rcode = SM_RCODE_NOERROR};
 
-	if (!sm_asker_was_declined(&lookup->asker, number) || lookup->rule->elsewhere == SM_ELSEWHERE_NEVER ||
-	    !has_other_servers(elsewhere, lookup->rule))
+	if (!sm_asker_was_declined(&lookup->asker, number))
 		return false;
-	sm_asker_ask_again(&lookup->asker, number, elsewhere, now_ns);
+	if (lookup->rule->elsewhere == SM_ELSEWHERE_NEVER)
+		sm_expand_reply(&lookup->expand, number, &nothing);
+	else if (has_other_servers(elsewhere, lookup->rule))
+		sm_asker_ask_again(&lookup->asker, number, elsewhere, now_ns);
+	else
+		return false;
 	return true;
 }
 

@@ -7,7 +7,7 @@
 #include "resolve/asker.h"
 #include "resolve/source.h"
 
-struct sm_lookup; /* grows with what it holds: less than 5 KiB for three targets, beside what the transport takes */
+struct sm_lookup; /* grows with what it holds: some KiB for three targets, beside what the transport takes */
 
 #define SM_LOOKUP_GRACE_NS (50 * 1000000LL) /* the resolution delay of RFC 8305 */
 

@@ -6,17 +6,23 @@
 #define DOWN_GRACE_NS (2 * SM_NS_PER_S) /* a server that was not yet asked again is still down */
 #define LASTING_NS (3 * SM_NS_PER_S)
 
-static bool is_down(const struct sm_server_known *known, int64_t now_ns)
+/* Silent on two names, or, `*has_silent` untouched, nobody listens there. */
+static bool is_down(const struct sm_server_known *known, int64_t now_ns, bool *has_silent)
 {
-	return known && known->backoff_ms > 0 && known->n_names >= 2 && now_ns < known->retry_ns + DOWN_GRACE_NS;
+	if (!known || known->backoff_ms == 0 || now_ns >= known->retry_ns + DOWN_GRACE_NS)
+		return false;
+	*has_silent |= known->n_names >= 2;
+	return known->n_names >= 2 || (known->n_names == 0 && known->silent_ns > known->heard_ns);
 }
 
 bool sm_outlook_is_down(const struct sm_servers *servers, const struct sm_rule *rule, int64_t now_ns)
 {
+	bool has_silent = false;
+
 	for (uint32_t i = 0; i < rule->n_servers; i++)
-		if (!is_down(sm_servers_find(servers, &rule->servers[i]), now_ns))
+		if (!is_down(sm_servers_find(servers, &rule->servers[i]), now_ns, &has_silent))
 			return false;
-	return rule->n_servers > 0;
+	return has_silent;
 }
 
 static bool is_lasting(const struct sm_servers *servers, const struct sm_rule *rule, int64_t now_ns)

@@ -5,8 +5,8 @@
 #include "mesh/lifetime.h"
 #include "resolve/servers.h"
 
-/* Is every server of the rule backing off because it was silent on at least two names? A rule without servers is not
- * down. */
+/* Is every server of the rule backing off because it was silent on at least two names, or because nobody listens there, and one
+ * at least is silent? Where nobody listens anywhere, to ask costs nothing. A rule without servers is not down. */
 bool sm_outlook_is_down(const struct sm_servers *servers, const struct sm_rule *rule, int64_t now_ns);
 
 /* `is_lasting`: they have been down for three seconds at least, and until three seconds ago at most. `back_ns`: when one was

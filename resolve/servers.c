@@ -39,29 +39,45 @@ const struct sm_server_known *sm_servers_find(const struct sm_servers *servers, 
 	return NULL;
 }
 
+static struct sm_server_known *find(struct sm_servers *servers, const struct sm_server *server)
+{
+	return (struct sm_server_known *)sm_servers_find(servers, server);
+}
+
+/* A place that is free, or that of the server unused for longest. */
+static struct sm_server_known *free_place(struct sm_servers *servers)
+{
+	struct sm_server_known *oldest = &servers->known[0];
+
+	if (servers->n < SM_SERVERS_KNOWN_MAX) {
+		oldest = &servers->known[servers->n++];
+		oldest->changed_ns = INT64_MIN;
+		return oldest;
+	}
+	for (uint32_t i = 1; i < servers->n; i++)
+		if (servers->known[i].changed_ns < oldest->changed_ns)
+			oldest = &servers->known[i];
+	return oldest;
+}
+
 /* The place of a server: a new one where there is none yet. */
 static struct sm_server_known *place_of(struct sm_servers *servers, const struct sm_server *server)
 {
-	struct sm_server_known *known = (struct sm_server_known *)sm_servers_find(servers, server);
+	struct sm_server_known *known = find(servers, server);
 
 	if (known)
 		return known;
-	if (servers->n < SM_SERVERS_KNOWN_MAX) {
-		known = &servers->known[servers->n++];
-	} else {
-		known = &servers->known[0];
-		for (uint32_t i = 1; i < servers->n; i++)
-			if (servers->known[i].changed_ns < known->changed_ns)
-				known = &servers->known[i];
-	}
+	known = free_place(servers);
 	*known = (struct sm_server_known){.server = *server};
 	return known;
 }
 
 void sm_servers_learn(struct sm_servers *servers, const struct sm_server_known *known)
 {
-	struct sm_server_known *place = place_of(servers, &known->server);
+	struct sm_server_known *place = find(servers, &known->server);
 
+	if (!place)
+		place = free_place(servers);
 	if (known->changed_ns > place->changed_ns)
 		*place = *known;
 }
@@ -163,7 +179,7 @@ static bool is_due(const struct sm_server_known *known, uint32_t best_us, int64_
 
 bool sm_servers_take_probe(struct sm_servers *servers, const struct sm_rule *rule, uint32_t index, int64_t now_ns)
 {
-	struct sm_server_known *known = (struct sm_server_known *)sm_servers_find(servers, &rule->servers[index]);
+	struct sm_server_known *known = find(servers, &rule->servers[index]);
 
 	if (!is_due(known, best_srtt_us(servers, rule), now_ns))
 		return false;
@@ -191,13 +207,27 @@ void sm_servers_order(struct sm_servers *servers, const struct sm_rule *rule, bo
 				ret[n++] = (uint8_t)i;
 }
 
+int64_t sm_servers_usual_ns(const struct sm_servers *servers, const struct sm_server *server)
+{
+	const struct sm_server_known *known = sm_servers_find(servers, server);
+
+	return known && known->srtt_us > 0 ? ((int64_t)known->srtt_us + 4 * (int64_t)known->var_us) * 1000 : 0;
+}
+
+bool sm_servers_is_backing_off(const struct sm_servers *servers, const struct sm_server *server)
+{
+	const struct sm_server_known *known = sm_servers_find(servers, server);
+
+	return known && known->backoff_ms > 0;
+}
+
 int64_t sm_servers_hedge_ns(const struct sm_servers *servers, const struct sm_rule *rule, uint32_t index, int64_t now_ns)
 {
 	const struct sm_server_known *known = sm_servers_find(servers, &rule->servers[index]);
-	int64_t most_ns = rule->timeout_ms * SM_NS_PER_MS / 2, ns = HEDGE_UNKNOWN_NS;
+	int64_t most_ns = rule->timeout_ms * SM_NS_PER_MS / 2, ns = sm_servers_usual_ns(servers, &rule->servers[index]);
 
-	if (known && known->srtt_us > 0)
-		ns = ((int64_t)known->srtt_us + 4 * (int64_t)known->var_us) * 1000;
+	if (ns == 0)
+		ns = HEDGE_UNKNOWN_NS;
 	if (ns < HEDGE_LEAST_NS || (known && (known->n_failures > 0 || known->is_overtaken || now_ns < known->probed_ns)))
 		ns = HEDGE_LEAST_NS;
 	return ns < most_ns ? ns : most_ns;
@@ -280,7 +310,7 @@ static void back_off(struct sm_servers *servers, struct sm_server_known *known, 
 
 	if (ms > BACKOFF_MAX_MS)
 		ms = BACKOFF_MAX_MS;
-	if (ms <= known->backoff_ms && sent->backoff_ms != BACKOFF_MAX_MS)
+	if (ms <= known->backoff_ms && (sent->backoff_ms != BACKOFF_MAX_MS || now_ns < known->retry_ns))
 		return;
 	known->backoff_ms = ms;
 	jittered_ms = ms * 3 / 4 + (int64_t)(sm_random_step(&servers->seed) % (ms / 2 + 1));
@@ -340,6 +370,13 @@ static void end_silence(struct sm_servers *servers, struct sm_server_known *know
 	known->heard_ns = known->changed_ns = now_ns;
 }
 
+static void begin_silence(struct sm_server_known *known, int64_t now_ns)
+{
+	if (known->silent_ns <= known->heard_ns)
+		known->since_ns = now_ns;
+	known->silent_ns = now_ns;
+}
+
 /* What was known when the question was sent; but a good message since then has made that void. */
 static struct sm_sent basis_of(const struct sm_server_known *known, const struct sm_sent *sent)
 {
@@ -381,7 +418,7 @@ void sm_servers_heard(struct sm_servers *servers, const struct sm_server *server
 			judge(servers, known, sent, now_ns);
 		return;
 	case SM_HEARD_UNREACHABLE:
-		known->silent_ns = now_ns;
+		begin_silence(known, now_ns);
 		count_failure(servers, known, sent, now_ns);
 		return;
 	case SM_HEARD_BAD:
@@ -405,9 +442,7 @@ void sm_servers_silent(struct sm_servers *servers, const struct sm_server *serve
 	if (known->heard_ns > sent->at_ns)
 		return; /* it answered others meanwhile: the trouble is this name's, or of one packet */
 	add_name(known, name);
-	if (known->silent_ns <= known->heard_ns)
-		known->since_ns = now_ns;
-	known->silent_ns = now_ns;
+	begin_silence(known, now_ns);
 	known->n_failures = larger(known->n_failures, sent->n_failures + 1U + known->is_overtaken);
 	known->is_overtaken = false;
 	judge(servers, known, sent, now_ns);

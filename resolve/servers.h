@@ -86,6 +86,9 @@ void sm_servers_order(struct sm_servers *servers, const struct sm_rule *rule, bo
 bool sm_servers_take_probe(struct sm_servers *servers, const struct sm_rule *rule, uint32_t index, int64_t now_ns);
 /* How long to wait for this server before the next one is asked, too. */
 int64_t sm_servers_hedge_ns(const struct sm_servers *servers, const struct sm_rule *rule, uint32_t index, int64_t now_ns);
+/* What a question to this server usually takes, and is sure to have taken (RFC 6298); 0: not known. */
+int64_t sm_servers_usual_ns(const struct sm_servers *servers, const struct sm_server *server);
+bool sm_servers_is_backing_off(const struct sm_servers *servers, const struct sm_server *server);
 /* Has the server become worse than others since the question was sent? */
 bool sm_servers_is_worse_since(const struct sm_servers *servers, const struct sm_server *server, int64_t sent_ns);
 /* Is anything known of how fast servers of the rule answer? */

@@ -407,6 +407,52 @@ static void a_scout_asks_every_server_once_and_waits_for_one_time_out(void **sta
 	end();
 }
 
+/* A renewal is cut at stale_after: a server that usually takes longer has not been silent. */
+static void a_slow_server_is_not_silent_before_its_time(void **state)
+{
+	uint32_t number;
+
+	(void)state;
+	begin("a700", 3);
+	rule.timeout_ms = 2000;
+	ask(0, "api.mesh", SM_RR_A);
+	virtual_advance(virtual.now_ns + 600 * MS);
+	sm_asker_note_silence(&asker, virtual.now_ns);
+	assert_int_equal(sm_servers_find(&servers, &rule.servers[0])->n_failures, 1); /* nothing is known of it */
+	while (sm_asker_take(&asker, virtual.now_ns, &room, &reply, &number) == SM_MISS) {
+		struct pollfd fds[SM_ASKER_FDS_MAX];
+
+		virtual_advance(sm_asker_wakes_ns(&asker));
+		sm_asker_process(&asker, fds, sm_asker_fds(&asker, fds), virtual.now_ns);
+	}
+	sm_asker_clear(&asker);
+	sm_asker_init(&asker, &virtual.is, &arena, &servers, 2, 42);
+	ask(0, "api.mesh", SM_RR_A);
+	virtual_advance(virtual.now_ns + 600 * MS);
+	sm_asker_note_silence(&asker, virtual.now_ns);
+	assert_int_equal(sm_servers_find(&servers, &rule.servers[0])->n_failures, 0);
+	end();
+}
+
+static void a_scout_that_is_refused_asks_nobody_twice(void **state)
+{
+	uint32_t number;
+
+	(void)state;
+	begin("-/r5/-", 3);
+	for (uint32_t name = 0; name < 2; name++)
+		for (uint32_t i = 0; i < 3; i++) {
+			struct sm_sent sent = sm_servers_sent(&servers, &rule.servers[i], virtual.now_ns);
+
+			sm_servers_silent(&servers, &rule.servers[i], &sent, name, virtual.now_ns);
+		}
+	asker.is_scout = true;
+	ask(0, "api.mesh", SM_RR_A);
+	assert_int_equal(settle(&number), SM_SILENT);
+	assert_int_equal(virtual.n_sent, 3);
+	end();
+}
+
 static void servers_whose_time_has_come_get_copies_behind_which_srvmeshd_listens(void **state)
 {
 	uint32_t number;
@@ -464,6 +510,8 @@ static const struct CMUnitTest tests_of_several[] = {
 	cmocka_unit_test(a_server_that_spoke_edns_and_no_longer_hears_it_is_asked_without),
 	cmocka_unit_test(a_question_that_nobody_answers_does_not_use_up_the_hedges_of_others),
 	cmocka_unit_test(a_scout_asks_every_server_once_and_waits_for_one_time_out),
+	cmocka_unit_test(a_slow_server_is_not_silent_before_its_time),
+	cmocka_unit_test(a_scout_that_is_refused_asks_nobody_twice),
 	cmocka_unit_test(servers_whose_time_has_come_get_copies_behind_which_srvmeshd_listens),
 	cmocka_unit_test(what_waits_at_a_server_that_is_overtaken_is_sent_on_at_once),
 	cmocka_unit_test(all_questions_run_at_the_same_time),

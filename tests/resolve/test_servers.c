@@ -342,6 +342,40 @@ static void unreachable_servers_are_not_silent(void **state)
 	assert_false(sm_outlook_is_down(&servers, &rule, now_ns)); /* to ask them costs nothing */
 }
 
+static void a_server_where_nobody_listens_is_down_beside_a_silent_one(void **state)
+{
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		be_bad(0, SM_HEARD_UNREACHABLE);
+		be_bad(1, SM_HEARD_UNREACHABLE);
+		assert_false(sm_outlook_is_down(&servers, &rule, now_ns));
+		be_silent(2, (uint32_t)k);
+	}
+	assert_true(sm_outlook_is_down(&servers, &rule, now_ns));
+	be_bad(1, SM_HEARD_BAD); /* it is there */
+	assert_false(sm_outlook_is_down(&servers, &rule, now_ns));
+}
+
+static void a_full_memory_keeps_what_is_newer(void **state)
+{
+	struct sm_server_known other = {.server = rule.servers[0], .changed_ns = BEGAN - S};
+
+	(void)state;
+	for (uint16_t port = 1; port <= 64; port++) {
+		struct sm_server server = rule.servers[0];
+		struct sm_sent token;
+
+		server.port = (uint16_t)(1000 + port);
+		token = sm_servers_sent(&servers, &server, now_ns);
+		sm_servers_heard(&servers, &server, &token, SM_HEARD_GOOD, now_ns + port);
+	}
+	sm_servers_learn(&servers, &other);
+	assert_null(known(0));
+	other.changed_ns = now_ns + S;
+	sm_servers_learn(&servers, &other);
+	assert_non_null(known(0));
+}
+
 static void one_name_in_a_second_asks_servers_that_are_down(void **state)
 {
 	(void)state;
@@ -648,6 +682,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(overtaken_and_slow_servers_get_a_second_look_after_thirty_seconds),
 	TEST(down_is_every_server_silent_on_two_names),
 	TEST(unreachable_servers_are_not_silent),
+	TEST(a_server_where_nobody_listens_is_down_beside_a_silent_one),
+	TEST(a_full_memory_keeps_what_is_newer),
 	TEST(one_name_in_a_second_asks_servers_that_are_down),
 	TEST(down_for_long_is_three_seconds_of_nothing_and_lately),
 	TEST(an_old_answer_at_hand_asks_only_when_the_time_of_a_server_has_come),

@@ -2,6 +2,7 @@
 """Real servers behind a network that misbehaves, in a namespace: packets delayed, lost, reordered, servers that fall silent
 and come back, for a process alone and for srvmeshd; link-local servers, and resolv.conf's `options use-vc`."""
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -185,6 +186,26 @@ def one_thread_pays(tap, lab, proxies):
     calm(proxies)
 
 
+def paused(tap, lab, proxies):
+    """srvmeshd is stopped while answers are under way: their servers were not silent."""
+    calm(proxies)
+    for proxy in proxies:
+        proxy.delay_ms = 60
+    daemon = Daemon(lab, config(cache=""), run=os.path.join(lab.path, "run-paused"))
+    users = [subprocess.Popen([GUEST, "timed", name], env=lab.environment(), stdout=subprocess.PIPE, text=True)
+             for name in names("stopped", 4)]
+    time.sleep(0.06)
+    daemon.signal(signal.SIGSTOP)
+    time.sleep(1.5)
+    daemon.signal(signal.SIGCONT)
+    answers = {user.communicate()[0].split()[0] for user in users}
+    tap.equal("lookups survive a srvmeshd that was stopped", answers, {"127.0.0.99"})
+    time.sleep(1.2)
+    tap.check("... and no server is blamed for it", "a server has failed" not in daemon.log().split("ready")[-1], daemon.log())
+    daemon.stop()
+    calm(proxies)
+
+
 def sent_on(tap, lab, proxies):
     """What waits at a server is sent on when it is overtaken in another job."""
     calm(proxies)
@@ -240,7 +261,7 @@ def main():
     with Lab() as lab:
         knot = Knot(lab, ZONE, 53, KNOT)
         proxies = [Proxy(host, 53, (KNOT, 53), seed) for seed, host in enumerate(HOSTS)]
-        for story in (lossy, silent, comes_back, sent_on, outage, one_thread_pays):
+        for story in (lossy, silent, comes_back, paused, sent_on, outage, one_thread_pays):
             story(tap, lab, proxies)
         slow_renewal(tap, lab, proxies, knot)
         streams(tap, lab, proxies)
