@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GAP_MAX_NS SM_NS_PER_S /* so that servers that come back are soon heard */
+#define GAP_MAX_NS (SM_NS_PER_S / 2) /* so that servers that come back are soon heard */
 
 void sm_asker_init(struct sm_asker *asker, const struct sm_transport *transport, struct sm_arena *arena,
                    struct sm_servers *servers, uint32_t name, uint64_t seed)
@@ -48,19 +48,23 @@ static bool all_have_it(const struct sm_asked *asked)
 }
 
 /* Until the next sending: the hedge of the server that was asked last; when all have been asked, half as long again as
- * before, up to a second, and up to a quarter more. */
-static int64_t next_gap_ns(struct sm_asked *asked, uint32_t server, bool is_resent, int64_t now_ns)
+ * before, up to half a second. */
+static int64_t next_gap_ns(struct sm_asked *asked, uint32_t server, int64_t now_ns)
 {
 	int64_t hedge_ns = sm_servers_hedge_ns(asked->asker->servers, asked->rule, server, now_ns), longer_ns;
 
 	if (!all_have_it(asked))
 		return hedge_ns;
 	longer_ns = asked->gap_ns + asked->gap_ns / 2;
-	if (is_resent)
-		longer_ns += longer_ns / 4 * (int64_t)(sm_random_step(&asked->asker->seed) % 1024) / 1024;
 	if (longer_ns > GAP_MAX_NS)
 		longer_ns = GAP_MAX_NS;
 	return longer_ns > hedge_ns ? longer_ns : hedge_ns;
+}
+
+/* An eighth more or less, so that many clients that lost a packet together do not send together. */
+static int64_t jittered(struct sm_asked *asked, int64_t ns)
+{
+	return ns - ns / 8 + ns / 4 * (int64_t)(sm_random_step(&asked->asker->seed) % 1024) / 1024;
 }
 
 /* Sends to the next server that accepts the question. */
@@ -77,8 +81,8 @@ static void send_next(struct sm_asked *asked, int64_t now_ns)
 		sm_try_send(asked, server, false, now_ns);
 		if (sm_asked_has_failed(asked, server))
 			continue;
-		asked->gap_ns = next_gap_ns(asked, server, is_resent, now_ns);
-		asked->next_ns = now_ns + asked->gap_ns;
+		asked->gap_ns = next_gap_ns(asked, server, now_ns);
+		asked->next_ns = now_ns + (is_resent ? jittered(asked, asked->gap_ns) : asked->gap_ns);
 		/* every server has its time */
 		if (!is_resent && asked->ends_ns < now_ns + asked->rule->timeout_ms * SM_NS_PER_MS)
 			asked->ends_ns = now_ns + asked->rule->timeout_ms * SM_NS_PER_MS;
@@ -124,7 +128,7 @@ static void begin(struct sm_asked *asked, const struct sm_rule *rule, bool is_fo
 	asked->began_ns = now_ns;
 	asked->gap_ns = 0;
 	asked->ends_ns = asked->is_scout ? now_ns : now_ns + patience_ns(asked);
-	asked->first = asked->newest = NULL;
+	asked->newest = NULL;
 	sm_servers_order(asker->servers, rule, !asker->listens_on && !asked->is_scout, now_ns, asked->order);
 	asker->n_open++;
 	do {
@@ -257,7 +261,7 @@ static void settle(struct sm_asked *asked, const struct sm_try *winner, int64_t 
 		    try->sent.at_ns < winner->sent.at_ns)
 			sm_servers_overtaken(asker->servers, sm_try_server(try), &try->sent, now_ns);
 	/* the hedge was needed, as far as is known now */
-	if (winner != asked->first)
+	if (!sm_try_is_hedged(winner))
 		sm_servers_count_hedges(asker->servers, asked->number, 0);
 }
 
@@ -267,13 +271,13 @@ static void close_question(struct sm_asked *asked)
 	asked->asker->n_open--;
 }
 
-/* What was heard of questions that are closed. A first server that answers after all did not need the hedge. */
+/* What was heard of questions that are closed. A server that answers after all did not need the hedge. */
 static void read_late(struct sm_asked *asked, struct sm_arena *room, int64_t now_ns)
 {
 	struct sm_reply reply;
 
 	for (struct sm_try *try = asked->tries; try; try = try->next)
-		if (try->is_unread && sm_try_read(try, room, &reply, now_ns) == SM_HEARD_GOOD && try == asked->first)
+		if (try->is_unread && sm_try_read(try, room, &reply, now_ns) == SM_HEARD_GOOD && sm_try_is_hedged(try))
 			sm_servers_count_hedges(asked->asker->servers, asked->number, asked->n_hedges);
 }
 
@@ -310,8 +314,10 @@ static bool hedges_alone(const struct sm_asked *asked)
 }
 
 /* One sending more, beside one that may still be answered. */
-static void count_hedge(struct sm_asked *asked)
+static void count_hedge(struct sm_asked *asked, int64_t now_ns)
 {
+	if (asked->n_hedges == 0)
+		asked->hedged_ns = now_ns;
 	if (asked->n_hedges < UINT8_MAX)
 		asked->n_hedges++;
 	sm_servers_count_hedges(asked->asker->servers, asked->number, asked->n_hedges);
@@ -327,7 +333,7 @@ static bool may_hedge(struct sm_asked *asked, int64_t now_ns)
 		return true;
 	if (!sm_servers_may_hedge(servers) || (!sm_servers_is_known(servers, asked->rule) && !hedges_alone(asked)))
 		return false;
-	count_hedge(asked);
+	count_hedge(asked, now_ns);
 	return true;
 }
 
@@ -385,7 +391,7 @@ static enum sm_status move_on(struct sm_asked *asked, int64_t now_ns)
 	} else if (sm_asked_has_failed(asked, newest->server)) {
 		send_next(asked, now_ns);
 	} else if (!all_have_it(asked) && waits_in_vain(newest)) {
-		count_hedge(asked);
+		count_hedge(asked, now_ns);
 		send_next(asked, now_ns);
 	} else if (now_ns >= asked->ends_ns && all_have_it(asked)) {
 		return SM_SILENT;

@@ -9,7 +9,6 @@
 
 #define HEDGE_LEAST_NS (20 * SM_NS_PER_MS)
 #define HEDGE_UNKNOWN_NS (150 * SM_NS_PER_MS)
-#define HEDGES_LEAST 3 /* that may be under way, however few questions there were */
 #define SLOW_FACTOR 4
 #define SLOW_LEAST_US 50000
 #define BACKOFF_FIRST_MS 1000
@@ -271,9 +270,7 @@ uint64_t sm_servers_count_question(struct sm_servers *servers)
 
 bool sm_servers_may_hedge(const struct sm_servers *servers)
 {
-	uint64_t n = servers->n_questions < SM_HEDGE_WINDOW ? servers->n_questions : SM_HEDGE_WINDOW;
-
-	return servers->n_hedges < (n < 10 * HEDGES_LEAST ? HEDGES_LEAST : n / 10);
+	return servers->n_hedges < SM_HEDGE_WINDOW / 10;
 }
 
 void sm_servers_count_hedges(struct sm_servers *servers, uint64_t number, uint8_t n)

@@ -96,7 +96,7 @@ bool sm_servers_is_known(const struct sm_servers *servers, const struct sm_rule 
 /* Is the server to be asked without EDNS0? */
 bool sm_servers_is_plain(const struct sm_servers *servers, const struct sm_server *server, int64_t now_ns);
 
-/* Hedges are bounded: a tenth of the last SM_HEDGE_WINDOW questions, or 3. `number` is that of the question; hedges of a
+/* Hedges are bounded: a tenth of SM_HEDGE_WINDOW questions. `number` is that of the question; hedges of a
  * question that its first server has not answered are taken out again. */
 uint64_t sm_servers_count_question(struct sm_servers *servers);
 bool sm_servers_may_hedge(const struct sm_servers *servers);

@@ -103,8 +103,6 @@ void sm_try_send(struct sm_asked *asked, uint32_t server, bool is_copy, int64_t 
 		.is_waiting = true,
 	};
 	asked->tries = try;
-	if (!asked->first)
-		asked->first = try;
 	if (!is_copy)
 		asked->newest = try;
 	asker->transport->ask(connection, asked->question.name, asked->question.type,
@@ -118,14 +116,19 @@ int64_t sm_try_counts_ns(const struct sm_try *try)
 	return try->sent.at_ns + try->rule->timeout_ms * SM_NS_PER_MS;
 }
 
-/* Hedges of a question that its first server does not answer were needed. */
+bool sm_try_is_hedged(const struct sm_try *try)
+{
+	return try->asked->n_hedges > 0 && try->rule == try->asked->rule && try->sent.at_ns < try->asked->hedged_ns;
+}
+
+/* Hedges of a question that the server before them does not answer were needed. */
 void sm_try_count(struct sm_try *try, int64_t now_ns)
 {
 	struct sm_asker *asker = try->asked->asker;
 
 	try->is_counted = true;
 	sm_servers_silent(asker->servers, sm_try_server(try), &try->sent, asker->name, now_ns);
-	if (try == try->asked->first)
+	if (sm_try_is_hedged(try))
 		sm_servers_count_hedges(asker->servers, try->asked->number, 0);
 }
 

@@ -33,9 +33,9 @@ struct sm_asked {
 	uint32_t n_sent;         /* in this order, round and round; without copies */
 	uint8_t failed, declined, plain; /* servers that said their last word; that said it is not for them; a bit each */
 	int64_t began_ns, next_ns, gap_ns;
+	int64_t hedged_ns;       /* the first hedge */
 	int64_t ends_ns;         /* the tries are over */
-	struct sm_try *first;       /* of the rule */
-	struct sm_try *newest;      /* of them, without copies */
+	struct sm_try *newest;      /* of the rule, without copies */
 	struct sm_try *tries;       /* all, the last one first */
 };
 
@@ -54,6 +54,8 @@ static inline void sm_asked_fail(struct sm_asked *asked, uint32_t server)
 	asked->failed |= (uint8_t)(1U << server);
 }
 
+/* Was it waited for when the first hedge was sent? */
+bool sm_try_is_hedged(const struct sm_try *try);
 /* Where the question cannot be sent, the server has failed for this lookup, and is not to blame. */
 void sm_try_send(struct sm_asked *asked, uint32_t server, bool is_copy, int64_t now_ns);
 /* May it still be answered? Not if the connection is gone. */

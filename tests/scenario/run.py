@@ -17,7 +17,7 @@ except ImportError as missing:
     print(f"Bail out! {missing}: run ./dev check, or install python3-dnspython")
     sys.exit(99)
 
-HEDGES = 3  # that a process sends before a time-out, where the server is slow because the machine is under load
+HEDGES = 10  # that a process sends before a time-out, where the server is slow because the machine is under load
 SPARE_MS = 50  # the jitter of a retry, and rounding
 
 
