@@ -128,6 +128,7 @@ static void on_client_time(void *context, struct sm_client *client)
 {
 	struct sm_requests *requests = context;
 	struct sm_wanted *wanted = client->wanted;
+	enum sm_status status;
 	const void *record;
 	size_t size;
 
@@ -135,7 +136,10 @@ static void on_client_time(void *context, struct sm_client *client)
 		sm_client_close(client);
 		return;
 	}
-	if (sm_jobs_settle_for_stale(requests->jobs, wanted->rule, &client->request.name, &record, &size) == SM_OK) {
+	status = sm_jobs_settle_for_stale(requests->jobs, wanted->rule, &client->request.name, &record, &size);
+	if (!client->wanted)
+		return; /* the job had the new answer, and has told the client; `wanted` is gone */
+	if (status == SM_OK) {
 		requests->counters->stale++;
 		reply_record(client, record, size);
 		return;
