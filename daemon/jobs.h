@@ -57,7 +57,8 @@ enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, con
 void sm_jobs_leave(struct sm_waiter *waiter);
 
 /* The name's renewal takes too long for a waiting client: reads what has come meanwhile, which may tell waiters; marks the
- * kept record as good enough for now, and returns it, valid until the next call of cache/owner.h. SM_MISS: there is no record that may still serve. */
+ * kept record as good enough for now, and returns it, valid until the next call of cache/owner.h. SM_MISS: there is no
+ * record that may still serve. */
 enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_name *name,
                                         const void **ret, size_t *ret_size) SM_MUST_CHECK;
 

@@ -7,7 +7,7 @@
  * A question ends in vain when its tries are over and every server had `timeout` to answer it. All questions run at the
  * same time.
  *
- *   0 ms      20 ms           50 ms      95 ms                 the first server loses the question, hedge after 20 ms
+ *   0 ms      20 ms           46 ms      80 ms                 the first server loses the question, hedge after 20 ms
  *   server 1  server 2 ► answer          server 1 ...          server 1 is overtaken; the next question goes to server 2
  *
  * A scout, where all servers are known to be down, sends its question to every server once and at once, and waits `timeout`.

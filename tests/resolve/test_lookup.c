@@ -80,7 +80,7 @@ static const struct story {
 	{"the other family in time is taken along", "a20", SRV("a.mesh") "; a.mesh A 10.1.0.1; a.mesh AAAA fd00::1@40", "10.1.0.1 fd00::1", 80, 3,
 	 .families = SM_IPV4},
 	{"a program that asks for both families waits for both", "a20",
-	 SRV("a.mesh") "; a.mesh A 10.1.0.1; a.mesh AAAA fd00::1@400", "10.1.0.1 fd00::1", 440, 6},
+	 SRV("a.mesh") "; a.mesh A 10.1.0.1; a.mesh AAAA fd00::1@400", "10.1.0.1 fd00::1", 440, -6},
 	{"a failing family is uncertain", "a20 a20 f20", SRV("a.mesh") "; a.mesh A 10.1.0.1", "10.1.0.1 ?6", 40, 3},
 	{"targets under no section are asked at the service's servers", "a20|a1", SRV("a.other") "; a.other A 10.1.0.1", "10.1.0.1", 40, 3},
 	{"what these refuse is asked at the default servers", "a20 r5|a30", SRV("a.other") "; a.other A 10.1.0.1", "10.1.0.1", 55, 5},
