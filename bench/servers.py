@@ -56,6 +56,10 @@ class Bench:
         for proxy in self.proxies:
             proxy.delay_ms, proxy.jitter_ms, proxy.loss, proxy.is_silent, proxy.n_questions = 0, 0, 0, False, 0
 
+    def silence(self, n):
+        for proxy in self.proxies[:n]:
+            proxy.is_silent = True
+
     def say(self, case, who, words, goal="", is_met=None):
         mark = "" if is_met is None else "  yes" if is_met else "  NO"
         print(f"{case:34} {who:22} {words}{'  goal: ' + goal if goal else ''}{mark}", flush=True)
@@ -148,7 +152,7 @@ def flap(bench, process):
 
 # how the first of two servers, or both, fail
 FAULTS = {
-    "first silent": lambda bench: setattr(bench.proxies[0], "is_silent", True),
+    "first silent": lambda bench: bench.silence(1),
     "first slow by 450 ms": lambda bench: setattr(bench.proxies[0], "delay_ms", 225),
     "30 % loss each way": lambda bench: [setattr(proxy, "loss", 0.3) for proxy in bench.proxies[:2]],
     "first flaps every 2 s": None,
@@ -210,7 +214,7 @@ def silent_first(bench):
         daemon.stop()
         bench.say(f"one good server alone, {rate}/s", "srvmeshd", good.words())
         p50 = percentile(good.ms, 50)
-        bench.proxies[0].is_silent = True
+        bench.silence(1)
         daemon = bench.daemon()
         took = bench.run("srvmesh", rate, "n%d.mesh", count)
         later = took.ms[1:]
@@ -222,7 +226,7 @@ def silent_first(bench):
     conf = bench.embedded(1)
     good = bench.run("srvmesh", 0, "n%d.mesh", 1000, conf)
     bench.say("one good server alone", "srvmesh alone", good.words())
-    bench.proxies[0].is_silent = True
+    bench.silence(1)
     conf = bench.embedded()
     took = bench.run("srvmesh", 0, "n%d.mesh", 1000, conf)
     later = took.ms[1:]
@@ -240,8 +244,7 @@ def three_silent(bench):
     daemon = bench.daemon(1)
     good = bench.run("srvmesh", 50, "n%d.mesh", 200)
     daemon.stop()
-    for proxy in bench.proxies[:3]:
-        proxy.is_silent = True
+    bench.silence(3)
     daemon = bench.daemon(4)
     took = bench.run("srvmesh", 50, "n%d.mesh", 200)
     bench.say("three of four silent", "srvmeshd", f"first {took.ms[0]:.1f}  " + Took([f"0 {int(ms * 1000)} 0" for ms in took.ms[1:]]).words(),
@@ -277,8 +280,7 @@ def all_silent(bench):
     bench.run("srvmesh", 50, "n%d.mesh", 20)
     process = bench.start("srvmesh", 20, "n%d.mesh", *bench.names(20 * 25))
     time.sleep(2)
-    for proxy in bench.proxies[:2]:
-        proxy.is_silent = True
+    bench.silence(2)
     began = time.monotonic()
     time.sleep(10)
     for proxy in bench.proxies[:2]:
@@ -301,7 +303,7 @@ def questions(bench):
     alone = sum(proxy.n_questions for proxy in bench.proxies)
     daemon.stop()
     bench.calm()
-    bench.proxies[0].is_silent = True
+    bench.silence(1)
     daemon = bench.daemon()
     bench.run("srvmesh", 200, "n%d.mesh", 1000)
     both = sum(proxy.n_questions for proxy in bench.proxies)
@@ -316,8 +318,7 @@ def names_in_use(bench):
     daemon = bench.daemon(more="max_ttl = 2s")
     first, last = bench.names(1000)
     bench.start("srvmesh", 0, "n%d.mesh", first, last).communicate()
-    for proxy in bench.proxies[:2]:
-        proxy.is_silent = True
+    bench.silence(2)
     until = time.monotonic() + 30
     users = [bench.start("srvmesh", 50, "n%d.mesh", str(int(first) + 100 * i), str(int(first) + 100 * i + 100)) for i in range(10)]
     counts = None
@@ -343,8 +344,7 @@ def kept_names(bench):
     daemon = bench.daemon(more="max_ttl = 20s\nmin_ttl = 20s")
     first, last = bench.names(5000)
     bench.start("srvmesh", 0, "n%d.mesh", first, last).communicate()
-    for proxy in bench.proxies[:2]:
-        proxy.is_silent = True
+    bench.silence(2)
     time.sleep(25)
     took = Took(bench.start("srvmesh", 0, "n%d.mesh", first, last).communicate()[0].splitlines())
     paid = [ms for ms in took.ms if ms > 100]

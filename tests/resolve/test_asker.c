@@ -386,12 +386,9 @@ static void a_question_that_nobody_answers_does_not_use_up_the_hedges_of_others(
 	end();
 }
 
-static void a_scout_asks_every_server_once_and_waits_for_one_time_out(void **state)
+/* All servers have been silent on two names. */
+static void become_a_scout(void)
 {
-	uint32_t number;
-
-	(void)state;
-	begin("-/-/-", 3);
 	for (uint32_t name = 0; name < 2; name++)
 		for (uint32_t i = 0; i < 3; i++) {
 			struct sm_sent sent = sm_servers_sent(&servers, &rule.servers[i], virtual.now_ns);
@@ -399,6 +396,15 @@ static void a_scout_asks_every_server_once_and_waits_for_one_time_out(void **sta
 			sm_servers_silent(&servers, &rule.servers[i], &sent, name, virtual.now_ns);
 		}
 	asker.is_scout = true;
+}
+
+static void a_scout_asks_every_server_once_and_waits_for_one_time_out(void **state)
+{
+	uint32_t number;
+
+	(void)state;
+	begin("-/-/-", 3);
+	become_a_scout();
 	ask(0, "api.mesh", SM_RR_A);
 	assert_int_equal(virtual.n_sent, 3);
 	assert_int_equal(settle(&number), SM_SILENT);
@@ -440,13 +446,7 @@ static void a_scout_that_is_refused_asks_nobody_twice(void **state)
 
 	(void)state;
 	begin("-/r5/-", 3);
-	for (uint32_t name = 0; name < 2; name++)
-		for (uint32_t i = 0; i < 3; i++) {
-			struct sm_sent sent = sm_servers_sent(&servers, &rule.servers[i], virtual.now_ns);
-
-			sm_servers_silent(&servers, &rule.servers[i], &sent, name, virtual.now_ns);
-		}
-	asker.is_scout = true;
+	become_a_scout();
 	ask(0, "api.mesh", SM_RR_A);
 	assert_int_equal(settle(&number), SM_SILENT);
 	assert_int_equal(virtual.n_sent, 3);
