@@ -2,6 +2,7 @@
 """A Debian machine in a directory: a fresh root made by mmdebstrap, and the real systemd as its process 1, in namespaces
 of its own. It shares the network of the process that boots it."""
 import functools
+import glob
 import hashlib
 import os
 import shutil
@@ -37,6 +38,9 @@ exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/syst
 """
 
 
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
 def suite():
     with open("/etc/os-release", encoding="utf-8") as file:
         words = dict(line.rstrip("\n").split("=", 1) for line in file if "=" in line)
@@ -61,6 +65,26 @@ def cache(name):
     folder = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "srvmesh")
     os.makedirs(folder, exist_ok=True)
     return os.path.join(folder, name)
+
+
+def fetch(place, packages, release, architecture=None):
+    """Fetches packages, without what they depend on, and unpacks them to `place`/root; returns what apt says if it cannot."""
+    for name in ("lists/partial", "cache/archives/partial", "root"):
+        os.makedirs(os.path.join(place, name))
+    of = f"arch={architecture} " if architecture else ""
+    with open(os.path.join(place, "sources.list"), "w", encoding="utf-8") as file:
+        file.write(f"deb [{of}signed-by={KEYRING}] {archive()} {release} main\n")
+    apt = [need("apt-get"), "-qq", "-o", f"Dir::State::lists={place}/lists", "-o", f"Dir::Cache={place}/cache", "-o",
+           f"Dir::Etc::sourcelist={place}/sources.list", "-o", "Dir::Etc::sourceparts=/dev/null", "-o", "APT::Sandbox::User=root"]
+    apt += ["-o", f"APT::Architectures={architecture}"] if architecture else []
+    for words in (["update"], ["download", *packages]):
+        done = subprocess.run([*apt, *words], cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode != 0 or "Failed to fetch" in done.stdout:
+            return done.stdout
+    for deb in glob.glob(os.path.join(place, "*.deb")):
+        subprocess.run(["dpkg-deb", "-x", deb, os.path.join(place, "root")], check=True)
+    return None
 
 
 def make_root(path, packages, release=None, may_lack=False):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A 32-bit plugin on a 64-bit host: unit tests, and a lookup from the host map that a 64-bit srvmeshd has written. The
 i386 packages needed to build it are fetched and unpacked in ~/.cache/srvmesh, and not installed."""
-import glob
 import os
 import re
 import subprocess
@@ -11,38 +10,18 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
 from lab import SRCDIR, Daemon, Knot, Lab, Tap, need  # noqa: E402
-from machine import archive, cache, suite  # noqa: E402
+from machine import cache, fetch, suite  # noqa: E402
 
 PACKAGES = ["libc-ares-dev", "libcmocka-dev", "libcmocka0", "liblmdb-dev", "liblmdb0", "libseccomp-dev", "libseccomp2",
             "libuv1-dev", "libuv1" if suite() == "bookworm" else "libuv1t64"]
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 LIBRARIES = "usr/lib/i386-linux-gnu"
-
-
-def fetch(place):
-    """Fetches the packages to `place`; returns apt's message if it fails."""
-    for name in ("lists/partial", "cache/archives/partial", "root"):
-        os.makedirs(os.path.join(place, name))
-    with open(os.path.join(place, "sources.list"), "w", encoding="utf-8") as file:
-        file.write(f"deb [arch=i386 signed-by={KEYRING}] {archive()} {suite()} main\n")
-    apt = [need("apt-get"), "-qq", "-o", f"Dir::State::lists={place}/lists", "-o", f"Dir::Cache={place}/cache", "-o",
-           f"Dir::Etc::sourcelist={place}/sources.list", "-o", "Dir::Etc::sourceparts=/dev/null", "-o", "APT::Architectures=i386",
-           "-o", "APT::Sandbox::User=root"]
-    for words in (["update"], ["download", *(name + ":i386" for name in PACKAGES)]):
-        done = subprocess.run([*apt, *words], cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, check=False)
-        if done.returncode != 0 or "Failed to fetch" in done.stdout:
-            return done.stdout
-    for deb in glob.glob(os.path.join(place, "*.deb")):
-        subprocess.run(["dpkg-deb", "-x", deb, os.path.join(place, "root")], check=True)
-    return None
 
 
 def sysroot():
     place = cache(f"i386-{suite()}")
     if not os.path.exists(place):
         with tempfile.TemporaryDirectory(dir=os.path.dirname(place)) as fresh:
-            said = fetch(fresh)
+            said = fetch(fresh, [name + ":i386" for name in PACKAGES], suite(), "i386")
             if said:
                 print("1..0 # SKIP not possible here: the archive's packages for i386 cannot be had: " + said.replace("\n", " "))
                 sys.exit(0)
