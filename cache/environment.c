@@ -4,6 +4,7 @@
 #include "cache/environment.h"
 
 #include "base/scope.h"
+#include "cache/namespace.h"
 #include "cache/owner.h"
 #include "cache/reader.h"
 
@@ -15,6 +16,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define HOST_MAX (SM_BOOT_ID_SIZE + SM_NAMESPACE_MAX)
 
 enum sm_status sm_environment_status(int code)
 {
@@ -102,15 +105,15 @@ static bool read_boot_id(char ret[SM_BOOT_ID_SIZE])
 	return fd >= 0 && read(fd, ret, SM_BOOT_ID_SIZE) == SM_BOOT_ID_SIZE;
 }
 
-/* Is the value of the map's own key `kind` exactly the expected one? */
+/* Does the value of the map's own key `kind` begin with the expected one? */
 static bool says(const struct sm_mapped *mapped, enum sm_map_kind kind, const void *expected, size_t expected_size)
 {
 	uint8_t key[SM_MAP_KEY_MAX];
-	uint8_t said[SM_BOOT_ID_SIZE];
+	uint8_t said[HOST_MAX];
 	size_t size;
 
 	return sm_reader_get(mapped, key, sm_map_key(kind, NULL, key), said, sizeof(said), &size) == SM_OK &&
-	       size == expected_size && memcmp(said, expected, size) == 0;
+	       size >= expected_size && memcmp(said, expected, expected_size) == 0;
 }
 
 static uint64_t fingerprint_of(const struct sm_mapped *mapped)
@@ -138,7 +141,7 @@ enum sm_status sm_environment_check(struct sm_environment *map)
 		return status == SM_EXHAUSTED ? SM_EXHAUSTED : SM_CORRUPT;
 	if (map->fingerprint == SM_OWNER_ANY)
 		map->fingerprint = fingerprint_of(&mapped);
-	is_good = mapped.size <= map->size_bytes && says(&mapped, SM_MAP_BOOT, id, sizeof(id)) &&
+	is_good = mapped.size <= map->size_bytes && says(&mapped, SM_MAP_HOST, id, sizeof(id)) &&
 	          says(&mapped, SM_MAP_CONFIG, &map->fingerprint, sizeof(map->fingerprint));
 	sm_reader_unmap(&mapped);
 	return is_good ? SM_OK : SM_CORRUPT;
@@ -166,14 +169,27 @@ static int put_once(MDB_txn *txn, MDB_dbi records, enum sm_map_kind kind, const 
 	return code == MDB_KEYEXIST ? MDB_SUCCESS : code;
 }
 
-static int put_origin(struct sm_environment *map, MDB_txn *txn)
+static bool has_value(MDB_txn *txn, MDB_dbi records, enum sm_map_kind kind, const void *bytes, size_t size)
 {
-	char id[SM_BOOT_ID_SIZE];
-	int code = put_once(txn, map->records, SM_MAP_CONFIG, &map->fingerprint, sizeof(map->fingerprint));
+	uint8_t own[SM_MAP_KEY_MAX];
+	MDB_val key = {sm_map_key(kind, NULL, own), own}, value;
 
-	if (code == MDB_SUCCESS && read_boot_id(id))
-		code = put_once(txn, map->records, SM_MAP_BOOT, id, sizeof(id));
-	return code;
+	return mdb_get(txn, records, &key, &value) == MDB_SUCCESS && value.mv_size == size &&
+	       memcmp(value.mv_data, bytes, size) == 0;
+}
+
+/* A file that is taken over may have been written from another namespace. */
+static int put_host(const struct sm_environment *map, MDB_txn *txn)
+{
+	char host[HOST_MAX];
+	size_t size;
+
+	if (!read_boot_id(host))
+		return MDB_SUCCESS;
+	size = SM_BOOT_ID_SIZE + sm_namespace_read(host + SM_BOOT_ID_SIZE);
+	if (has_value(txn, map->records, SM_MAP_HOST, host, size))
+		return MDB_SUCCESS;
+	return put_own(txn, map->records, SM_MAP_HOST, host, size, 0);
 }
 
 static int open_records(struct sm_environment *map)
@@ -185,7 +201,9 @@ static int open_records(struct sm_environment *map)
 		return code;
 	code = mdb_dbi_open(txn, NULL, 0, &map->records);
 	if (code == MDB_SUCCESS)
-		code = put_origin(map, txn);
+		code = put_once(txn, map->records, SM_MAP_CONFIG, &map->fingerprint, sizeof(map->fingerprint));
+	if (code == MDB_SUCCESS)
+		code = put_host(map, txn);
 	if (code == MDB_SUCCESS)
 		return mdb_txn_commit(txn);
 	mdb_txn_abort(txn);
@@ -248,17 +266,17 @@ static int by_age(const void *left, const void *right)
 {
 	const struct sm_survivor *a = left, *b = right;
 
-	return a->times.made_ns < b->times.made_ns ? -1 : a->times.made_ns > b->times.made_ns;
+	return a->is.times.made_ns < b->is.times.made_ns ? -1 : a->is.times.made_ns > b->is.times.made_ns;
 }
 
 static bool take_survivor(const struct sm_environment *map, const MDB_val *key, const MDB_val *value, struct sm_survivor *ret)
 {
 	uint8_t own_key[SM_MAP_KEY_MAX];
 
-	if (sm_record_head(value->mv_data, value->mv_size, &ret->name, &ret->times, &ret->kind) != SM_OK)
+	if (sm_record_head(value->mv_data, value->mv_size, &ret->is) != SM_OK)
 		return false;
-	ret->cost = sm_environment_cost(map, &ret->name, value->mv_size);
-	return sm_map_key(SM_MAP_SERVICE, &ret->name, own_key) == key->mv_size &&
+	ret->cost = sm_environment_cost(map, &ret->is.name, value->mv_size);
+	return sm_map_key(SM_MAP_SERVICE, &ret->is.name, own_key) == key->mv_size &&
 	       memcmp(own_key, key->mv_data, key->mv_size) == 0;
 }
 

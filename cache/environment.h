@@ -53,9 +53,7 @@ enum sm_status sm_environment_status(int code);
 int sm_environment_put_servers(const struct sm_environment *map, MDB_txn *txn, const void *bytes, size_t size);
 
 struct sm_survivor {
-	struct sm_name name;
-	struct sm_times times;
-	enum sm_answer_kind kind;
+	struct sm_record_head is;
 	uint32_t cost;
 };
 /* Gathers all valid records that are stored under their own name, oldest first, and at most `room`; deletes everything

@@ -4,8 +4,10 @@
  * One file in one directory, an LMDB environment (MDB_NOSUBDIR) of data format 1, with everything in its main database:
  *
  *   key                              value
- *   u8 SM_MAP_BOOT                   the kernel's boot id, 36 bytes of text
+ *   u8 SM_MAP_HOST                   the kernel's boot id, 36 bytes of text; then the network namespace of srvmeshd, in
+ *                                    which ranks hold, as text (cache/namespace.h)
  *   u8 SM_MAP_CONFIG                 fingerprint of the configuration that the answers belong to, u64
+ *   u8 SM_MAP_SERVERS                what srvmeshd knows of servers (resolve/table.h)
  *   u8 SM_MAP_SERVICE, folded name   a record (mesh/record.h)
  *
  * Only the owner writes the file. It is never shortened; to replace it, the owner removes it and creates another. */
@@ -24,10 +26,10 @@
 
 /* The first byte of a key. A kind that is not known is another release's: its value is nothing to go by. */
 enum sm_map_kind {
-	SM_MAP_BOOT = 0,
+	SM_MAP_HOST = 0,
 	SM_MAP_SERVICE = 1,
 	SM_MAP_CONFIG = 2,
-	SM_MAP_SERVERS = 3, /* resolve/table.h */
+	SM_MAP_SERVERS = 3,
 };
 
 #define SM_BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"

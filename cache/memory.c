@@ -148,7 +148,7 @@ void sm_memory_put(const struct sm_memory *memory, const struct sm_name *name, c
 	uint64_t hash = hash_of(name), position;
 	struct slot *slot;
 
-	if (!memory->region || size == 0 || size > memory->ring_size / 4 || !sm_spin_try(&memory->region->lock))
+	if (!memory->region || size == 0 || size > memory->ring_size || !sm_spin_try(&memory->region->lock))
 		return;
 	slot = place_for(memory, hash, now_ns);
 	position = advance_head(memory, size);

@@ -32,6 +32,6 @@ enum sm_status sm_memory_get(const struct sm_memory *memory, const struct sm_nam
                              size_t *ret_size) SM_MUST_CHECK;
 
 /* Keeps a copy, in place of an entry that has expired at `now_ns`, else of the one stored longest ago. A record
- * larger than a quarter of the cache is not kept. */
+ * larger than the cache is not kept. */
 void sm_memory_put(const struct sm_memory *memory, const struct sm_name *name, const void *bytes, size_t size,
                    int64_t expires_ns, int64_t now_ns);

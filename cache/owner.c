@@ -48,11 +48,11 @@ static enum sm_status restore_all(struct sm_owner *owner, const struct sm_surviv
 		const struct sm_ledger_entry entry = {
 			.uid = SM_LEDGER_NOBODY,
 			.cost = survivors[i].cost,
-			.is_negative = survivors[i].kind != SM_ANSWER_ADDRESSES,
-			.expires_ns = survivors[i].times.expires_ns,
+			.is_negative = survivors[i].is.kind != SM_ANSWER_ADDRESSES,
+			.expires_ns = survivors[i].is.times.expires_ns,
 		};
 
-		if (sm_ledger_put(owner->ledger, &survivors[i].name, &entry) != SM_OK)
+		if (sm_ledger_put(owner->ledger, &survivors[i].is.name, &entry) != SM_OK)
 			return SM_EXHAUSTED;
 	}
 	owner->usage.n_restored = (uint32_t)n;
@@ -363,8 +363,7 @@ static int next_record(MDB_cursor *cursor, MDB_val *key, struct sm_name *ret)
 {
 	uint8_t start[SM_MAP_KEY_MAX];
 	size_t size = key->mv_size;
-	enum sm_answer_kind kind;
-	struct sm_times times;
+	struct sm_record_head head;
 	MDB_val value;
 	int code;
 
@@ -374,7 +373,10 @@ static int next_record(MDB_cursor *cursor, MDB_val *key, struct sm_name *ret)
 		code = mdb_cursor_get(cursor, key, &value, MDB_NEXT);
 	if (code != MDB_SUCCESS)
 		return code;
-	return sm_record_head(value.mv_data, value.mv_size, ret, &times, &kind) == SM_OK ? MDB_SUCCESS : MDB_NOTFOUND;
+	if (sm_record_head(value.mv_data, value.mv_size, &head) != SM_OK)
+		return MDB_NOTFOUND;
+	*ret = head.name;
+	return MDB_SUCCESS;
 }
 
 enum sm_status sm_owner_next(struct sm_owner *owner, const struct sm_name *after, struct sm_name *ret)

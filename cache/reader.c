@@ -3,6 +3,7 @@
 #include "cache/reader.h"
 
 #include "base/scope.h"
+#include "cache/namespace.h"
 #include "cache/trust.h"
 
 #include <errno.h>
@@ -404,7 +405,7 @@ static bool has_own_time(void)
 static bool is_of_this_boot(int fd, const struct sm_mapped *mapped)
 {
 	SM_SCOPE_CLOSE int kernel = -1;
-	char own[SM_BOOT_ID_SIZE], its[SM_BOOT_ID_SIZE];
+	char own[SM_BOOT_ID_SIZE], its[SM_BOOT_ID_SIZE + SM_NAMESPACE_MAX];
 	uint8_t key[SM_MAP_KEY_MAX];
 	struct statfs system;
 	size_t size;
@@ -414,8 +415,8 @@ static bool is_of_this_boot(int fd, const struct sm_mapped *mapped)
 	kernel = open(SM_BOOT_ID_FILE, O_RDONLY | O_CLOEXEC);
 	if (kernel < 0 || read(kernel, own, sizeof(own)) != sizeof(own))
 		return false;
-	if (sm_reader_get(mapped, key, sm_map_key(SM_MAP_BOOT, NULL, key), its, sizeof(its), &size) != SM_OK ||
-	    size != sizeof(its))
+	if (sm_reader_get(mapped, key, sm_map_key(SM_MAP_HOST, NULL, key), its, sizeof(its), &size) != SM_OK ||
+	    size < sizeof(own))
 		return false;
 	return memcmp(own, its, sizeof(own)) == 0;
 }

@@ -18,6 +18,9 @@ struct merged {
 	uint32_t line;
 	bool is_said;        /* by a file that is used */
 	bool is_torn;        /* by a file that was left out */
+	const char *excepts; /* the last that is written; NULL: none */
+	uint32_t excepts_line;
+	const char *excepts_path;
 	bool has_servers;    /* its own `servers` key says where questions go, even if to the host's servers */
 };
 
@@ -40,6 +43,16 @@ static struct merged *find_section(const struct merging *merging, const struct s
 	return NULL;
 }
 
+static void note_setting(struct merged *merged, const struct sm_piece *piece, const struct sm_setting *setting)
+{
+	merged->has_servers |= sm_key_is_servers(setting->key);
+	if (!sm_key_is_excepts(setting->key))
+		return;
+	merged->excepts = setting->value;
+	merged->excepts_path = piece->path;
+	merged->excepts_line = setting->line;
+}
+
 static void merge_piece(struct merging *merging, const struct sm_piece *piece)
 {
 	for (uint32_t i = 0; i < piece->n_sections; i++) {
@@ -59,9 +72,9 @@ static void merge_piece(struct merging *merging, const struct sm_piece *piece)
 		}
 		merged->is_said |= !piece->is_left_out;
 		merged->is_torn |= piece->is_left_out && !piece->is_shadow;
-		for (uint32_t k = 0; k < piece->n_settings; k++)
-			merged->has_servers |= !piece->is_left_out && piece->settings[k].section == i &&
-			                       sm_key_is_servers(piece->settings[k].key);
+		for (uint32_t k = 0; k < piece->n_settings && !piece->is_left_out; k++)
+			if (piece->settings[k].section == i)
+				note_setting(merged, piece, &piece->settings[k]);
 	}
 }
 
@@ -152,6 +165,26 @@ static bool has_lost_servers(const struct merging *merging, const struct merged 
 	return merging->is_resolver_torn && !merging->has_resolver_servers;
 }
 
+/* What is excepted lies below the domain; anything else is a mistake, and of no effect. */
+static void add_excepts(struct merging *merging, const struct merged *section, struct sm_rule *rule)
+{
+	struct sm_conf *conf = merging->conf;
+	const char *text = section->excepts;
+	struct sm_name *name = &conf->excepts[conf->n_excepts];
+
+	rule->excepts = name;
+	while (text && sm_value_name(&text, name) == SM_OK) {
+		if (name->length > rule->name.length && sm_name_under(name->text, name->length, &rule->name))
+			name++;
+		else
+			sm_complain(merging->complaints, SM_COMPLAINT_ERROR, section->excepts_path, section->excepts_line,
+			            "except: \"%s\" is not below the domain; expected a name that ends with .%s", name->text,
+			            rule->name.text);
+	}
+	rule->n_excepts = (uint32_t)(name - rule->excepts);
+	conf->n_excepts += rule->n_excepts;
+}
+
 static void build_domains(struct merging *merging)
 {
 	struct sm_conf *conf = merging->conf;
@@ -166,6 +199,7 @@ static void build_domains(struct merging *merging)
 		rule->domain = section->name;
 		rule->is_exact = false;
 		apply(merging, section, rule, &conf->host);
+		add_excepts(merging, section, rule);
 		tear(rule, has_lost_servers(merging, section, NULL));
 		check_rule(merging, rule, section);
 	}
@@ -204,6 +238,7 @@ static void build_services(struct merging *merging)
 		domain = sm_rules_match(&conf->rules, section->name.text, section->name.length);
 		rule = add_rule(conf, domain ? domain : &conf->rules.elsewhere, &section->name);
 		rule->is_exact = true;
+		rule->n_excepts = 0; /* of the domain, not of this name */
 		if (!domain)
 			rule->domain = domain_of(&section->name);
 		apply(merging, section, rule, &conf->host);
@@ -273,6 +308,21 @@ static void build(struct merging *merging, bool is_conf_private)
 	conf->fingerprint = fingerprint_of(merging);
 }
 
+static size_t count_excepts(const struct sm_conf *conf)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < conf->n_pieces; i++)
+		for (uint32_t k = 0; k < conf->pieces[i].n_settings; k++) {
+			const char *text = conf->pieces[i].settings[k].value;
+			struct sm_name name;
+
+			while (sm_key_is_excepts(conf->pieces[i].settings[k].key) && sm_value_name(&text, &name) == SM_OK)
+				n++;
+		}
+	return n;
+}
+
 enum sm_status sm_conf_build(struct sm_conf *conf, bool is_conf_private, struct sm_complaints *complaints)
 {
 	SM_SCOPE_FREE struct merged *sections = calloc(SM_SECTIONS_MAX, sizeof(*sections));
@@ -282,7 +332,8 @@ enum sm_status sm_conf_build(struct sm_conf *conf, bool is_conf_private, struct 
 	for (uint32_t i = 0; i < conf->n_pieces; i++)
 		n += conf->pieces[i].n_sections;
 	conf->rules.rules = calloc(n + 1, sizeof(struct sm_rule));
-	if (!sections || !conf->rules.rules)
+	conf->excepts = calloc(count_excepts(conf) + 1, sizeof(*conf->excepts)); /* and one to read into */
+	if (!sections || !conf->rules.rules || !conf->excepts)
 		return SM_EXHAUSTED;
 	build(&merging, is_conf_private);
 	return SM_OK;

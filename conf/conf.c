@@ -196,27 +196,39 @@ static bool takes_hosts_servers(const struct sm_rule *rule)
 	return rule->n_servers == 0 && !rule->is_torn;
 }
 
-/* Rules without servers of their own get those of resolv.conf, which is watched only if there are such rules. */
-static enum sm_status add_servers(struct loading *loading)
+static bool has_searched_rule(const struct sm_rules *rules)
+{
+	for (uint32_t i = 0; i < rules->n_rules; i++)
+		if (rules->rules[i].is_searched)
+			return true;
+	return false;
+}
+
+static bool needs_hosts_servers(const struct sm_rules *rules)
+{
+	for (uint32_t i = 0; i < rules->n_rules; i++)
+		if (takes_hosts_servers(&rules->rules[i]))
+			return true;
+	return takes_hosts_servers(&rules->elsewhere);
+}
+
+static enum sm_status read_resolv(struct loading *loading, bool is_searched)
 {
 	struct sm_rules *rules = &loading->conf->rules;
 	SM_SCOPE_FREE char *text = NULL;
-	bool is_needed = takes_hosts_servers(&rules->elsewhere);
 	struct sm_rule host = {.n_servers = 0};
 	enum sm_status status;
 	size_t size;
 
-	for (uint32_t i = 0; i < rules->n_rules; i++)
-		is_needed |= takes_hosts_servers(&rules->rules[i]);
-	if (!is_needed)
-		return SM_OK;
 	sm_watch_add(loading->watch, loading->sources->resolv);
 	status = sm_file_read(loading->sources->resolv, &text, &size);
 	if (status == SM_EXHAUSTED)
 		return status;
 	if (status == SM_REFUSED)
 		sm_watch_try_again(loading->watch);
-	sm_resolvconf_parse(text ? text : "", &host);
+	sm_resolvconf_parse(text ? text : "", &host, &rules->search);
+	if (!is_searched)
+		rules->search.n_domains = 0;
 	for (uint32_t i = 0; i <= rules->n_rules; i++) {
 		struct sm_rule *rule = i < rules->n_rules ? &rules->rules[i] : &rules->elsewhere;
 
@@ -226,6 +238,26 @@ static enum sm_status add_servers(struct loading *loading)
 		rule->n_servers = host.n_servers;
 	}
 	return SM_OK;
+}
+
+/* Rules without servers of their own get those of resolv.conf, and rules that are searched its search list. The file is
+ * watched only if there are such rules. */
+static enum sm_status add_resolv(struct loading *loading)
+{
+	const struct sm_rules *rules = &loading->conf->rules;
+	bool is_searched = has_searched_rule(rules);
+
+	return is_searched || needs_hosts_servers(rules) ? read_resolv(loading, is_searched) : SM_OK;
+}
+
+static void set_transport(struct sm_rules *rules)
+{
+	for (uint32_t i = 0; i <= rules->n_rules; i++) {
+		struct sm_rule *rule = i < rules->n_rules ? &rules->rules[i] : &rules->elsewhere;
+
+		for (uint32_t k = 0; k < rule->n_servers; k++)
+			rule->servers[k].is_stream |= rule->transport == SM_TRANSPORT_TCP;
+	}
 }
 
 /* gai.conf belongs to glibc: we do not report errors in it. */
@@ -257,7 +289,9 @@ static enum sm_status load_conf(struct loading *loading)
 	if (status == SM_OK)
 		status = sm_conf_build(conf, loading->sources->is_conf_private, loading->complaints);
 	if (status == SM_OK)
-		status = add_servers(loading);
+		status = add_resolv(loading);
+	if (status == SM_OK)
+		set_transport(&conf->rules);
 	if (status == SM_OK)
 		status = add_policies(loading);
 	return status;
@@ -290,5 +324,6 @@ void sm_conf_free(struct sm_conf *conf)
 		sm_piece_clear(&conf->pieces[i]);
 	free(conf->pieces);
 	free(conf->rules.rules);
+	free(conf->excepts);
 	free(conf);
 }

@@ -40,6 +40,8 @@ struct sm_conf {
 	bool has_unread;  /* a file exists but cannot be read: the names that it makes ours are not known */
 	bool has_unknown; /* the same, or a file was not looked at: the servers that it names are not known */
 	struct sm_host_conf host;
+	uint32_t n_excepts;
+	struct sm_name *excepts; /* of all rules */
 	uint32_t n_pieces; /* the contents of each file, in order */
 	struct sm_piece *pieces;
 };

@@ -13,7 +13,7 @@
 #define ANYWHERE (SM_SECTION_RESOLVER | SM_SECTION_DOMAIN | SM_SECTION_SERVICE)
 #define NAMED (SM_SECTION_DOMAIN | SM_SECTION_SERVICE)
 
-enum kind { DURATION, SIZE, COUNT, RATIO, PERCENT, CHOICE, SWITCH, SERVERS, TEMPLATES, LABEL, PATH, TEXT };
+enum kind { DURATION, SIZE, COUNT, RATIO, PERCENT, CHOICE, SWITCH, SERVERS, TEMPLATES, LABEL, NAMES, PATH, TEXT };
 
 struct sm_key {
 	const char *name;
@@ -39,9 +39,11 @@ struct sm_key {
 #define A_PATH "an absolute path of at most 100 bytes, without // . or .."
 #define ZERO_TO_30_DAYS A_DURATION("from 0 to 30d")
 
-static const char *const families[] = {"any", "ipv4", "ipv6", "prefer-ipv4", "prefer-ipv6", NULL};
+static const char *const families[] = {"auto", "any", "ipv4", "ipv6", "prefer-ipv4", "prefer-ipv6", NULL};
 static const char *const answers[] = {"ordered", "one", "all", NULL};
 static const char *const fallbacks[] = {"address", "none", NULL};
+static const char *const transports[] = {"udp", "tcp", NULL};
+static const char *const glues[] = {"complete", "never", NULL};
 static const char *const elsewheres[] = {"ask", "never", NULL};
 static const char *const all_none[] = {"all", "none", NULL};
 static const char *const target_owner[] = {"target", "owner", NULL};
@@ -63,8 +65,10 @@ static const struct sm_key keys[] = {
 	 .is_manner = true},
 	{"deadline", "3s", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(deadline_ms),
 	 .is_manner = true},
-	{"family", "any", "any, ipv4, ipv6, prefer-ipv4 or prefer-ipv6", CHOICE, ANYWHERE, .choices = families,
+	{"family", "auto", "auto, any, ipv4, ipv6, prefer-ipv4 or prefer-ipv6", CHOICE, ANYWHERE, .choices = families,
 	 RULE(family)},
+	{"transport", "udp", "udp or tcp", CHOICE, ANYWHERE, .choices = transports, RULE(transport)},
+	{"glue", "complete", "complete or never", CHOICE, ANYWHERE, .choices = glues, RULE(glue)},
 	{"answers", "ordered", "ordered, one or all", CHOICE, ANYWHERE, .choices = answers, RULE(answers)},
 	{"max_answers", "8", "a number from 1 to 64", COUNT, ANYWHERE, 1, SM_ANSWERS_MAX, RULE(max_answers),
 	 .is_manner = true},
@@ -106,9 +110,13 @@ static const struct sm_key keys[] = {
 	{"log_format", "logfmt", "logfmt or json", CHOICE, SM_SECTION_DAEMON, .choices = formats, HOST(log_format)},
 
 	{"srv", "_{service}._{proto}.{domain}",
-	 "templates of SRV owners, such as _{service}._{proto}.{domain}, {name} or _http._tcp.{name}, at most 8",
+	 "templates of SRV owners, such as _{service}._{proto}.{domain}, {name} or _{first}._{proto}.{rest}.{domain}, at most 8",
 	 TEMPLATES, NAMED, RULE(templates)},
 	{"proto", "tcp", "a protocol label, such as tcp or udp", LABEL, NAMED, RULE(proto)},
+	{"except", "", "names below the domain, whole, such as ad.corp.example", NAMES, SM_SECTION_DOMAIN, .is_manner = true,
+	 .may_be_empty = true},
+	{"search", "no", "no or yes", CHOICE, SM_SECTION_DOMAIN, .choices = no_yes, RULE(is_searched),
+	 .is_manner = true},
 };
 
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -206,9 +214,14 @@ bool sm_key_is_servers(const struct sm_key *key)
 	return key->kind == SERVERS;
 }
 
+bool sm_key_is_excepts(const struct sm_key *key)
+{
+	return key->kind == NAMES;
+}
+
 bool sm_key_shapes_answers(const struct sm_key *key)
 {
-	return (key->sections & NAMED) && !key->is_manner;
+	return (key->sections & SM_SECTION_DOMAIN) && !key->is_manner;
 }
 
 bool sm_key_belongs(const struct sm_key *key, enum sm_section_kind section)
@@ -255,6 +268,7 @@ static enum sm_status number_of(const struct sm_key *key, const char *value, uin
 	case SERVERS:
 	case TEMPLATES:
 	case LABEL:
+	case NAMES:
 	case PATH:
 	case TEXT:
 		break;
@@ -348,6 +362,17 @@ static enum sm_status apply_label(const char *value, struct sm_rule *rule)
 	return SM_OK;
 }
 
+/* Checks them; where they are kept is conf/build.c's. */
+static enum sm_status check_names(const char *value)
+{
+	struct sm_name name;
+	enum sm_status status;
+
+	while ((status = sm_value_name(&value, &name)) == SM_OK)
+		continue;
+	return status == SM_MISS ? SM_OK : SM_INVALID;
+}
+
 static enum sm_status apply_path(const struct sm_key *key, const char *value, struct sm_host_conf *host)
 {
 	if (sm_value_path(value) != SM_OK)
@@ -382,6 +407,8 @@ enum sm_status sm_key_apply(const struct sm_key *key, const char *value, struct 
 		return apply_templates(value, rule);
 	case LABEL:
 		return apply_label(value, rule);
+	case NAMES:
+		return check_names(value);
 	case PATH:
 		return apply_path(key, value, host);
 	case DURATION:

@@ -52,6 +52,8 @@ const char *sm_key_remedy(const struct sm_key *key, const char *value, char text
 bool sm_key_is_switch(const struct sm_key *key);
 /* Does the key name the servers to ask? */
 bool sm_key_is_servers(const struct sm_key *key);
+/* Does the key name what is not ours below a domain? */
+bool sm_key_is_excepts(const struct sm_key *key);
 /* Does a change of this key change answers, so that kept answers are no longer right? */
 bool sm_key_shapes_answers(const struct sm_key *key);
 bool sm_key_belongs(const struct sm_key *key, enum sm_section_kind section);

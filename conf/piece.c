@@ -136,8 +136,10 @@ static const char *home_of(const struct sm_key *key)
 {
 	if (sm_key_belongs(key, SM_SECTION_RESOLVER))
 		return "[resolver], [domain NAME] or [service NAME]";
-	if (sm_key_belongs(key, SM_SECTION_DOMAIN))
+	if (sm_key_belongs(key, SM_SECTION_SERVICE))
 		return "[domain NAME] or [service NAME]";
+	if (sm_key_belongs(key, SM_SECTION_DOMAIN))
+		return "[domain NAME]";
 	return sm_key_belongs(key, SM_SECTION_CACHE) ? "[cache]" : "[daemon]";
 }
 

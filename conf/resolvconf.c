@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* resolv.conf: its servers, and whether they are asked by TCP alone. What else it may say is ours to decide; srvmesh.conf(5)
- * has each. */
+/* resolv.conf: its servers, whether they are asked by TCP alone, and the search list. What else it may say is ours to decide;
+ * srvmesh.conf(5) has each. */
 #include "conf/resolvconf.h"
 
 #include "conf/value.h"
 
 #include <string.h>
+
+#define LINE_MAX 3072 /* more than Kubernetes writes, 2,048 for its search list */
+#define NDOTS_MAX 15 /* as in glibc */
+
+struct resolvconf {
+	struct sm_rule *rule;
+	struct sm_search *search;
+	bool is_stream;
+};
 
 static void take_server(const char *at, struct sm_rule *rule)
 {
@@ -17,23 +26,45 @@ static void take_server(const char *at, struct sm_rule *rule)
 		rule->servers[rule->n_servers++] = server;
 }
 
-static bool has_option(const char *at, const char *option)
+/* The last line counts, as in glibc. */
+static void take_search(const char *at, struct sm_search *search)
 {
-	while (*at) {
-		size_t length;
+	search->n_domains = 0;
+	while (search->n_domains < SM_SEARCH_MAX) {
+		enum sm_status status = sm_value_name(&at, &search->domains[search->n_domains]);
 
-		at += strspn(at, " \t");
-		length = strcspn(at, " \t");
-		if (length == strlen(option) && memcmp(at, option, length) == 0)
-			return true;
-		at += length;
+		if (status == SM_MISS)
+			return;
+		search->n_domains += status == SM_OK;
 	}
-	return false;
 }
 
-static void take_line(const char *line, size_t length, struct sm_rule *rule, bool *ret_is_stream)
+static void take_option(const char *word, struct resolvconf *ret)
 {
-	char copy[256], word[SM_VALUE_SERVER_MAX + 1];
+	uint64_t ndots;
+
+	if (strcmp(word, "use-vc") == 0)
+		ret->is_stream = true;
+	if (strncmp(word, "ndots:", 6) == 0 && sm_value_count(word + 6, &ndots) == SM_OK)
+		ret->search->ndots = ndots < NDOTS_MAX ? (uint32_t)ndots : NDOTS_MAX;
+}
+
+static void take_options(const char *at, struct resolvconf *ret)
+{
+	for (;;) {
+		char word[SM_VALUE_SERVER_MAX + 1];
+		enum sm_status status = sm_value_word(&at, word, sizeof(word));
+
+		if (status == SM_MISS)
+			return;
+		if (status == SM_OK)
+			take_option(word, ret);
+	}
+}
+
+static void take_line(const char *line, size_t length, struct resolvconf *ret)
+{
+	char copy[LINE_MAX], word[SM_VALUE_SERVER_MAX + 1];
 	const char *at = copy;
 
 	if (length >= sizeof(copy))
@@ -44,26 +75,28 @@ static void take_line(const char *line, size_t length, struct sm_rule *rule, boo
 	if (sm_value_word(&at, word, sizeof(word)) != SM_OK)
 		return;
 	if (strcmp(word, "nameserver") == 0)
-		take_server(at, rule);
+		take_server(at, ret->rule);
+	else if (strcmp(word, "search") == 0 || strcmp(word, "domain") == 0)
+		take_search(at, ret->search);
 	else if (strcmp(word, "options") == 0)
-		*ret_is_stream |= has_option(at, "use-vc");
+		take_options(at, ret);
 }
 
-void sm_resolvconf_parse(const char *text, struct sm_rule *rule)
+void sm_resolvconf_parse(const char *text, struct sm_rule *rule, struct sm_search *search)
 {
 	static const struct sm_server loopback = {.address = {.family = SM_IPV4, .bytes = {127, 0, 0, 1}}, .port = 53};
+	struct resolvconf resolvconf = {.rule = rule, .search = search};
 
-	bool is_stream = false;
-
-	rule->n_servers = 0;
+	rule->n_servers = search->n_domains = 0;
+	search->ndots = 1;
 	while (*text) {
 		size_t length = strcspn(text, "\n");
 
-		take_line(text, length, rule, &is_stream);
+		take_line(text, length, &resolvconf);
 		text += length + (text[length] == '\n');
 	}
 	if (rule->n_servers == 0)
 		rule->servers[rule->n_servers++] = loopback;
 	for (uint32_t i = 0; i < rule->n_servers; i++)
-		rule->servers[i].is_stream = is_stream;
+		rule->servers[i].is_stream = resolvconf.is_stream;
 }

@@ -181,7 +181,7 @@ enum sm_status sm_value_server(const char *text, struct sm_server *ret)
 
 enum sm_status sm_value_template(const char *text)
 {
-	static const struct sm_name example = {.length = 3, .text = "a.b"}, domain = {.length = 1, .text = "b"};
+	static const struct sm_name example = {.length = 5, .text = "a.c.b"}, domain = {.length = 1, .text = "b"};
 	struct sm_rule rule = {.domain = domain, .n_templates = 1, .proto = "tcp"};
 	struct sm_name owner;
 
@@ -198,12 +198,20 @@ enum sm_status sm_value_word(const char **text, char *word, size_t size)
 
 	if (length == 0)
 		return SM_MISS;
+	*text = start + length;
 	if (length >= size)
 		return SM_FULL;
 	memcpy(word, start, length);
 	word[length] = '\0';
-	*text = start + length;
 	return SM_OK;
+}
+
+enum sm_status sm_value_name(const char **text, struct sm_name *ret)
+{
+	char word[SM_NAME_MAX + 2];
+	enum sm_status status = sm_value_word(text, word, sizeof(word));
+
+	return status == SM_OK ? sm_name_parse(word, strlen(word), ret) : status == SM_MISS ? SM_MISS : SM_INVALID;
 }
 
 enum sm_status sm_value_path(const char *text)

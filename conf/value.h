@@ -25,6 +25,8 @@ enum sm_status sm_value_server(const char *text, struct sm_server *ret) SM_MUST_
 /* Is the text ambiguous, as `::1:8600` is: an IPv6 address, or a shorter one with a port (*ret)? sm_value_server
  * refuses such text, because questions to the long address would be in vain. */
 bool sm_value_is_ambiguous(const char *text, struct sm_server *ret);
+/* The next name of a list: moves *text on. SM_MISS: there is none. */
+enum sm_status sm_value_name(const char **text, struct sm_name *ret) SM_MUST_CHECK;
 /* A template of an SRV owner: all placeholders are known, and filling them in gives a valid name. */
 enum sm_status sm_value_template(const char *text) SM_MUST_CHECK;
 
@@ -33,5 +35,5 @@ enum sm_status sm_value_template(const char *text) SM_MUST_CHECK;
 enum sm_status sm_value_path(const char *text) SM_MUST_CHECK;
 
 /* The next word of a list separated by blanks or commas: moves *text on, copies the word. SM_MISS: there is none.
- * SM_FULL: the word is too long. */
+ * SM_FULL: the word is too long, and passed over. */
 enum sm_status sm_value_word(const char **text, char *word, size_t size) SM_MUST_CHECK;

@@ -12,6 +12,7 @@ struct sm_counters {
 	uint64_t jobs;      /* names resolved */
 	uint64_t failed;    /* of them, without an answer */
 	uint64_t hopeless;  /* failed at once: all servers are down */
+	uint64_t cut;       /* answers that are not whole, because of our bounds */
 	uint64_t not_ours;
 	uint64_t busy;      /* refused: a limit */
 	uint64_t malformed; /* requests and hints that could not be decoded */

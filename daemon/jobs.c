@@ -17,10 +17,10 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/scope.h"
+#include "daemon/job.h"
 #include "daemon/keeping.h"
 #include "daemon/log.h"
 #include "resolve/channel.h"
-#include "resolve/lookup.h"
 #include "resolve/outlook.h"
 
 #include <search.h>
@@ -33,27 +33,6 @@
 #define DEADLINE_PERCENT 95 /* of a client's own: so that a failure still reaches it in time */
 #define LISTENING_MAX 64    /* beyond that nothing is learnt of servers that are late */
 #define LISTENING_SHARE 16  /* and of the descriptors of all jobs only so much */
-
-TAILQ_HEAD(waiters, sm_waiter);
-
-struct sm_job {
-	TAILQ_ENTRY(sm_job) link; /* in one of the three lists */
-	struct sm_jobs *jobs;
-	struct sm_settings *settings;
-	const struct sm_rule *rule;
-	struct sm_name name;
-	uid_t uid;
-	struct sm_lookup *lookup;
-	struct waiters waiters;
-	int64_t settled_ns[SM_IPV4_AND_IPV6]; /* by family: when all its addresses became known; 0: not yet */
-	bool has_signed, is_finished, is_listening;
-	int64_t sign_ns;
-	enum sm_frame_kind kind; /* of the final reply */
-	void *body;
-	size_t body_size;
-
-	uv_timer_t timer;
-};
 
 /* The tree contains the names, each of which is a member of its job. */
 static int compare(const void *a, const void *b)
@@ -116,14 +95,25 @@ static void listen_on(struct sm_job *job)
 }
 
 /* Removes the job from the tree: the next client begins another one. */
+static void leave_name(struct sm_job *job)
+{
+	tdelete(&job->name, &job->jobs->by_name, compare);
+	sm_limits_give(job->jobs->limits, SM_LIMITED_JOBS, job->uid);
+}
+
+/* Jobs that nobody waits for are few. */
+static bool has_room_behind(const struct sm_jobs *jobs)
+{
+	uint32_t most = jobs->limits->max[SM_LIMITED_JOBS] / LISTENING_SHARE + 1;
+
+	return jobs->n_listening + jobs->n_behind < (most < LISTENING_MAX ? most : LISTENING_MAX);
+}
+
 static void end_job(struct sm_job *job)
 {
 	struct sm_jobs *jobs = job->jobs;
-	uint32_t most = jobs->limits->max[SM_LIMITED_JOBS] / LISTENING_SHARE + 1;
 
-	tdelete(&job->name, &jobs->by_name, compare);
-	sm_limits_give(jobs->limits, SM_LIMITED_JOBS, job->uid);
-	if (jobs->n_listening >= (most < LISTENING_MAX ? most : LISTENING_MAX)) {
+	if (!has_room_behind(jobs)) {
 		close_job(job);
 		return;
 	}
@@ -131,18 +121,6 @@ static void end_job(struct sm_job *job)
 	jobs->n_listening++;
 	TAILQ_INSERT_TAIL(&jobs->listening, job, link);
 	listen_on(job);
-}
-
-static void set_final_reply(struct sm_job *job, enum sm_frame_kind kind, const void *body, size_t size)
-{
-	job->kind = kind;
-	job->body = body ? malloc(size) : NULL;
-	if (job->body) {
-		memcpy(job->body, body, size);
-		job->body_size = size;
-	} else if (body) {
-		job->kind = SM_FRAME_BUSY;
-	}
 }
 
 enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_name *name,
@@ -157,35 +135,13 @@ enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_ru
 	return sm_keeping_old(jobs->owner, rule, name, ret, ret_size);
 }
 
-static void keep_answer(struct sm_job *job, const struct sm_answer *answer)
-{
-	struct sm_counters *counters = job->jobs->counters;
-	struct sm_kept_answer kept;
-	bool is_bad = sm_lookup_was_answered_badly(job->lookup);
-
-	counters->failed += answer->kind == SM_ANSWER_FAILURE;
-	if (sm_keeping_answer(job->jobs->owner, job->rule, &job->name, job->uid, answer, is_bad, &kept) != SM_OK) {
-		set_final_reply(job, SM_FRAME_BUSY, NULL, 0);
-		return;
-	}
-	counters->stale += kept.is_old;
-	set_final_reply(job, SM_FRAME_RECORD, kept.record, kept.size);
-}
-
 static void finish_job(struct sm_job *job)
 {
-	const struct sm_answer *answer;
-
 	uv_timer_stop(&job->timer);
-	/* the configuration has changed meanwhile: the waiting program should rather look the name up itself */
-	if (job->settings->conf->fingerprint == job->jobs->reload->settings->conf->fingerprint &&
-	    sm_lookup_status(job->lookup) == SM_OK &&
-	    sm_lookup_answer(job->lookup, sm_surroundings_network(job->jobs->around), &answer) == SM_OK)
-		keep_answer(job, answer);
-	else
-		set_final_reply(job, SM_FRAME_BUSY, NULL, 0);
+	sm_job_conclude(job);
 	job->is_finished = true;
-	TAILQ_REMOVE(&job->jobs->running, job, link);
+	job->jobs->n_behind -= job->is_behind;
+	TAILQ_REMOVE(job->is_behind ? &job->jobs->behind : &job->jobs->running, job, link);
 	TAILQ_INSERT_TAIL(&job->jobs->finished, job, link);
 }
 
@@ -213,6 +169,35 @@ static void pass_on(struct sm_jobs *jobs)
 	}
 }
 
+static void on_job_time(uv_timer_t *timer);
+
+static int64_t deadline_ns(const struct sm_rule *rule)
+{
+	return sm_clock_now_ns() + rule->deadline_ms * SM_NS_PER_MS / 100 * DEADLINE_PERCENT;
+}
+
+/* Where glue was enough for an answer, the family that it lacked is asked for behind it, once a lifetime. */
+static bool go_on_behind(struct sm_job *job)
+{
+	uint8_t families = 0;
+
+	if (job->is_complete && !job->is_behind && has_room_behind(job->jobs) &&
+	    !sm_memo_holds(&job->jobs->barren, &job->name, sm_clock_now_ns()))
+		families = sm_lookup_left_out(job->lookup);
+	if (!families || !sm_lookup_widen(job->lookup, families, deadline_ns(job->rule)))
+		return false;
+	free(job->body);
+	job->body = NULL;
+	job->is_behind = true;
+	job->behind_families = families;
+	job->is_finished = false;
+	memset(job->settled_ns, 0, sizeof(job->settled_ns));
+	job->jobs->n_behind++;
+	TAILQ_INSERT_TAIL(&job->jobs->behind, job, link);
+	uv_timer_start(&job->timer, on_job_time, 0, 0);
+	return true;
+}
+
 void sm_jobs_flush(struct sm_jobs *jobs)
 {
 	struct sm_job *job;
@@ -229,7 +214,10 @@ void sm_jobs_flush(struct sm_jobs *jobs)
 			sm_jobs_leave(waiter);
 			waiter->tell(waiter, job->kind, job->body, job->body_size);
 		}
-		end_job(job);
+		if (!job->is_behind)
+			leave_name(job);
+		if (!go_on_behind(job))
+			end_job(job);
 	}
 }
 
@@ -266,11 +254,20 @@ static void on_sockets_ready(uv_poll_t *poll, int status, int events)
 	}
 }
 
+static void stop_behind(struct sm_job *job)
+{
+	while (!TAILQ_EMPTY(&job->waiters))
+		sm_jobs_leave(TAILQ_FIRST(&job->waiters));
+	TAILQ_REMOVE(&job->jobs->behind, job, link);
+	close_job(job);
+}
+
 enum sm_status sm_jobs_start(struct sm_jobs *jobs)
 {
 	TAILQ_INIT(&jobs->running);
 	TAILQ_INIT(&jobs->finished);
 	TAILQ_INIT(&jobs->listening);
+	TAILQ_INIT(&jobs->behind);
 	jobs->sockets_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (jobs->sockets_fd < 0 || uv_poll_init(jobs->loop, &jobs->sockets, jobs->sockets_fd) != 0)
 		return SM_EXHAUSTED;
@@ -283,6 +280,8 @@ void sm_jobs_stop(struct sm_jobs *jobs)
 {
 	while (!TAILQ_EMPTY(&jobs->listening))
 		stop_listening(TAILQ_FIRST(&jobs->listening));
+	while (!TAILQ_EMPTY(&jobs->behind))
+		stop_behind(TAILQ_FIRST(&jobs->behind));
 	uv_close((uv_handle_t *)&jobs->sockets, NULL);
 	close(jobs->sockets_fd);
 }
@@ -325,62 +324,6 @@ static void sign_of_life(struct sm_job *job)
 		waiter->tell(waiter, SM_FRAME_WORKING, NULL, 0);
 }
 
-static bool has_family(const struct sm_answer *answer, uint8_t family)
-{
-	for (uint32_t i = 0; i < answer->n_addresses; i++)
-		if (answer->addresses[i].family == family)
-			return true;
-	return false;
-}
-
-/* A client that asked for one family does not wait much longer than for that family (RFC 8305): it gets the answer
- * known so far. This answer is not kept, and the job goes on for all other clients. */
-static void tell_early(struct sm_job *job, uint8_t family, int64_t now_ns)
-{
-	static uint8_t record[SM_RECORD_MAX];
-	const struct sm_times times = {now_ns, now_ns, now_ns, now_ns, 0};
-	const struct sm_answer *answer;
-	struct sm_waiter *waiter = TAILQ_FIRST(&job->waiters), *next;
-	size_t size;
-
-	if (sm_lookup_answer(job->lookup, sm_surroundings_network(job->jobs->around), &answer) != SM_OK ||
-	    !has_family(answer, family) ||
-	    sm_record_encode(&job->name, answer, &times, SM_FORMAT, record, sizeof(record), &size) != SM_OK)
-		return;
-	for (; waiter; waiter = next) {
-		next = TAILQ_NEXT(waiter, link);
-		if (waiter->families != family)
-			continue;
-		sm_jobs_leave(waiter);
-		waiter->tell(waiter, SM_FRAME_RECORD, record, size);
-	}
-}
-
-static bool is_awaited(const struct sm_job *job, uint8_t family)
-{
-	const struct sm_waiter *waiter;
-
-	TAILQ_FOREACH(waiter, &job->waiters, link)
-		if (waiter->families == family)
-			return true;
-	return false;
-}
-
-/* Answers the clients that wait for one family if it is time; else returns when to call it again. */
-static int64_t serve_family(struct sm_job *job, uint8_t family, int64_t now_ns)
-{
-	int64_t *settled_ns = &job->settled_ns[family - 1];
-
-	if (!*settled_ns && sm_lookup_is_settled(job->lookup, family))
-		*settled_ns = now_ns;
-	if (!*settled_ns || !is_awaited(job, family))
-		return INT64_MAX;
-	if (now_ns < *settled_ns + SM_LOOKUP_GRACE_NS)
-		return *settled_ns + SM_LOOKUP_GRACE_NS;
-	tell_early(job, family, now_ns);
-	return INT64_MAX;
-}
-
 static void step_job(struct sm_job *job)
 {
 	int64_t now_ns = sm_clock_now_ns(), wakes_ns;
@@ -392,11 +335,21 @@ static void step_job(struct sm_job *job)
 	watch_sockets(job);
 	if (!job->has_signed && now_ns >= job->sign_ns)
 		sign_of_life(job);
-	wakes_ns = sm_sooner(serve_family(job, SM_IPV4, now_ns), serve_family(job, SM_IPV6, now_ns));
-	wakes_ns = sm_sooner(wakes_ns, sm_lookup_wakes_ns(job->lookup));
+	wakes_ns = sm_sooner(sm_job_serve_early(job, now_ns), sm_lookup_wakes_ns(job->lookup));
 	if (!job->has_signed)
 		wakes_ns = sm_sooner(wakes_ns, job->sign_ns);
 	arm_timer(job, wakes_ns, now_ns);
+}
+
+static const struct sm_network *network_of(void *context)
+{
+	return sm_surroundings_network(context);
+}
+
+/* A client that wants one family alone gets it, even if it is left out otherwise. */
+static uint8_t needs_of(const struct sm_request *request)
+{
+	return request->families == SM_IPV4_AND_IPV6 ? 0 : request->families;
 }
 
 static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
@@ -404,10 +357,16 @@ static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule,
 {
 	int64_t now_ns = sm_clock_now_ns();
 	SM_SCOPE_FREE struct sm_job *job = calloc(1, sizeof(*job));
+	const struct sm_kept_marks marks = sm_keeping_marks(jobs->owner, &request->name);
 	const struct sm_lookup_means means = {
 		.transport = &sm_channel_transport,
 		.rules = &jobs->reload->settings->conf->rules,
 		.servers = &jobs->upstream->servers,
+		.network = network_of,
+		.context = jobs->around,
+		.needs = needs_of(request),
+		.keeps = marks.families,
+		.is_plain = marks.is_plain || sm_memo_holds(&jobs->plain, &request->name, now_ns),
 		.listens_on = true,
 		.is_scout = is_scout,
 	};
@@ -420,8 +379,7 @@ static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule,
 	job->uid = uid;
 	job->sign_ns = now_ns + SIGN_AFTER_NS;
 	TAILQ_INIT(&job->waiters);
-	if (sm_lookup_open(&means, rule, &request->name, SM_IPV4_AND_IPV6,
-	                   now_ns + rule->deadline_ms * SM_NS_PER_MS / 100 * DEADLINE_PERCENT, &job->lookup) != SM_OK)
+	if (sm_lookup_open(&means, rule, &request->name, SM_IPV4_AND_IPV6, deadline_ns(rule), &job->lookup) != SM_OK)
 		return SM_EXHAUSTED;
 	if (!tsearch(&job->name, &jobs->by_name, compare)) {
 		sm_lookup_close(job->lookup);
@@ -464,6 +422,8 @@ static void join_job(struct sm_job *job, const struct sm_request *request, struc
 {
 	if (!waiter)
 		return;
+	if (!job->is_finished && sm_lookup_widen(job->lookup, needs_of(request), deadline_ns(job->rule)))
+		memset(job->settled_ns, 0, sizeof(job->settled_ns));
 	TAILQ_INSERT_TAIL(&job->waiters, waiter, link);
 	waiter->job = job;
 	waiter->families = request->families;
@@ -472,13 +432,26 @@ static void join_job(struct sm_job *job, const struct sm_request *request, struc
 		waiter->tell(waiter, SM_FRAME_WORKING, NULL, 0);
 }
 
+/* A job behind an answer is of use to a client that wants the family that it asks for, and to no other. */
+static struct sm_job *find_job_for(struct sm_jobs *jobs, const struct sm_request *request)
+{
+	struct sm_job *job;
+
+	TAILQ_FOREACH(job, &jobs->behind, link)
+		if (needs_of(request) & job->behind_families && strcmp(job->name.text, request->name.text) == 0)
+			return job;
+	return find_job(jobs, &request->name);
+}
+
 enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request, uid_t uid,
                            bool is_scout, struct sm_waiter *waiter)
 {
-	struct sm_job *job = find_job(jobs, &request->name);
+	struct sm_job *job = find_job_for(jobs, request);
 	enum sm_status status = SM_OK;
 	bool is_new = !job;
 
+	if (!is_new && job->is_finished && (sm_lookup_unasked(job->lookup) & needs_of(request)))
+		return SM_FULL; /* it has just ended without this family */
 	if (is_new)
 		status = begin_job(jobs, rule, request, uid, is_scout, &job);
 	if (status != SM_OK)

@@ -5,6 +5,7 @@
 #include "daemon/counters.h"
 #include "daemon/limits.h"
 #include "daemon/loop.h"
+#include "daemon/memo.h"
 #include "daemon/reload.h"
 #include "daemon/surroundings.h"
 #include "daemon/upstream.h"
@@ -35,11 +36,15 @@ struct sm_jobs {
 	struct sm_surroundings *around;
 	struct sm_upstream *upstream;
 
+	struct sm_memo plain;  /* names that had no SRV, and are plain hosts: their addresses are asked together with the SRV */
+	struct sm_memo barren; /* names whose other family, asked behind an answer, had nothing */
 	void *by_name;               /* a tree (tsearch) */
 	struct sm_job_list running;
 	struct sm_job_list finished;  /* their replies go out after the commit */
 	struct sm_job_list listening; /* told, and waiting for what silent servers may still say */
 	uint32_t n_listening;
+	struct sm_job_list behind; /* told, and asking for the family that glue made superfluous; no longer in by_name */
+	uint32_t n_behind;
 	uint64_t n_overtaken; /* servers, when the running jobs last heard of it */
 	int sockets_fd;              /* an epoll of the sockets of all jobs */
 	uv_poll_t sockets;

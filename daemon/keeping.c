@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/scope.h"
+#include "mesh/expand.h"
 
 /* The kept answer of a name, if it may still serve. */
 static enum sm_status get_servable(struct sm_owner *owner, const struct sm_name *name, int64_t now_ns, struct sm_arena *arena,
@@ -28,39 +29,53 @@ enum sm_status sm_keeping_old(struct sm_owner *owner, const struct sm_rule *rule
 
 	if (get_servable(owner, name, now_ns, &arena, &answer, &times) != SM_OK)
 		return SM_MISS;
-	if (sm_lifetime_freshness(&times, now_ns) == SM_OLD)
-		times = sm_lifetime_unrenewed(&times, rule, now_ns);
+	times = sm_lifetime_unrenewed(&times, rule, now_ns);
 	return sm_owner_put(owner, name, &answer, &times, SM_LEDGER_NOBODY, now_ns, ret, ret_size);
 }
 
-/* Where servers answer, but badly, a name that failed again is asked again after a longer time. */
-static struct sm_times lengthened(struct sm_owner *owner, const struct sm_name *name, const struct sm_answer *answer,
-                                  struct sm_times times)
+struct sm_kept_marks sm_keeping_marks(struct sm_owner *owner, const struct sm_name *name)
 {
-	enum sm_answer_kind kind;
-	struct sm_times before;
-	struct sm_name own;
+	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
+	struct sm_kept_marks marks = {.is_plain = false};
+	struct sm_answer answer;
+	struct sm_times times;
 	const void *bytes;
 	size_t size;
 
-	if (answer->kind != SM_ANSWER_FAILURE && !answer->uncertain_families)
-		return times;
-	if (sm_owner_get(owner, name, &bytes, &size) != SM_OK || sm_record_head(bytes, size, &own, &before, &kind) != SM_OK ||
-	    kind != answer->kind)
-		return times;
-	return sm_lifetime_failed_again(&times, &before);
+	if (sm_owner_get(owner, name, &bytes, &size) != SM_OK ||
+	    sm_record_decode(name, bytes, size, &arena, &answer, &times) != SM_OK)
+		return marks;
+	marks.is_plain = sm_expand_was_plain(&answer, name);
+	marks.is_cut = answer.n_cut > 0 || answer.cut_families;
+	if (answer.kind == SM_ANSWER_ADDRESSES)
+		marks.families = SM_IPV4_AND_IPV6 & (uint8_t)~answer.unasked_families;
+	return marks;
 }
 
-enum sm_status sm_keeping_answer(struct sm_owner *owner, const struct sm_rule *rule, const struct sm_name *name, uid_t uid,
-                                 const struct sm_answer *answer, bool is_bad, struct sm_kept_answer *ret)
+/* Where servers answer, but badly, a name that failed again is asked again after a longer time. */
+static struct sm_times lengthened(struct sm_owner *owner, const struct sm_job_answer *of, struct sm_times times)
 {
-	int64_t now_ns = sm_clock_now_ns();
-	struct sm_times times = sm_lifetime_times(answer, rule, now_ns);
+	struct sm_record_head before;
+	const void *bytes;
+	size_t size;
 
-	ret->is_old = answer->kind == SM_ANSWER_FAILURE && sm_keeping_old(owner, rule, name, &ret->record, &ret->size) == SM_OK;
+	if (of->answer->kind != SM_ANSWER_FAILURE && !of->answer->uncertain_families)
+		return times;
+	if (sm_owner_get(owner, of->name, &bytes, &size) != SM_OK || sm_record_head(bytes, size, &before) != SM_OK ||
+	    before.kind != of->answer->kind)
+		return times;
+	return sm_lifetime_failed_again(&times, &before.times);
+}
+
+enum sm_status sm_keeping_answer(struct sm_owner *owner, const struct sm_job_answer *of, struct sm_kept_answer *ret)
+{
+	struct sm_times times = sm_lifetime_times(of->answer, of->rule, of->answered_ns);
+
+	ret->is_old = of->answer->kind == SM_ANSWER_FAILURE &&
+	              sm_keeping_old(owner, of->rule, of->name, &ret->record, &ret->size) == SM_OK;
 	if (ret->is_old)
 		return SM_OK;
-	if (is_bad)
-		times = lengthened(owner, name, answer, times);
-	return sm_owner_put(owner, name, answer, &times, uid, now_ns, &ret->record, &ret->size);
+	if (of->is_bad)
+		times = lengthened(owner, of, times);
+	return sm_owner_put(owner, of->name, of->answer, &times, of->uid, of->answered_ns, &ret->record, &ret->size);
 }

@@ -9,13 +9,29 @@
 enum sm_status sm_keeping_old(struct sm_owner *owner, const struct sm_rule *rule, const struct sm_name *name,
                               const void **ret, size_t *ret_size) SM_MUST_CHECK;
 
+/* Of the kept record, however old: that the name had no SRV, that it was cut, and which families it has. */
+struct sm_kept_marks {
+	bool is_plain, is_cut;
+	uint8_t families;
+};
+struct sm_kept_marks sm_keeping_marks(struct sm_owner *owner, const struct sm_name *name);
+
+/* The answer of a job. */
+struct sm_job_answer {
+	const struct sm_rule *rule;
+	const struct sm_name *name;
+	const struct sm_answer *answer;
+	int64_t answered_ns; /* its lifetime begins then */
+	uid_t uid;           /* at whose expense it is kept */
+	bool is_bad;         /* servers have answered, but badly */
+};
+
 struct sm_kept_answer {
 	const void *record; /* valid until the owner's next call */
 	size_t size;
 	bool is_old; /* the answer was a failure, and does not replace what may still serve */
 };
 
-/* Keeps the answer of a finished job at the expense of `uid`. `is_bad`: servers have answered, but badly. SM_FULL: it exceeds
- * all bounds. */
-enum sm_status sm_keeping_answer(struct sm_owner *owner, const struct sm_rule *rule, const struct sm_name *name, uid_t uid,
-                                 const struct sm_answer *answer, bool is_bad, struct sm_kept_answer *ret) SM_MUST_CHECK;
+/* SM_FULL: it exceeds all bounds. */
+enum sm_status sm_keeping_answer(struct sm_owner *owner, const struct sm_job_answer *of,
+                                 struct sm_kept_answer *ret) SM_MUST_CHECK;

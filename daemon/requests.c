@@ -4,9 +4,11 @@
 #include "daemon/requests.h"
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/scope.h"
 #include "daemon/log.h"
 #include "daemon/status.h"
+#include "mesh/srvset.h"
 #include "resolve/outlook.h"
 
 #include <stdlib.h>
@@ -14,6 +16,8 @@
 
 #define WAIT_MAX_MS 120000 /* beyond every deadline */
 #define SPARE_MS 1000
+#define TARGETS_OF_FORMAT_1 256
+#define ADDRESSES_OF_FORMAT_1 512
 
 /* What a client waits for. */
 struct sm_wanted {
@@ -49,6 +53,54 @@ static void refuse(struct sm_requests *requests, struct sm_client *client)
 	sm_client_reply(client, SM_FRAME_BUSY, NULL, 0);
 }
 
+/* What is left of an answer for the release before. */
+struct shrunk {
+	uint32_t n;
+	struct sm_address addresses[ADDRESSES_OF_FORMAT_1];
+	uint64_t ranks[ADDRESSES_OF_FORMAT_1];
+	uint16_t was_first[TARGETS_OF_FORMAT_1]; /* of each target's addresses in the answer */
+};
+
+/* Gives the target as many of its addresses as it may have; those of another target on the same host are the same. */
+static void shrink_target(const struct sm_answer *answer, uint32_t which, uint32_t may_have, struct shrunk *shrunk)
+{
+	struct sm_target *target = &answer->targets[which];
+	uint16_t first = target->first_address;
+
+	shrunk->was_first[which] = first;
+	for (uint32_t i = 0; i < which; i++)
+		if (shrunk->was_first[i] == first) {
+			target->first_address = answer->targets[i].first_address;
+			target->n_addresses = answer->targets[i].n_addresses;
+			return;
+		}
+	target->first_address = (uint16_t)shrunk->n;
+	target->n_addresses = target->n_addresses < may_have ? target->n_addresses : (uint16_t)may_have;
+	memcpy(shrunk->addresses + shrunk->n, answer->addresses + first, target->n_addresses * sizeof(struct sm_address));
+	memcpy(shrunk->ranks + shrunk->n, answer->ranks + first, target->n_addresses * sizeof(uint64_t));
+	shrunk->n += target->n_addresses;
+}
+
+/* No more than the release before reads: the best targets, and of each as many addresses as there is room for. Its arrays of
+ * addresses live until the next call. */
+static void shrink(struct sm_answer *answer)
+{
+	static struct shrunk shrunk;
+	uint32_t n_targets;
+	uint64_t seed;
+
+	shrunk.n = 0;
+	sm_random_fill(&seed, sizeof(seed));
+	n_targets = sm_srvset_cut(answer->targets, answer->n_targets, TARGETS_OF_FORMAT_1, seed);
+	for (uint32_t i = 0; i < n_targets; i++)
+		/* one is left for each other */
+		shrink_target(answer, i, ADDRESSES_OF_FORMAT_1 - shrunk.n - (n_targets - 1 - i), &shrunk);
+	answer->addresses = shrunk.addresses;
+	answer->ranks = shrunk.ranks;
+	answer->n_targets = (uint16_t)n_targets;
+	answer->n_addresses = (uint16_t)shrunk.n;
+}
+
 /* The same record in the format before, in *ret, which the caller frees. */
 static enum sm_status convert(const struct sm_name *name, const void *record, size_t size, void **ret, size_t *ret_size)
 {
@@ -60,6 +112,8 @@ static enum sm_status convert(const struct sm_name *name, const void *record, si
 
 	if (status != SM_OK)
 		return status;
+	if (answer.n_targets > TARGETS_OF_FORMAT_1 || answer.n_addresses > ADDRESSES_OF_FORMAT_1)
+		shrink(&answer);
 	*ret_size = sm_record_size(name, &answer);
 	bytes = malloc(*ret_size);
 	if (!bytes)
@@ -178,19 +232,21 @@ struct kept {
 	enum sm_use use;
 };
 
-static struct kept find_kept(struct sm_requests *requests, const struct sm_rule *rule, const struct sm_name *name)
+/* `families`: of the client. What has left out the one that it wants is of no use to it. */
+static struct kept find_kept(struct sm_requests *requests, const struct sm_rule *rule, const struct sm_name *name,
+                             uint8_t families)
 {
 	int64_t now_ns = sm_clock_now_ns();
 	struct sm_outlook outlook = sm_outlook_of(&requests->upstream->servers, rule, now_ns);
+	struct sm_record_head head = {.kind = SM_ANSWER_ADDRESSES}; /* long dead */
 	struct kept kept = {.freshness = SM_DEAD};
-	enum sm_answer_kind kind = SM_ANSWER_ADDRESSES;
-	struct sm_times times = {.made_ns = 0}; /* long dead */
-	struct sm_name own;
 
 	if (sm_owner_get(requests->owner, name, &kept.record, &kept.size) == SM_OK &&
-	    sm_record_head(kept.record, kept.size, &own, &times, &kind) == SM_OK)
-		kept.freshness = sm_lifetime_freshness(&times, now_ns);
-	kept.use = sm_lifetime_use(&times, kind, &outlook, now_ns);
+	    (sm_record_head(kept.record, kept.size, &head) != SM_OK ||
+	     ((head.unasked_families & families) == families && now_ns >= head.times.recheck_ns)))
+		head.times = (struct sm_times){.made_ns = 0};
+	kept.freshness = sm_lifetime_freshness(&head.times, now_ns);
+	kept.use = sm_lifetime_use(&head.times, head.kind, &outlook, now_ns);
 	return kept;
 }
 
@@ -260,7 +316,7 @@ static void look_up(struct sm_requests *requests, struct sm_client *client)
 		sm_client_reply(client, SM_FRAME_NOT_OURS, NULL, 0);
 		return;
 	}
-	kept = find_kept(requests, rule, name);
+	kept = find_kept(requests, rule, name, client->request.families);
 	switch (kept.use) {
 	case SM_USE:
 	case SM_USE_AND_ASK:
@@ -312,7 +368,7 @@ static void on_hint(void *context, const struct sm_request *hint)
 	requests->counters->hints++;
 	if (!rule || requests->is_stopping)
 		return;
-	if (find_kept(requests, rule, &hint->name).freshness != SM_DUE)
+	if (find_kept(requests, rule, &hint->name, SM_IPV4_AND_IPV6).freshness != SM_DUE)
 		return;
 	if (sm_jobs_ask(requests->jobs, rule, hint, SM_LEDGER_NOBODY, true, NULL) == SM_OK)
 		requests->counters->renewed += requests->counters->jobs - jobs;

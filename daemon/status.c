@@ -21,6 +21,7 @@ size_t sm_status_text(const struct sm_status_sources *from, char ret[SM_STATUS_M
 		{"jobs", counters->jobs},
 		{"failed", counters->failed},
 		{"hopeless", counters->hopeless},
+		{"cut", counters->cut},
 		{"not_ours", counters->not_ours},
 		{"busy", counters->busy},
 		{"malformed", counters->malformed},

@@ -15,11 +15,24 @@ static void forget(struct sm_surroundings *around)
 	around->network = NULL;
 }
 
-/* ---- new ranks for kept answers */
+/* ---- kept answers in a changed network */
+
+/* A family was left out because this host had no address of it, and now has: the answer is old from here on, and the next
+ * lookup asks again. */
+static bool has_gained_family(const struct sm_surroundings *around, const struct sm_network *network,
+                              const struct sm_name *name, const struct sm_answer *answer)
+{
+	const struct sm_rule *rule = sm_rules_match(&around->reload->settings->conf->rules, name->text, name->length);
+
+	return rule && rule->family == SM_FAMILY_AUTO &&
+	       (answer->unasked_families & sm_network_families(network) & ~around->families);
+}
 
 static void rerank(struct sm_surroundings *around, const struct sm_network *network, const struct sm_name *name)
 {
 	static uint64_t before[SM_ADDRESSES_MAX];
+	int64_t now_ns = sm_clock_now_ns();
+	bool is_old;
 	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
 	struct sm_answer answer;
 	struct sm_times times;
@@ -27,13 +40,17 @@ static void rerank(struct sm_surroundings *around, const struct sm_network *netw
 	size_t size;
 	enum sm_status status = sm_owner_get(around->owner, name, &record, &size);
 
-	if (status != SM_OK || sm_record_decode(name, record, size, &arena, &answer, &times) != SM_OK || answer.n_addresses < 2)
+	if (status != SM_OK || sm_record_decode(name, record, size, &arena, &answer, &times) != SM_OK)
 		return;
+	is_old = times.expires_ns > now_ns && has_gained_family(around, network, name, &answer);
+	if (is_old)
+		times.expires_ns = times.recheck_ns = now_ns;
 	memcpy(before, answer.ranks, answer.n_addresses * sizeof(before[0]));
-	sm_source_rank(&around->reload->settings->conf->rules.policies, network, &answer);
-	if (memcmp(before, answer.ranks, answer.n_addresses * sizeof(before[0])) == 0)
+	if (answer.n_addresses > 1)
+		sm_source_rank(&around->reload->settings->conf->rules.policies, network, &answer);
+	if (!is_old && memcmp(before, answer.ranks, answer.n_addresses * sizeof(before[0])) == 0)
 		return;
-	status = sm_owner_put(around->owner, name, &answer, &times, SM_LEDGER_NOBODY, sm_clock_now_ns(), &record, &size);
+	status = sm_owner_put(around->owner, name, &answer, &times, SM_LEDGER_NOBODY, now_ns, &record, &size);
 	(void)status; /* an answer that cannot be kept is no longer in the map */
 }
 
@@ -53,6 +70,8 @@ static void on_idle_rerank(uv_idle_t *idle)
 			return; /* goes on in the next iteration of the loop */
 	}
 	uv_idle_stop(idle);
+	if (network)
+		around->families = sm_network_families(network);
 	around->is_reranking = false;
 }
 
@@ -117,5 +136,7 @@ const struct sm_network *sm_surroundings_network(struct sm_surroundings *around)
 		return NULL; /* without reports of changes it could become out of date */
 	if (!around->network)
 		status = sm_network_learn(&around->network);
+	if (status == SM_OK && !around->families)
+		around->families = sm_network_families(around->network);
 	return status == SM_OK ? around->network : NULL;
 }

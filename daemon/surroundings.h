@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The host's addresses and links, on which ranks depend: learnt once, and again when the kernel reports a change. Then
- * every answer in the host map gets new ranks, a few answers at a time. */
+ * every answer in the host map gets new ranks, and is asked for again where it lacks a family that the host now has, a few
+ * answers at a time. */
 #pragma once
 
 #include "daemon/loop.h"
@@ -14,6 +15,7 @@ struct sm_surroundings {
 	const struct sm_reload *reload;
 	struct sm_upstream *upstream; /* forgets failures when the network changes */
 	struct sm_network *network; /* NULL: not learnt yet */
+	uint8_t families;           /* of the host, as the kept answers were asked for; 0: not learnt yet */
 	int network_fd;             /* -1: the kernel does not report changes */
 	uv_poll_t changes;
 	uv_timer_t settling;

@@ -59,12 +59,16 @@ static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup, i
 	if (status == SM_REFUSED)
 		return SM_VERDICT_NOT_OURS; /* a sandbox: another module may have a way to ask */
 	if (status == SM_OK)
-		status = sm_lookup_answer(lookup, NULL, &answer);
+		status = sm_lookup_answer(lookup, &answer);
 	if (status != SM_OK)
 		return SM_VERDICT_TRY_AGAIN; /* this process lacks something: nothing to cache about the name */
 	wish->now_ns = sm_clock_now_ns();
 	if (answer->kind == SM_ANSWER_FAILURE && wish->old) {
 		wish->is_cut_short = wish->now_ns >= until_ns;
+		return SM_VERDICT_TRY_AGAIN;
+	}
+	if (answer->kind == SM_ANSWER_FAILURE && wish->partial) {
+		sm_wish_defer(wish);
 		return SM_VERDICT_TRY_AGAIN;
 	}
 	times = sm_lifetime_times(answer, wish->rule, wish->now_ns);
@@ -102,6 +106,9 @@ static enum sm_verdict ask_dns(struct wish *wish, struct sm_servers *servers)
 		.transport = &sm_channel_transport,
 		.rules = &wish->generation->conf->rules,
 		.servers = servers,
+		.needs = sm_wish_families(wish) == SM_IPV4_AND_IPV6 ? 0 : sm_wish_families(wish),
+		.keeps = wish->keeps,
+		.is_plain = wish->is_plain,
 	};
 	int64_t until_ns = until_of(wish);
 	struct sm_lookup *lookup;

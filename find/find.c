@@ -8,6 +8,7 @@
 #include "base/scope.h"
 #include "find/wish.h"
 #include "ipc/client.h"
+#include "mesh/expand.h"
 #include "mesh/record.h"
 
 #include <pthread.h>
@@ -39,6 +40,14 @@ static void send_hint(const struct wish *wish, const void *bytes)
 		sm_process_untake_hint(record);
 }
 
+static enum sm_status miss(struct wish *wish, const struct sm_answer *answer)
+{
+	wish->is_plain = sm_expand_was_plain(answer, &wish->name);
+	if (answer->kind == SM_ANSWER_ADDRESSES)
+		wish->keeps = SM_IPV4_AND_IPV6 & (uint8_t)~answer->unasked_families;
+	return SM_MISS;
+}
+
 static enum sm_status use_record(struct wish *wish, bool is_shared, const void *bytes, size_t size, enum sm_verdict *ret)
 {
 	_Alignas(uint64_t) char room[SMALL_ANSWER];
@@ -48,8 +57,16 @@ static enum sm_status use_record(struct wish *wish, bool is_shared, const void *
 
 	if (sm_record_decode(&wish->name, bytes, size, &arena, &answer, &times) != SM_OK)
 		return SM_MISS;
+	sm_wish_take(wish, is_shared, &answer);
 	if (answer.unawaited_families & wish->families)
-		return SM_MISS;
+		return miss(wish, &answer);
+	if (wish->lacking && wish->now_ns >= times.recheck_ns && sm_lifetime_freshness(&times, wish->now_ns) != SM_DEAD) {
+		if (wish->lacking == wish->families)
+			sm_wish_keep_partial(wish, bytes, size);
+		else
+			sm_wish_keep_old(wish, bytes, size, &times);
+		return miss(wish, &answer);
+	}
 	switch (sm_lifetime_freshness(&times, wish->now_ns)) {
 	case SM_DUE:
 		if (is_shared)
@@ -57,9 +74,9 @@ static enum sm_status use_record(struct wish *wish, bool is_shared, const void *
 		break;
 	case SM_OLD:
 		sm_wish_keep_old(wish, bytes, size, &times);
-		return SM_MISS;
+		return miss(wish, &answer);
 	case SM_DEAD:
-		return SM_MISS;
+		return miss(wish, &answer);
 	case SM_FRESH:
 	case SM_STALE:
 		break;
@@ -125,6 +142,7 @@ static enum sm_status use_reply(struct wish *wish, const void *bytes, size_t siz
 
 	if (status != SM_OK)
 		return status == SM_EXHAUSTED ? SM_EXHAUSTED : SM_CORRUPT;
+	sm_wish_take(wish, true, &answer);
 	/* a record from the future comes from a daemon in another time namespace */
 	if (!atomic_load_explicit(&wish->generation->view, memory_order_relaxed) && times.made_ns <= wish->now_ns)
 		sm_memory_put(&wish->generation->memory, &wish->name, bytes, size, times.expires_ns, wish->now_ns);
@@ -140,7 +158,7 @@ static enum sm_status ask_daemon(struct wish *wish, enum sm_verdict *ret)
 		.format = sm_process_format(wish->now_ns),
 		.kind = SM_FRAME_LOOKUP,
 		.wait_ms = (uint32_t)(left_ns / SM_NS_PER_MS),
-		.families = wish->families,
+		.families = sm_wish_families(wish),
 		.name = wish->name,
 	};
 	struct sm_client_reply reply;
@@ -162,12 +180,13 @@ static enum sm_status find_by_daemon(struct wish *wish, enum sm_verdict *ret)
 {
 	enum sm_status status;
 
-	if (!sm_process_has_daemon(wish->generation, wish->now_ns))
+	if (wish->now_ns >= wish->deadline_ns || !sm_process_has_daemon(wish->generation, wish->now_ns))
 		return SM_MISS;
 	status = ask_daemon(wish, ret);
 	if (status == SM_REFUSED)
 		sm_process_give_daemon_up(wish->now_ns + ABSENT_NS);
-	if (status == SM_CORRUPT || (status == SM_SILENT && !wish->has_daemon))
+	/* it is not to blame where a short name left it little time */
+	if (status == SM_CORRUPT || (status == SM_SILENT && !wish->has_daemon && wish->spent_ns == 0))
 		sm_process_give_daemon_up(wish->now_ns + SILENT_NS);
 	return status == SM_OK ? SM_OK : SM_MISS;
 }
@@ -210,13 +229,25 @@ static enum sm_verdict find_somewhere(struct wish *wish)
 static void begin(struct wish *wish)
 {
 	wish->began_ns = wish->now_ns;
-	wish->deadline_ns = wish->now_ns + wish->rule->deadline_ms * SM_NS_PER_MS;
+	wish->deadline_ns = wish->now_ns + wish->rule->deadline_ms * SM_NS_PER_MS - wish->spent_ns;
 	wish->old = NULL;
 	wish->pin = NULL;
-	wish->is_cut_short = wish->has_daemon = false;
+	wish->lacking = wish->keeps = 0;
+	wish->partial = NULL;
+	wish->is_plain = wish->is_cut_short = wish->has_daemon = false;
 }
 
-static enum sm_verdict find_ours(struct wish *wish, const char *name, size_t length, const char *proto)
+static void release(struct wish *wish)
+{
+	if (!wish->old && !wish->partial)
+		return;
+	free(wish->old);
+	free(wish->partial);
+}
+
+/* Inlined twice: every lookup comes through here. */
+__attribute__((always_inline))
+static inline enum sm_verdict find_ours(struct wish *wish, const char *name, size_t length, const char *proto)
 {
 	enum sm_verdict verdict;
 
@@ -227,8 +258,28 @@ static enum sm_verdict find_ours(struct wish *wish, const char *name, size_t len
 		return SM_VERDICT_NO_NAME; /* glibc asks for six protocols; SRV records are for one */
 	wish->pin = wish->found ? sm_pin_get(&wish->name, wish->families, wish->now_ns) : NULL;
 	verdict = find_somewhere(wish);
-	free(wish->old);
+	release(wish);
 	return verdict;
+}
+
+/* A short name, completed by the search list: the first domain that has it, all within one deadline; in an outage, as in glibc,
+ * the first of which something is kept. A name that is not found is another module's. */
+static enum sm_verdict find_short(struct wish *wish, const struct sm_rules *rules, const char *name, size_t length,
+                                  const char *proto)
+{
+	int64_t began_ns = wish->now_ns;
+	uint32_t index = 0;
+	struct sm_name full;
+
+	while ((wish->rule = sm_rules_search(rules, name, length, &index, &full))) {
+		enum sm_verdict verdict;
+
+		wish->spent_ns = wish->now_ns - began_ns;
+		verdict = find_ours(wish, full.text, full.length, proto);
+		if (verdict == SM_VERDICT_FOUND)
+			return verdict;
+	}
+	return SM_VERDICT_NOT_OURS;
 }
 
 /* A file of the configuration cannot be read, so it is not known whether a name is ours. A name in the host map is
@@ -243,7 +294,20 @@ static enum sm_verdict find_unknown(struct wish *wish, const char *name, size_t 
 		return SM_VERDICT_NOT_OURS;
 	if (find_kept(wish, get_from_map, &verdict) != SM_OK && sm_wish_use_old(wish, &verdict) != SM_OK)
 		verdict = SM_VERDICT_NOT_OURS;
-	free(wish->old);
+	release(wish);
+	return verdict;
+}
+
+/* No section has the name as it stands. */
+static enum sm_verdict find_other(struct wish *wish, const struct sm_conf *conf, const char *name, size_t length,
+                                  const char *proto)
+{
+	enum sm_verdict verdict = SM_VERDICT_NOT_OURS;
+
+	if (conf->rules.search.n_domains > 0)
+		verdict = find_short(wish, &conf->rules, name, length, proto);
+	if (verdict == SM_VERDICT_NOT_OURS && conf->has_unread)
+		verdict = find_unknown(wish, name, length);
 	return verdict;
 }
 
@@ -255,7 +319,7 @@ static enum sm_verdict find_in(struct wish *wish, const struct sm_conf *conf, co
 		return SM_VERDICT_NOT_OURS;
 	wish->rule = sm_rules_match(&conf->rules, name, length);
 	if (!wish->rule)
-		return conf->has_unread ? find_unknown(wish, name, length) : SM_VERDICT_NOT_OURS;
+		return find_other(wish, conf, name, length, proto);
 	return wish->rule->is_disabled ? SM_VERDICT_NOT_OURS : find_ours(wish, name, length, proto);
 }
 
@@ -264,6 +328,7 @@ static enum sm_verdict find_name(struct wish *wish, const char *name, const char
 	enum sm_verdict verdict = SM_VERDICT_NOT_OURS;
 
 	wish->now_ns = sm_clock_now_ns();
+	wish->spent_ns = 0;
 	wish->generation = sm_process_enter(wish->now_ns);
 	if (!wish->generation)
 		return SM_VERDICT_TRY_AGAIN; /* no memory or descriptor: which names are ours is not known */

@@ -11,12 +11,15 @@
 #include "base/forkzero.h"
 #include "base/random.h"
 #include "base/spin.h"
+#include "cache/namespace.h"
+#include "resolve/source.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LOOK_AGAIN_NS SM_NS_PER_S
+#define LEARN_AGAIN_NS (10 * SM_NS_PER_S) /* the addresses of a container */
 #define LOOK_SOON_NS (200 * SM_NS_PER_MS)
 #define OLDER_NS (10 * SM_NS_PER_S) /* an upgraded daemon is asked in the newest format again */
 #define HINTS 64
@@ -80,6 +83,56 @@ static void free_view(struct sm_view *view)
 	free(view);
 }
 
+/* A process may change its namespace, and srvmeshd may come back in another one. */
+static bool is_of_other_namespace(const struct sm_view *view)
+{
+	char own[SM_NAMESPACE_MAX], of_map[SM_BOOT_ID_SIZE + SM_NAMESPACE_MAX];
+	size_t own_size = sm_namespace_read(own), size;
+	uint8_t key[SM_MAP_KEY_MAX];
+
+	return own_size > 0 &&
+	       sm_reader_get(&view->mapped, key, sm_map_key(SM_MAP_HOST, NULL, key), of_map, sizeof(of_map), &size) == SM_OK &&
+	       size > SM_BOOT_ID_SIZE &&
+	       (size - SM_BOOT_ID_SIZE != own_size || memcmp(own, of_map + SM_BOOT_ID_SIZE, own_size) != 0);
+}
+
+static uint32_t own_families(void)
+{
+	struct sm_network *network;
+	uint32_t families;
+
+	if (sm_network_learn(&network) != SM_OK)
+		return SM_IPV4_AND_IPV6;
+	families = sm_network_families(network);
+	sm_network_free(network);
+	return families;
+}
+
+static void look_at_namespace(struct sm_view *view, int64_t now_ns)
+{
+	if (!view)
+		return;
+	if (!is_of_other_namespace(view)) {
+		atomic_store_explicit(&view->other_families, 0, memory_order_relaxed);
+		return;
+	}
+	if (atomic_load_explicit(&view->other_families, memory_order_relaxed) && now_ns - view->learnt_ns < LEARN_AGAIN_NS)
+		return;
+	atomic_store_explicit(&view->other_families, own_families(), memory_order_relaxed);
+	view->learnt_ns = now_ns;
+}
+
+static enum sm_status map_view(const struct sm_generation *generation, struct sm_view *view)
+{
+	const struct sm_host_conf *host = &generation->conf->host;
+	enum sm_status status = sm_reader_map(host->directory, generation->is_conf_private, host->size_kib * (size_t)1024,
+	                                      &view->mapped);
+
+	if (status == SM_OK)
+		look_at_namespace(view, sm_clock_now_ns());
+	return status;
+}
+
 /* NULL: there is no usable host map. */
 static struct sm_view *make_view(const struct sm_generation *generation)
 {
@@ -89,8 +142,7 @@ static struct sm_view *make_view(const struct sm_generation *generation)
 	if (host->directory[0] == '\0' || generation->conf->rules.elsewhere.is_disabled)
 		return NULL; /* switched off: then the reader is not used either, and cannot do harm */
 	view = calloc(1, sizeof(*view));
-	if (view && sm_reader_map(host->directory, generation->is_conf_private, host->size_kib * (size_t)1024,
-	                          &view->mapped) == SM_OK)
+	if (view && map_view(generation, view) == SM_OK)
 		return view;
 	free(view);
 	return NULL;
@@ -249,6 +301,7 @@ static void look_again(struct wiped_state *state, int64_t now_ns)
 		looked_ns = now_ns;
 	atomic_store_explicit(&process.looked_ns, looked_ns, memory_order_relaxed);
 	look_at_map(atomic_load(&process.current));
+	look_at_namespace(atomic_load(&atomic_load(&process.current)->view), now_ns);
 	free_retired(state);
 	atomic_store(&state->reloading, 0);
 }

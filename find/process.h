@@ -13,6 +13,10 @@
 /* One mapping of the host map. */
 struct sm_view {
 	struct sm_mapped mapped;
+	/* 0: srvmeshd is in this process's network namespace. Else ranks mean nothing here, and these are the families that this
+	 * process has addresses of. */
+	_Atomic uint32_t other_families;
+	int64_t learnt_ns; /* when they were learnt; the reloader's alone */
 	struct sm_view *next; /* retired, waiting for the last user */
 };
 

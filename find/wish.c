@@ -54,9 +54,48 @@ static enum sm_verdict choose_port(const struct wish *wish, const struct sm_answ
 	return SM_VERDICT_FOUND;
 }
 
+/* All that is known in another network namespace is which families it has addresses of. */
+static void forget_ranks(struct sm_answer *answer, uint8_t families)
+{
+	for (uint32_t i = 0; i < answer->n_addresses; i++)
+		answer->ranks[i] = SM_RANK_UNKNOWN | (answer->addresses[i].family & families ? 0 : SM_RANK_UNREACHABLE);
+}
+
+/* A family that was left out is asked for where the program wants it alone, or where this host is not srvmeshd's, but a
+ * container with a network of its own. */
+static uint8_t lacking(const struct wish *wish, const struct sm_answer *answer, uint8_t others)
+{
+	uint8_t unasked = answer->unasked_families & wish->families;
+
+	return wish->families == SM_IPV4_AND_IPV6 ? unasked & others : unasked;
+}
+
+void sm_wish_adapt(struct wish *wish, bool is_shared, struct sm_answer *answer)
+{
+	uint8_t others = is_shared ? sm_wish_other_families(wish) : 0;
+
+	if (others)
+		forget_ranks(answer, others);
+	wish->lacking = lacking(wish, answer, others);
+}
+
+uint8_t sm_wish_families(const struct wish *wish)
+{
+	return wish->lacking ? wish->lacking : wish->families;
+}
+
 enum sm_verdict sm_wish_choose(const struct wish *wish, const struct sm_answer *answer, int64_t expires_ns)
 {
 	return wish->service ? choose_port(wish, answer) : choose_addresses(wish, answer, expires_ns);
+}
+
+static void *copy_of(const void *bytes, size_t size)
+{
+	void *copy = malloc(size);
+
+	if (copy)
+		memcpy(copy, bytes, size);
+	return copy;
 }
 
 void sm_wish_keep_old(struct wish *wish, const void *bytes, size_t size, const struct sm_times *times)
@@ -65,14 +104,32 @@ void sm_wish_keep_old(struct wish *wish, const void *bytes, size_t size, const s
 
 	if (wish->old && wish->old_times.recheck_ns >= times->recheck_ns)
 		return;
-	copy = malloc(size);
+	copy = copy_of(bytes, size);
 	if (!copy)
 		return;
-	memcpy(copy, bytes, size);
 	free(wish->old);
 	wish->old = copy;
 	wish->old_size = size;
 	wish->old_times = *times;
+}
+
+void sm_wish_keep_partial(struct wish *wish, const void *bytes, size_t size)
+{
+	free(wish->partial);
+	wish->partial = copy_of(bytes, size);
+	wish->partial_size = size;
+}
+
+void sm_wish_defer(const struct wish *wish)
+{
+	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
+	struct sm_answer answer;
+	struct sm_times times;
+
+	if (sm_record_decode(&wish->name, wish->partial, wish->partial_size, &arena, &answer, &times) != SM_OK)
+		return;
+	times = sm_lifetime_unrenewed(&times, wish->rule, wish->now_ns);
+	sm_wish_remember(wish, &answer, &times);
 }
 
 void sm_wish_remember(const struct wish *wish, const struct sm_answer *answer, const struct sm_times *times)
@@ -93,6 +150,8 @@ static enum sm_status take_old(const struct wish *wish, int64_t now_ns, struct s
 {
 	if (!wish->old || sm_record_decode(&wish->name, wish->old, wish->old_size, arena, ret, ret_times) != SM_OK)
 		return SM_MISS;
+	if (sm_wish_other_families(wish))
+		forget_ranks(ret, sm_wish_other_families(wish));
 	*ret_times = sm_lifetime_unrenewed(ret_times, wish->rule, now_ns);
 	if (wish->is_cut_short && ret_times->n_unrenewed < SM_UNRENEWED_MAX)
 		ret_times->n_unrenewed++;

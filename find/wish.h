@@ -8,6 +8,8 @@
 #include "find/process.h"
 #include "mesh/lifetime.h"
 
+#include <stdatomic.h>
+
 /* Where its answer goes: to one of the two last pointers. */
 struct wish {
 	struct sm_generation *generation;
@@ -16,15 +18,41 @@ struct wish {
 	uint8_t families;
 	int64_t now_ns, deadline_ns;
 	int64_t began_ns;
+	int64_t spent_ns;       /* of the deadline, by other names that a short one may stand for */
 	void *old;              /* the record of an old answer; NULL: none */
 	size_t old_size;
 	struct sm_times old_times;
-	bool has_daemon; /* the daemon is alive, but gave no answer */
+	void *partial;     /* what is kept, and lacks what this program wants; NULL: nothing */
+	size_t partial_size;
+	uint8_t lacking;   /* families that what is kept has left out, and that this program has a use for */
+	uint8_t keeps;     /* families that what is kept has */
+	bool is_plain;     /* what is kept says that the name had no SRV */
+	bool has_daemon;   /* the daemon is alive, but gave no answer */
 	bool is_cut_short; /* this very lookup has waited for its renewal, and in vain */
 	const struct sm_pin *pin; /* of the name, as it was when the lookup started; NULL: none */
 	struct sm_found *found;
 	struct sm_found_service *service;
 };
+
+/* The families of the other network namespace that this process is in; 0: it is srvmeshd's own. */
+static inline uint8_t sm_wish_other_families(const struct wish *wish)
+{
+	const struct sm_view *view = atomic_load_explicit(&wish->generation->view, memory_order_acquire);
+
+	return view ? (uint8_t)atomic_load_explicit(&view->other_families, memory_order_relaxed) : 0;
+}
+
+/* Of an answer that has left out families, or that is read in another network namespace than srvmeshd's: what it lacks for
+ * this wish. `is_shared`: it is srvmeshd's, and its ranks mean something only in that one's namespace. */
+void sm_wish_adapt(struct wish *wish, bool is_shared, struct sm_answer *answer);
+static inline void sm_wish_take(struct wish *wish, bool is_shared, struct sm_answer *answer)
+{
+	wish->lacking = 0;
+	if (answer->unasked_families || sm_wish_other_families(wish))
+		sm_wish_adapt(wish, is_shared, answer);
+}
+/* The families that a lookup by asking is for. */
+uint8_t sm_wish_families(const struct wish *wish);
 
 /* Draws from the answer. */
 enum sm_verdict sm_wish_choose(const struct wish *wish, const struct sm_answer *answer, int64_t expires_ns);
@@ -34,6 +62,10 @@ void sm_wish_remember(const struct wish *wish, const struct sm_answer *answer, c
 /* Copies an old record, to be used if nothing better comes. Of two the one that was looked at last stays: it knows how often
  * its renewal was cut short. */
 void sm_wish_keep_old(struct wish *wish, const void *bytes, size_t size, const struct sm_times *times);
+/* Copies a record that lacks the one family that this program wants, so that it is not lost where that cannot be found. */
+void sm_wish_keep_partial(struct wish *wish, const void *bytes, size_t size);
+/* Notes in the memory of the process that its missing family was asked for in vain. */
+void sm_wish_defer(const struct wish *wish);
 /* Notes in the memory of the process that from `now_ns` on the old answer may serve for some time without another try. */
 void sm_wish_rest(const struct wish *wish, int64_t now_ns);
 /* Draws from the old answer, and notes the same. SM_MISS: there is none. */

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SM_TARGETS_MAX 256   /* per answer; a larger SRV set keeps its best (lowest priority, heaviest) */
-#define SM_ADDRESSES_MAX 512 /* per answer, over all targets */
+#define SM_TARGETS_MAX 1024   /* per answer; what becomes of a larger SRV set: mesh/srvset.h */
+#define SM_ADDRESSES_MAX 4096 /* per answer, over all targets */
 #define SM_METADATA_MAX 255  /* bytes per target: one string of a TXT record */
 
 enum sm_families {
@@ -45,8 +45,12 @@ struct sm_answer {
 	enum sm_answer_kind kind;
 	uint32_t ttl_s;             /* from DNS: the smallest along the chain; not yet clamped */
 	uint8_t uncertain_families; /* families for which the addresses of some target could not be found */
-	uint8_t unasked_families;   /* families for which, because of our bounds, some target was not asked for */
 	uint8_t unawaited_families; /* families not waited for to the end: a caller that wants them asks again */
+	uint8_t unasked_families;   /* families that some target was not asked for, because this host has no use for them, or
+	                             * glue was enough: a caller that wants one of them alone asks again */
+	uint8_t deferred_families;  /* of these, families that were asked for in vain; not in records */
+	uint8_t cut_families;       /* families of which, because of our bounds, addresses are missing */
+	uint16_t n_cut;             /* targets that were left out because of our bounds */
 	uint16_t n_targets;
 	uint16_t n_addresses;
 	struct sm_target *targets;     /* by priority, lowest first */

@@ -18,19 +18,30 @@ struct sm_pin {
 	uint16_t port;
 };
 
+/* What a weight of a record counts in draws: 256 for each, and 1 for none. */
+static inline uint64_t sm_choose_weight(uint16_t weight)
+{
+	return weight ? weight * 256ULL : 1;
+}
+
 /* Chooses for a program that asked for `families` (enum sm_families):
  *  - leaves out targets without an address of these families, and those on another port than the rule's or the pin's;
- *    also those that are down, unless no other is left;
+ *    then those that are down, unless no other is left; then those without an address that this host reaches (its rank,
+ *    mesh/rank.h, says so), unless no other is left;
  *  - keeps the group of the best priority; where the rule prefers a family and any target of the group has it, keeps
  *    only that family;
  *  - orders the group by repeated weighted draws, the pinned target first, and takes at most `max_answers` addresses:
  *    `answers = all` takes all of them; `one` those of the first target; `ordered` the best address of the first target
- *    as glibc ranks it, then, in the order drawn, only addresses that glibc will not sort before that one.
+ *    as glibc ranks it, then, in the order drawn, only addresses that glibc will not sort before that one. Without ranks
+ *    `ordered` takes the addresses of the first target.
+ *  - The addresses of one target come in random order, those that this host reaches first; so each of several that rank
+ *    equal is as often the first.
  * Draws are exactly in proportion to the weights; a weight of zero beside others counts as 1/256 of weight 1, the "very
  * small chance" of RFC 2782. `pin` may be NULL; when no address of the pinned target is left, the answer is FAILURE. */
 void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families, const struct sm_pin *pin,
                uint64_t seed, struct sm_choice *ret);
 
-/* Draws a target with a port, by the same rules, for the services database. SM_MISS: no target has these families. */
+/* Draws among the targets that have a port, by the same rules, for the services database. SM_MISS: no target has a port and
+ * these families. */
 enum sm_status sm_choose_target(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families,
                                 uint64_t seed, struct sm_pin *ret) SM_MUST_CHECK;

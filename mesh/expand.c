@@ -2,7 +2,8 @@
 /* The expansion. It keeps to one rule: what is unknown is never reported as nonexistent. */
 #include "mesh/expand.h"
 
-#include <stdlib.h>
+#include "mesh/take.h"
+
 #include <string.h>
 
 #define CHAIN_MAX 16 /* CNAMEs followed inside one message */
@@ -15,22 +16,24 @@ enum chain_end {
 	CHAIN_ELSEWHERE, /* at a name of which the message says nothing */
 };
 
-static void note_unasked(struct sm_expand *expand, enum sm_rr_type type, uint16_t host)
+static void note_cut(struct sm_expand *expand, enum sm_rr_type type, uint16_t host)
 {
 	expand->is_cut = true;
 	if (host != SM_NO_HOST)
-		expand->unasked_families |= sm_family_of(type);
+		expand->hosts[host].cut_families |= sm_family_of(type);
 }
 
 static void ask_question(struct sm_expand *expand, const char *name, enum sm_rr_type type, uint16_t host, uint8_t hops)
 {
 	struct sm_expand_question *questions = NULL;
 
+	if (host != SM_NO_HOST)
+		expand->hosts[host].asked_families |= sm_family_of(type);
 	if (name && expand->n_questions < SM_QUESTIONS_MAX)
 		questions = sm_arena_room(expand->arena, expand->questions, expand->n_questions, &expand->questions_room,
 		                          sizeof(*questions));
 	if (!questions) {
-		note_unasked(expand, type, host);
+		note_cut(expand, type, host);
 		return;
 	}
 	expand->questions = questions;
@@ -43,87 +46,114 @@ static void ask_question(struct sm_expand *expand, const char *name, enum sm_rr_
 	expand->n_open++;
 }
 
-static uint16_t add_host(struct sm_expand *expand, const char *name)
-{
-	struct sm_expand_host *hosts;
+/* ---- questions for addresses */
 
-	for (uint16_t i = 0; i < expand->n_hosts; i++)
-		if (strcmp(expand->hosts[i].name, name) == 0)
-			return i;
-	name = sm_arena_text(expand->arena, name, strlen(name));
-	hosts = sm_arena_room(expand->arena, expand->hosts, expand->n_hosts, &expand->hosts_room, sizeof(*hosts));
-	if (!name || !hosts)
-		return SM_NO_HOST;
-	expand->hosts = hosts;
-	hosts[expand->n_hosts] = (struct sm_expand_host){.name = name};
-	return (uint16_t)expand->n_hosts++;
+/* Families of which this host reaches an address. */
+static uint8_t reached_families(const struct sm_expand *expand, uint16_t host)
+{
+	uint8_t families = 0;
+
+	for (uint32_t i = expand->hosts[host].first_address; i != SM_NO_ADDRESS; i = expand->addresses[i].next)
+		if (expand->means.reaches(expand->means.context, &expand->addresses[i].is))
+			families |= expand->addresses[i].is.family;
+	return families;
 }
 
-static void add_target(struct sm_expand *expand, const struct sm_target *target, const char *name)
+/* Is the glue enough? Not if it is of a family that this host cannot reach, or lacks one that is needed. */
+static bool is_complete(const struct sm_expand *expand, uint16_t host, uint8_t needs)
 {
-	uint16_t host = add_host(expand, name);
-	struct sm_expand_target *targets =
-		sm_arena_room(expand->arena, expand->targets, expand->n_targets, &expand->targets_room, sizeof(*targets));
+	uint8_t reached = expand->hosts[host].families ? reached_families(expand, host) : 0;
 
-	if (host == SM_NO_HOST || !targets) {
-		expand->is_cut = true;
-		return;
-	}
-	expand->targets = targets;
-	targets += expand->n_targets++;
-	targets->is = *target;
-	targets->is.name = expand->hosts[host].name;
-	targets->is.is_down = false;
-	targets->is.metadata = NULL;
-	targets->host = host;
+	return reached && !(needs & ~reached);
 }
 
-static void add_address(struct sm_expand *expand, uint16_t host, const struct sm_dns_record *record)
-{
-	struct sm_expand_address *addresses = NULL;
-
-	if (expand->n_addresses < SM_ADDRESSES_MAX)
-		addresses = sm_arena_room(expand->arena, expand->addresses, expand->n_addresses, &expand->addresses_room,
-		                          sizeof(*addresses));
-	if (!addresses) {
-		expand->unasked_families |= sm_family_of(record->type);
-		return;
-	}
-	expand->addresses = addresses;
-	addresses += expand->n_addresses++;
-	*addresses = (struct sm_expand_address){.is = {.family = sm_family_of(record->type)}, .host = host};
-	memcpy(addresses->is.bytes, record->address, record->type == SM_RR_A ? 4 : 16);
-	sm_expand_lower(&expand->ttl_s, record->ttl_s);
-}
-
-static bool has_address(const struct sm_expand *expand, uint16_t host, uint8_t family)
-{
-	for (uint32_t i = 0; i < expand->n_addresses; i++)
-		if (expand->addresses[i].host == host && expand->addresses[i].is.family == family)
-			return true;
-	return false;
-}
-
-/* Asks for the addresses that were not in the glue: all of one family before any of the other, so that where the time is too
- * short one family is whole. Families that the policy excludes are not asked for. */
-static void ask_addresses(struct sm_expand *expand)
+/* Asks for what is not known of the hosts, and was not asked before: all of one family before any of the other, so that where
+ * the time is too short one family is whole. A name that does not exist has no other family either. */
+static void ask_families(struct sm_expand *expand, uint8_t wanted)
 {
 	static const enum sm_rr_type types[] = {SM_RR_A, SM_RR_AAAA};
-	uint8_t wanted = sm_rule_families(expand->rule);
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		for (uint16_t host = 0; host < expand->n_hosts; host++)
-			if ((wanted & sm_family_of(types[i])) && !has_address(expand, host, sm_family_of(types[i])))
-				ask_question(expand, expand->hosts[host].name, types[i], host, 0);
+		for (uint16_t host = 0; host < expand->n_hosts; host++) {
+			const struct sm_expand_host *of = &expand->hosts[host];
+
+			if (of->is_used && !of->has_enough && !of->missing_families &&
+			    (wanted & sm_family_of(types[i]) & ~(of->families | of->asked_families)))
+				ask_question(expand, of->name, types[i], host, 0);
+		}
+}
+
+static uint8_t wanted_families(const struct sm_expand *expand)
+{
+	return expand->means.families | expand->means.keeps | expand->means.needs;
+}
+
+uint8_t sm_expand_extra_families(const struct sm_expand *expand)
+{
+	uint8_t extra = (expand->means.keeps | expand->means.needs) & (uint8_t)~expand->means.families;
+
+	return expand->is_glue_enough ? extra | expand->means.needs : extra;
+}
+
+static void ask_addresses(struct sm_expand *expand)
+{
+	uint8_t preferred = sm_rule_preferred_family(expand->rule);
+
+	expand->is_glue_enough = true;
+	for (uint16_t host = 0; host < expand->n_hosts; host++) {
+		expand->hosts[host].has_enough = is_complete(expand, host, preferred | expand->means.needs);
+		if (expand->hosts[host].is_used && !expand->hosts[host].has_enough)
+			expand->is_glue_enough &= expand->means.needs && is_complete(expand, host, preferred);
+	}
+	ask_families(expand, wanted_families(expand));
+}
+
+void sm_expand_widen(struct sm_expand *expand, uint8_t families)
+{
+	families &= sm_rule_families(expand->rule);
+	expand->means.needs |= families;
+	for (uint16_t host = 0; host < expand->n_hosts; host++)
+		expand->hosts[host].has_enough = false;
+	ask_families(expand, families);
+}
+
+/* ---- the course */
+
+static bool may_fall_back(const struct sm_expand *expand)
+{
+	return expand->rule->fallback != SM_FALLBACK_NONE && !sm_name_is_srv_owner(&expand->name);
 }
 
 static void fall_back(struct sm_expand *expand)
 {
 	expand->is_fallback = true;
-	if (expand->rule->fallback == SM_FALLBACK_NONE || sm_name_is_srv_owner(&expand->name))
+	if (!may_fall_back(expand))
 		return;
-	add_target(expand, &(struct sm_target){.port = 0}, expand->name.text);
+	sm_take_target(expand, &(struct sm_target){.name = expand->name.text});
 	ask_addresses(expand);
+}
+
+static bool has_more_templates(const struct sm_expand *expand)
+{
+	struct sm_name owner;
+	enum sm_status status = SM_INVALID;
+
+	for (uint32_t i = expand->template; status == SM_INVALID; i++)
+		status = sm_rule_owner(expand->rule, &expand->name, i, &owner);
+	return status == SM_OK;
+}
+
+/* A guess that the name is a plain host: if it is one, it takes one round trip. */
+static void ask_ahead(struct sm_expand *expand)
+{
+	uint16_t host = sm_take_host(expand, expand->name.text);
+
+	if (host == SM_NO_HOST)
+		return;
+	if (wanted_families(expand) & SM_IPV4)
+		ask_question(expand, expand->hosts[host].name, SM_RR_A, host, 0);
+	if (wanted_families(expand) & SM_IPV6)
+		ask_question(expand, expand->hosts[host].name, SM_RR_AAAA, host, 0);
 }
 
 /* Asks for the next SRV owner, or falls back when the templates are used up. */
@@ -139,21 +169,29 @@ static void ask_owner(struct sm_expand *expand)
 		}
 		if (status == SM_OK) {
 			ask_question(expand, sm_arena_text(expand->arena, owner.text, owner.length), SM_RR_SRV, SM_NO_HOST, 0);
+			if (expand->means.is_plain && may_fall_back(expand) && !has_more_templates(expand))
+				ask_ahead(expand);
 			return;
 		}
 	}
 }
 
 void sm_expand_init(struct sm_expand *expand, const struct sm_rule *rule, const struct sm_name *name,
-                    struct sm_arena *arena)
+                    const struct sm_expand_means *means, struct sm_arena *arena)
 {
+	uint8_t allowed = sm_rule_families(rule);
+
 	*expand = (struct sm_expand){
 		.arena = arena,
 		.rule = rule,
+		.means = *means,
 		.name = *name,
 		.ttl_s = UINT32_MAX,
 		.negative_ttl_s = UINT32_MAX,
 	};
+	expand->means.families &= allowed;
+	expand->means.keeps &= allowed;
+	expand->means.needs &= allowed;
 	ask_owner(expand);
 }
 
@@ -166,23 +204,20 @@ enum sm_status sm_expand_next(struct sm_expand *expand, struct sm_question *ret,
 	return SM_OK;
 }
 
-static bool is_answer(const struct sm_dns_record *record, const char *owner, uint16_t type)
-{
-	return !record->is_additional && record->type == type && strcmp(record->owner, owner) == 0;
-}
-
 static const struct sm_dns_record *find_record(const struct sm_reply *reply, const char *owner, uint16_t type)
 {
 	for (uint32_t i = 0; i < reply->n_records; i++)
-		if (is_answer(&reply->records[i], owner, type))
+		if (sm_take_is_answer(&reply->records[i], owner, type))
 			return &reply->records[i];
 	return NULL;
 }
 
-/* Follows CNAMEs from `*at`, and sets `*at` to the name at the end of the chain. The TTLs of the CNAMEs count only
- * where the chain leads to records, in this message or a later one. */
-static enum chain_end follow(const struct sm_reply *reply, enum sm_rr_type type, const char **at, uint32_t *ttl_s)
+/* Follows CNAMEs of the reply to question `number` from `*at`, and sets `*at` to the name at the end of the chain. The TTLs
+ * of the CNAMEs count only where the chain leads to records, in this message or a later one. */
+static enum chain_end follow(const struct sm_expand *expand, uint32_t number, const struct sm_reply *reply, const char **at,
+                             uint32_t *ttl_s)
 {
+	enum sm_rr_type type = expand->questions[number].asks.type;
 	uint32_t ttl = UINT32_MAX;
 
 	for (int hops = 0; hops <= CHAIN_MAX; hops++) {
@@ -205,75 +240,12 @@ static enum chain_end follow(const struct sm_reply *reply, enum sm_rr_type type,
 		*at = alias->target;
 		if (!alias->target)
 			return CHAIN_ELSEWHERE;
+		if (!expand->means.believes(expand->means.context, number, *at)) {
+			sm_expand_lower(ttl_s, ttl);
+			return CHAIN_ELSEWHERE;
+		}
 	}
 	return CHAIN_ELSEWHERE;
-}
-
-/* Best first: by priority, then by weight (heavier first), then in the server's order. */
-static int better_first(const void *left, const void *right)
-{
-	const struct sm_dns_record *a = *(const struct sm_dns_record *const *)left;
-	const struct sm_dns_record *b = *(const struct sm_dns_record *const *)right;
-
-	if (a->priority != b->priority)
-		return a->priority < b->priority ? -1 : 1;
-	if (a->weight != b->weight)
-		return a->weight > b->weight ? -1 : 1;
-	return a < b ? -1 : a > b;
-}
-
-static void take_targets(struct sm_expand *expand, const struct sm_reply *reply, const char *owner)
-{
-	const struct sm_dns_record **sorted =
-		sm_arena_take(expand->arena, reply->n_records * sizeof(*sorted), _Alignof(struct sm_dns_record *));
-	uint32_t n = 0;
-
-	if (!sorted) {
-		expand->is_cut = true;
-		return;
-	}
-	for (uint32_t i = 0; i < reply->n_records; i++)
-		if (is_answer(&reply->records[i], owner, SM_RR_SRV))
-			sorted[n++] = &reply->records[i];
-	qsort(sorted, n, sizeof(*sorted), better_first);
-	for (uint32_t i = 0; i < n; i++) {
-		const struct sm_dns_record *srv = sorted[i];
-		struct sm_target target = {.priority = srv->priority, .weight = srv->weight, .port = srv->port};
-
-		sm_expand_lower(&expand->ttl_s, srv->ttl_s);
-		if (!srv->target)
-			expand->is_cut = true;
-		else if (expand->rule->port && srv->port != expand->rule->port && srv->target[0] != '\0')
-			expand->has_other_ports = true;
-		else if (srv->target[0] != '\0' && expand->n_targets < SM_TARGETS_MAX)
-			add_target(expand, &target, srv->target);
-	}
-	expand->is_denied = expand->n_targets == 0 && !expand->is_cut && !expand->has_other_ports;
-}
-
-static void take_glue(struct sm_expand *expand, const struct sm_reply *reply)
-{
-	uint8_t wanted = sm_rule_families(expand->rule);
-
-	for (uint32_t i = 0; i < reply->n_records; i++) {
-		const struct sm_dns_record *record = &reply->records[i];
-
-		if (!record->is_additional || (record->type != SM_RR_A && record->type != SM_RR_AAAA))
-			continue;
-		if (!(sm_family_of(record->type) & wanted))
-			continue;
-		for (uint16_t host = 0; host < expand->n_hosts; host++)
-			if (strcmp(expand->hosts[host].name, record->owner) == 0)
-				add_address(expand, host, record);
-	}
-}
-
-static void take_addresses(struct sm_expand *expand, const struct sm_reply *reply, const char *owner,
-                           enum sm_rr_type type, uint16_t host)
-{
-	for (uint32_t i = 0; i < reply->n_records; i++)
-		if (is_answer(&reply->records[i], owner, type))
-			add_address(expand, host, &reply->records[i]);
 }
 
 static void close_question(struct sm_expand *expand, uint32_t number)
@@ -282,12 +254,25 @@ static void close_question(struct sm_expand *expand, uint32_t number)
 	expand->n_open--;
 }
 
+/* The name is no plain host: what was asked ahead is of no use. */
+static void drop_guess(struct sm_expand *expand)
+{
+	for (uint32_t i = 0; i < expand->n_questions; i++) {
+		uint16_t host = expand->questions[i].host;
+
+		if (!expand->questions[i].is_done && host != SM_NO_HOST && !expand->hosts[host].is_used)
+			close_question(expand, i);
+	}
+}
+
 static void fail(struct sm_expand *expand, enum sm_rr_type type, uint16_t host)
 {
-	if (host == SM_NO_HOST)
-		expand->is_failed = true;
-	else
+	if (host != SM_NO_HOST) {
 		expand->hosts[host].failed_families |= sm_family_of(type);
+		return;
+	}
+	expand->is_failed = true;
+	drop_guess(expand);
 }
 
 static void ask_elsewhere(struct sm_expand *expand, const char *name, enum sm_rr_type type, uint16_t host, uint8_t hops)
@@ -301,23 +286,26 @@ static void ask_elsewhere(struct sm_expand *expand, const char *name, enum sm_rr
 }
 
 /* RFC 2308, 5: how long a denial lives is said by its SOA, and by nothing else. */
-static void note_denial(struct sm_expand *expand, const struct sm_reply *reply)
+static void note_denial(const struct sm_reply *reply, uint32_t *negative_ttl_s, bool *is_bare)
 {
 	if (reply->has_soa)
-		sm_expand_lower(&expand->negative_ttl_s, reply->negative_ttl_s);
+		sm_expand_lower(negative_ttl_s, reply->negative_ttl_s);
 	else
-		expand->has_bare_denial = true;
+		*is_bare = true;
 }
 
-static void learn_owner(struct sm_expand *expand, const struct sm_reply *reply, enum chain_end end, const char *at)
+static void learn_owner(struct sm_expand *expand, uint32_t number, const struct sm_reply *reply, enum chain_end end,
+                        const char *at)
 {
 	if (end == CHAIN_RECORDS) {
-		take_targets(expand, reply, at);
-		take_glue(expand, reply);
+		sm_take_targets(expand, reply, at);
+		drop_guess(expand);
+		if (expand->rule->glue == SM_GLUE_COMPLETE)
+			sm_take_glue(expand, number, reply);
 		ask_addresses(expand);
 		return;
 	}
-	note_denial(expand, reply);
+	note_denial(reply, &expand->negative_ttl_s, &expand->has_bare_denial);
 	ask_owner(expand);
 }
 
@@ -325,12 +313,44 @@ static void learn_host(struct sm_expand *expand, const struct sm_reply *reply, e
                        enum sm_rr_type type, uint16_t host)
 {
 	if (end == CHAIN_RECORDS) {
-		take_addresses(expand, reply, at, type, host);
+		sm_take_addresses(expand, reply, at, type, host);
 		return;
 	}
-	note_denial(expand, reply);
+	note_denial(reply, &expand->hosts[host].negative_ttl_s, &expand->hosts[host].has_bare_denial);
 	if (end == CHAIN_NO_NAME)
 		expand->hosts[host].missing_families |= sm_family_of(type);
+}
+
+bool sm_expand_has_addresses(const struct sm_expand *expand)
+{
+	for (uint32_t i = 0; i < expand->n_hosts; i++)
+		if (expand->hosts[i].is_used && expand->hosts[i].families)
+			return true;
+	return false;
+}
+
+uint8_t sm_expand_unasked_families(const struct sm_expand *expand)
+{
+	uint8_t unasked = 0;
+
+	for (uint32_t i = 0; i < expand->n_hosts; i++) {
+		const struct sm_expand_host *host = &expand->hosts[i];
+
+		if (host->is_used && !host->missing_families)
+			unasked |= (uint8_t)~(host->asked_families | host->families);
+	}
+	return unasked & sm_rule_families(expand->rule);
+}
+
+/* A family that was left out is asked for after all where the others have no address: else it would be denied. */
+static void ask_left_out(struct sm_expand *expand)
+{
+	if (expand->n_open > 0 || expand->is_failed || sm_expand_has_addresses(expand))
+		return;
+	for (uint32_t i = 0; i < expand->n_hosts; i++)
+		if (expand->hosts[i].is_used && expand->hosts[i].failed_families)
+			return;
+	sm_expand_widen(expand, sm_expand_unasked_families(expand));
 }
 
 void sm_expand_reply(struct sm_expand *expand, uint32_t number, const struct sm_reply *reply)
@@ -343,13 +363,14 @@ void sm_expand_reply(struct sm_expand *expand, uint32_t number, const struct sm_
 	if (expand->questions[number].is_done)
 		return;
 	close_question(expand, number);
-	end = follow(reply, type, &at, &expand->ttl_s);
+	end = follow(expand, number, reply, &at, host == SM_NO_HOST ? &expand->ttl_s : &expand->hosts[host].ttl_s);
 	if (end == CHAIN_ELSEWHERE)
 		ask_elsewhere(expand, at, type, host, expand->questions[number].hops);
 	else if (host == SM_NO_HOST)
-		learn_owner(expand, reply, end, at);
+		learn_owner(expand, number, reply, end, at);
 	else
 		learn_host(expand, reply, end, at, type, host);
+	ask_left_out(expand);
 }
 
 void sm_expand_failed(struct sm_expand *expand, uint32_t number)

@@ -44,7 +44,7 @@ struct sm_times sm_lifetime_times(const struct sm_answer *answer, const struct s
 	return (struct sm_times){
 		.made_ns = now_ns,
 		.expires_ns = expires_ns,
-		.recheck_ns = now_ns,
+		.recheck_ns = answer->deferred_families ? now_ns + rule->failure_ttl_ms * NS_PER_MS : now_ns,
 		.stale_ns = may_be_stale ? expires_ns + rule->stale_ms * NS_PER_MS : expires_ns,
 	};
 }

@@ -9,7 +9,8 @@
 struct sm_times {
 	int64_t made_ns;
 	int64_t expires_ns; /* fresh until then */
-	int64_t recheck_ns; /* past its TTL, after a failed renewal: no new try is needed until then (RFC 8767, 5) */
+	int64_t recheck_ns; /* after a failed renewal, past its TTL, or a failed question for a family that it has left out: no
+	                     * new try is needed until then (RFC 8767, 5; RFC 9520) */
 	int64_t stale_ns;   /* not to be used from then on */
 	uint8_t n_unrenewed; /* renewals that a process has cut short, up to SM_UNRENEWED_MAX */
 };

@@ -45,6 +45,15 @@ bool sm_name_under(const char *text, size_t length, const struct sm_name *suffix
 	return tail == text || tail[-1] == '.';
 }
 
+uint32_t sm_name_hash(const char *text)
+{
+	uint32_t hash = 2166136261U;
+
+	for (; *text; text++)
+		hash = (hash ^ (uint8_t)*text) * 16777619U;
+	return hash;
+}
+
 bool sm_name_is_srv_owner(const struct sm_name *name)
 {
 	const char *dot = strchr(name->text, '.');

@@ -25,6 +25,9 @@ bool sm_name_under(const char *text, size_t length, const struct sm_name *suffix
 /* `_service._proto.rest` (RFC 2782): the two leftmost labels begin with an underscore. */
 bool sm_name_is_srv_owner(const struct sm_name *name);
 
+/* FNV-1a: tells names apart, and nothing more. `text` is folded. */
+uint32_t sm_name_hash(const char *text);
+
 /* The character with A-Z folded to a-z, whatever the host's locale. */
 static inline char sm_name_fold(char c)
 {

@@ -143,7 +143,7 @@ uint64_t sm_rank(const struct sm_policies *policies, const struct sm_address *de
 	uint64_t rank = (INT32_MAX - precedence) << 25 | (uint64_t)(scope < UINT16_MAX ? scope : UINT16_MAX) << PREFIX_BITS;
 
 	if (!source->is_reachable)
-		return rank | 1ULL << 60;
+		return rank | SM_RANK_UNREACHABLE;
 	rank |= (uint64_t)(scope != scope_of(policies, &source->address)) << 59;
 	rank |= (uint64_t)source->is_deprecated << 58;
 	rank |= (uint64_t)!source->is_home << 57;

@@ -49,5 +49,14 @@ void sm_policies_complete(struct sm_policies *tables);
 uint64_t sm_rank(const struct sm_policies *policies, const struct sm_address *destination,
                  const struct sm_source *source);
 
+#define SM_RANK_UNKNOWN 0                  /* of an address that was not ranked; no rank is 0 */
+#define SM_RANK_UNREACHABLE (1ULL << 60) /* in the rank of an address to which the host has no route */
+
+/* What is not known to be unreachable is reachable. */
+static inline bool sm_rank_is_reachable(uint64_t rank)
+{
+	return !(rank & SM_RANK_UNREACHABLE);
+}
+
 /* Will glibc sort `a` before `b`, whatever their order in the list? If neither sorts first, glibc keeps their order. */
 bool sm_rank_before(uint64_t a, uint8_t a_family, uint64_t b, uint8_t b_family);

@@ -19,6 +19,7 @@
  *   2 addresses   of each: u8 family; 4 or 16 bytes
  *   3 ranks       of each address: u64 [0]
  *   4 metadata    of some targets: u16 which; u8 length; metadata; NUL [none]
+ *   5 cut         u8 families of which addresses are missing; u16 targets that are missing [0]
  *
  * Format 1 goes on with the targets, each as above with u8 length; metadata; NUL behind it, and the addresses, each u8 family;
  * u64 rank; 4 or 16 bytes. */
@@ -36,9 +37,10 @@
 #define HEAD_SIZE 52
 #define FIELD_HEAD_SIZE 6
 #define TARGET_SIZE 11  /* before its texts */
+#define CUT_SIZE 3
 #define MARK_DOWN 1
 
-enum field { FIELD_TARGETS = 1, FIELD_ADDRESSES = 2, FIELD_RANKS = 3, FIELD_METADATA = 4, FIELDS_END };
+enum field { FIELD_TARGETS = 1, FIELD_ADDRESSES = 2, FIELD_RANKS = 3, FIELD_METADATA = 4, FIELD_CUT = 5, FIELDS_END };
 
 /* ---- encoding */
 
@@ -49,7 +51,8 @@ static size_t address_size(uint8_t family)
 
 size_t sm_record_size(const struct sm_name *name, const struct sm_answer *answer)
 {
-	size_t size = HEAD_SIZE + name->length + (FIELDS_END - 1) * FIELD_HEAD_SIZE + answer->n_addresses * (1 + 16 + 8U);
+	size_t size = HEAD_SIZE + name->length + (FIELDS_END - 1) * FIELD_HEAD_SIZE + answer->n_addresses * (1 + 16 + 8U) +
+	              CUT_SIZE;
 
 	for (uint32_t i = 0; i < answer->n_targets; i++) {
 		const struct sm_target *target = &answer->targets[i];
@@ -149,6 +152,14 @@ static void encode_metadata(struct sm_writer *writer, const struct sm_answer *an
 	}
 }
 
+static void encode_cut(struct sm_writer *writer, const struct sm_answer *answer)
+{
+	if (!answer->cut_families && answer->n_cut == 0)
+		return;
+	sm_write_u8(writer, answer->cut_families);
+	sm_write_u16le(writer, answer->n_cut);
+}
+
 /* A field without bytes is left out. */
 static void encode_field(struct sm_writer *writer, enum field tag,
                          void (*encode)(struct sm_writer *writer, const struct sm_answer *answer),
@@ -175,6 +186,7 @@ static void encode_fields(struct sm_writer *writer, const struct sm_answer *answ
 	encode_field(writer, FIELD_ADDRESSES, encode_addresses, answer);
 	encode_field(writer, FIELD_RANKS, encode_ranks, answer);
 	encode_field(writer, FIELD_METADATA, encode_metadata, answer);
+	encode_field(writer, FIELD_CUT, encode_cut, answer);
 }
 
 enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answer *answer, const struct sm_times *times,
@@ -292,6 +304,12 @@ __attribute__((noinline)) static void decode_metadata(struct sm_reader *reader, 
 	}
 }
 
+static void decode_cut(struct sm_reader *reader, struct sm_answer *ret)
+{
+	ret->cut_families = sm_read_u8(reader) & SM_IPV4_AND_IPV6;
+	ret->n_cut = sm_read_u16le(reader);
+}
+
 static void decode_field(uint16_t tag, struct sm_reader *field, struct sm_answer *ret)
 {
 	switch (tag) {
@@ -306,6 +324,9 @@ static void decode_field(uint16_t tag, struct sm_reader *field, struct sm_answer
 		break;
 	case FIELD_METADATA:
 		decode_metadata(field, ret);
+		break;
+	case FIELD_CUT:
+		decode_cut(field, ret);
 		break;
 	default:
 		return; /* of a newer release */
@@ -397,6 +418,8 @@ static enum sm_status begin_answer(const struct head *head, struct sm_arena *are
 	ret->uncertain_families = head->families & SM_IPV4_AND_IPV6;
 	ret->unawaited_families = head->families >> 2 & SM_IPV4_AND_IPV6;
 	ret->unasked_families = head->families >> 4 & SM_IPV4_AND_IPV6;
+	ret->deferred_families = ret->cut_families = 0;
+	ret->n_cut = 0;
 	ret->ttl_s = head->ttl_s;
 	ret->n_targets = head->n_targets;
 	ret->n_addresses = head->n_addresses;
@@ -431,17 +454,17 @@ enum sm_status sm_record_decode(const struct sm_name *name, const void *bytes, s
 	return reader.failed || reader.at != size ? SM_CORRUPT : SM_OK;
 }
 
-enum sm_status sm_record_head(const void *bytes, size_t size, struct sm_name *ret_name, struct sm_times *ret_times,
-                              enum sm_answer_kind *ret_kind)
+enum sm_status sm_record_head(const void *bytes, size_t size, struct sm_record_head *ret)
 {
 	struct sm_reader reader = sm_reader_of(bytes, size);
 	struct head head;
 
 	if (decode_head(&reader, &head) != SM_OK)
 		return SM_CORRUPT;
-	if (sm_name_parse((const char *)head.name, head.name_length, ret_name) != SM_OK)
+	if (sm_name_parse((const char *)head.name, head.name_length, &ret->name) != SM_OK)
 		return SM_CORRUPT;
-	*ret_times = head.times;
-	*ret_kind = (enum sm_answer_kind)head.kind;
+	ret->times = head.times;
+	ret->kind = (enum sm_answer_kind)head.kind;
+	ret->unasked_families = head.families >> 4 & SM_IPV4_AND_IPV6;
 	return SM_OK;
 }

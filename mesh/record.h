@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-/* Enough for any answer: fixed part, name, 256 targets with names and metadata, 512 addresses, the heads of fields. */
+/* Enough for any answer: fixed part, name, all targets with names and metadata, all addresses, the heads of fields. */
 #define SM_RECORD_MAX \
 	(128 + SM_TARGETS_MAX * (17 + SM_NAME_MAX + SM_METADATA_MAX) + SM_ADDRESSES_MAX * 25 + SM_NAME_MAX)
 /* What the arrays of any answer take of an arena, with what is lost to its chunks. */
@@ -32,7 +32,12 @@ enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answ
 enum sm_status sm_record_decode(const struct sm_name *name, const void *bytes, size_t size, struct sm_arena *arena,
                                 struct sm_answer *ret, struct sm_times *ret_times) SM_MUST_CHECK;
 
-/* Whose record is it? For an owner that goes through all its records; `ret_times` and `ret_kind` may not be NULL.
- * SM_CORRUPT: not a whole record of these formats. */
-enum sm_status sm_record_head(const void *bytes, size_t size, struct sm_name *ret_name, struct sm_times *ret_times,
-                              enum sm_answer_kind *ret_kind) SM_MUST_CHECK;
+struct sm_record_head {
+	struct sm_name name;
+	struct sm_times times;
+	enum sm_answer_kind kind;
+	uint8_t unasked_families;
+};
+
+/* Whose record is it? For an owner that goes through all its records. SM_CORRUPT: not a whole record of these formats. */
+enum sm_status sm_record_head(const void *bytes, size_t size, struct sm_record_head *ret) SM_MUST_CHECK;

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SM_RECORDS_MAX 1024     /* records kept of one message */
-#define SM_REPLY_MEMORY_MAX 262144 /* bytes that the records kept of one message may take with their names */
+#define SM_RECORDS_MAX 5960 /* records kept of one message: more than 65,535 bytes can hold */
+#define SM_REPLY_MEMORY_MAX 2097152 /* bytes that the records kept of one message may take with their names */
 
 /* RFC 1035, 3596, 2782, 6891 */
 enum sm_rr_type {
@@ -54,6 +54,7 @@ struct sm_reply {
 	bool recurses;    /* the server says that it does */
 	bool has_soa;     /* an authority section that explains a negative answer */
 	uint32_t negative_ttl_s; /* RFC 2308: the smaller of the SOA's TTL and its minimum; 0 without SOA */
+	bool is_cut;      /* there is more than was read, because of our bounds, or the server says so, even over TCP */
 	uint16_t n_records;
 	struct sm_dns_record *records; /* with their names in the arena that the decoder was given */
 };

@@ -22,6 +22,36 @@ void sm_rules_sort(struct sm_rules *rules)
 		qsort(rules->rules, rules->n_rules, sizeof(rules->rules[0]), more_specific_first);
 }
 
+bool sm_server_is_at(const struct sm_server *a, const struct sm_server *b)
+{
+	return a->port == b->port && a->address.family == b->address.family &&
+	       memcmp(a->address.bytes, b->address.bytes, sizeof(a->address.bytes)) == 0 && strcmp(a->zone, b->zone) == 0;
+}
+
+static bool has_server(const struct sm_rule *rule, const struct sm_server *server)
+{
+	for (uint32_t i = 0; i < rule->n_servers; i++)
+		if (sm_server_is_at(&rule->servers[i], server))
+			return true;
+	return false;
+}
+
+bool sm_rule_speaks_for(const struct sm_rule *rule, const struct sm_rule *other)
+{
+	for (uint32_t i = 0; i < rule->n_servers; i++)
+		if (!has_server(other, &rule->servers[i]))
+			return false;
+	return true;
+}
+
+static bool is_excepted(const struct sm_rule *rule, const char *text, size_t length)
+{
+	for (uint32_t i = 0; i < rule->n_excepts; i++)
+		if (sm_name_under(text, length, &rule->excepts[i]))
+			return true;
+	return false;
+}
+
 static bool covers(const struct sm_rule *rule, const char *text, size_t length)
 {
 	size_t trimmed = length > 0 && text[length - 1] == '.' ? length - 1 : length;
@@ -35,7 +65,43 @@ const struct sm_rule *sm_rules_match(const struct sm_rules *rules, const char *t
 {
 	for (uint32_t i = 0; i < rules->n_rules; i++)
 		if (covers(&rules->rules[i], text, length))
-			return &rules->rules[i];
+			return is_excepted(&rules->rules[i], text, length) ? NULL : &rules->rules[i];
+	return NULL;
+}
+
+/* RFC 6761, 6.3: `localhost` is this host, in no domain. */
+static bool is_short(const struct sm_search *search, const char *text, size_t length)
+{
+	static const struct sm_name localhost = {.length = 9, .text = "localhost"};
+	uint32_t dots = 0;
+
+	for (size_t i = 0; i < length; i++)
+		dots += text[i] == '.';
+	return length > 0 && text[length - 1] != '.' && dots < search->ndots && !sm_name_under(text, length, &localhost);
+}
+
+const struct sm_rule *sm_rules_search(const struct sm_rules *rules, const char *text, size_t length, uint32_t *index,
+                                      struct sm_name *ret)
+{
+	const struct sm_search *search = &rules->search;
+
+	if (search->n_domains == 0 || !is_short(search, text, length))
+		return NULL;
+	while (*index < search->n_domains) {
+		const struct sm_name *domain = &search->domains[(*index)++];
+		const struct sm_rule *rule = NULL;
+		char full[SM_NAME_MAX + 1];
+
+		if (length + 1 + domain->length > SM_NAME_MAX)
+			continue;
+		memcpy(full, text, length);
+		full[length] = '.';
+		memcpy(full + length + 1, domain->text, domain->length);
+		if (sm_name_parse(full, length + 1 + domain->length, ret) == SM_OK)
+			rule = sm_rules_match(rules, ret->text, ret->length);
+		if (rule && rule->is_searched && !rule->is_disabled)
+			return rule;
+	}
 	return NULL;
 }
 
@@ -56,23 +122,33 @@ static void grow(struct growing *growing, const char *text, size_t length)
 	growing->length += length;
 }
 
+static bool is_word(const char *word, size_t length, const char *known)
+{
+	return length == strlen(known) && memcmp(word, known, length) == 0;
+}
+
 static void grow_placeholder(struct growing *growing, const char *word, size_t length, const struct sm_rule *rule,
                              const struct sm_name *name)
 {
-	if (length == 7 && memcmp(word, "service", 7) == 0) {
-		/* all labels to the left of the domain; the domain itself has none, and an empty label is invalid */
-		size_t labels = name->length > rule->domain.length ? (size_t)(name->length - rule->domain.length - 1) : 0;
+	/* all labels to the left of the domain; the domain itself has none, and an empty label is invalid */
+	size_t service = name->length > rule->domain.length ? (size_t)(name->length - rule->domain.length - 1) : 0;
+	const char *dot = memchr(name->text, '.', service);
+	size_t first = dot ? (size_t)(dot - name->text) : service;
 
-		grow(growing, name->text, labels);
-	} else if (length == 6 && memcmp(word, "domain", 6) == 0) {
+	if (is_word(word, length, "service"))
+		grow(growing, name->text, service);
+	else if (is_word(word, length, "first"))
+		grow(growing, name->text, first);
+	else if (is_word(word, length, "rest") && first < service)
+		grow(growing, name->text + first + 1, service - first - 1);
+	else if (is_word(word, length, "domain"))
 		grow(growing, rule->domain.text, rule->domain.length);
-	} else if (length == 5 && memcmp(word, "proto", 5) == 0) {
+	else if (is_word(word, length, "proto"))
 		grow(growing, rule->proto, strlen(rule->proto));
-	} else if (length == 4 && memcmp(word, "name", 4) == 0) {
+	else if (is_word(word, length, "name"))
 		grow(growing, name->text, name->length);
-	} else {
-		growing->failed = true;
-	}
+	else
+		growing->failed = true; /* no such word, or an empty {rest} */
 }
 
 static enum sm_status expanded(const struct sm_rule *rule, const struct sm_name *name, const char *template,
@@ -124,6 +200,7 @@ uint8_t sm_rule_families(const struct sm_rule *rule)
 		return SM_IPV4;
 	case SM_FAMILY_IPV6:
 		return SM_IPV6;
+	case SM_FAMILY_AUTO:
 	case SM_FAMILY_ANY:
 	case SM_FAMILY_PREFER_IPV4:
 	case SM_FAMILY_PREFER_IPV6:

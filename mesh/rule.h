@@ -12,6 +12,7 @@
 #define SM_ANSWERS_MAX 64  /* addresses returned to a program; glibc calls connect for each */
 
 enum sm_family_policy {
+	SM_FAMILY_AUTO,
 	SM_FAMILY_ANY,
 	SM_FAMILY_IPV4,
 	SM_FAMILY_IPV6,
@@ -35,6 +36,16 @@ enum sm_elsewhere {
 	SM_ELSEWHERE_NEVER,
 };
 
+enum sm_glue {
+	SM_GLUE_COMPLETE, /* addresses that come with the SRV records are used, and are enough where this host reaches them */
+	SM_GLUE_NEVER,    /* all addresses are asked for */
+};
+
+enum sm_transport_kind {
+	SM_TRANSPORT_UDP, /* and TCP where an answer is truncated */
+	SM_TRANSPORT_TCP,
+};
+
 #define SM_ZONE_MAX 15 /* bytes of an interface's name (IF_NAMESIZE) */
 
 struct sm_server {
@@ -43,6 +54,9 @@ struct sm_server {
 	uint16_t port;
 	bool is_stream; /* asked by TCP alone */
 };
+
+/* The same address and port? */
+bool sm_server_is_at(const struct sm_server *a, const struct sm_server *b);
 
 struct sm_rule {
 	struct sm_name name;   /* the suffix, or the exact name */
@@ -56,9 +70,14 @@ struct sm_rule {
 	char proto[SM_LABEL_MAX + 1]; /* what {proto} stands for */
 	enum sm_fallback fallback;
 	enum sm_elsewhere elsewhere;
+	enum sm_glue glue;
+	uint32_t is_searched; /* 0 or 1: names are completed by the search list */
+	uint32_t n_excepts;
+	const struct sm_name *excepts; /* suffixes that are not ours; owned by the configuration */
 
 	uint32_t n_servers;
 	struct sm_server servers[SM_SERVERS_MAX];
+	enum sm_transport_kind transport; /* as it is written; what counts is is_stream of each server */
 	uint32_t timeout_ms;
 	uint32_t attempts;
 	uint32_t backoff_permille; /* 2000: each further try waits twice as long */
@@ -77,24 +96,58 @@ struct sm_rule {
 	uint32_t stale_after_ms;
 };
 
+#define SM_SEARCH_MAX 32 /* domains of a search list */
+
+/* By which short names are completed (resolv.conf(5)). */
+struct sm_search {
+	uint32_t ndots; /* a name with so many dots is not short */
+	uint32_t n_domains;
+	struct sm_name domains[SM_SEARCH_MAX];
+};
+
 struct sm_rules {
 	struct sm_rule elsewhere; /* for the addresses of targets to which no rule applies */
 	uint32_t n_rules;
 	struct sm_rule *rules;       /* sorted by sm_rules_sort */
 	struct sm_policies policies; /* the tables by which glibc sorts on this host */
+	struct sm_search search;     /* empty where no rule is searched */
 };
 
 /* Most specific first: longer names before shorter ones, exact before suffix. */
 void sm_rules_sort(struct sm_rules *rules);
 
-/* The most specific rule for `text`; NULL: not one of our names. `text` need not be a valid name. */
+/* The most specific rule for `text`; NULL: not one of our names, or excepted by that rule. `text` need not be a valid name. */
 const struct sm_rule *sm_rules_match(const struct sm_rules *rules, const char *text, size_t length);
 
 /* The SRV owner that results from `name` and template `index`. A name that is itself an SRV owner has one template:
  * itself. SM_MISS: no such template. SM_INVALID: the result is no valid name (for instance {service} of the suffix
- * itself). */
+ * itself), or a placeholder has nothing to stand for. */
 enum sm_status sm_rule_owner(const struct sm_rule *rule, const struct sm_name *name, uint32_t index,
                              struct sm_name *ret) SM_MUST_CHECK;
 
+/* Completes a short name, which no rule matches, by the search list: from domain *index on, the first that gives a name
+ * whose rule is searched. *index becomes that of the next domain. NULL: there is none; the name is not ours. */
+const struct sm_rule *sm_rules_search(const struct sm_rules *rules, const char *text, size_t length, uint32_t *index,
+                                      struct sm_name *ret);
+
 /* The families that the policy allows to ask for. */
 uint8_t sm_rule_families(const struct sm_rule *rule);
+/* The one family that the policy demands, or prefers; 0: none. */
+static inline uint8_t sm_rule_preferred_family(const struct sm_rule *rule)
+{
+	switch (rule->family) {
+	case SM_FAMILY_IPV4:
+	case SM_FAMILY_PREFER_IPV4:
+		return SM_IPV4;
+	case SM_FAMILY_IPV6:
+	case SM_FAMILY_PREFER_IPV6:
+		return SM_IPV6;
+	case SM_FAMILY_AUTO:
+	case SM_FAMILY_ANY:
+		break;
+	}
+	return 0;
+}
+
+/* May servers of `rule` speak for names of `other`, because each of them is one of its servers, too? */
+bool sm_rule_speaks_for(const struct sm_rule *rule, const struct sm_rule *other);

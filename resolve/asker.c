@@ -163,6 +163,11 @@ void sm_asker_ask_again(struct sm_asker *asker, uint32_t number, const struct sm
 	begin(asker->asked[number], rule, false, now_ns);
 }
 
+const struct sm_rule *sm_asker_rule(const struct sm_asker *asker, uint32_t number)
+{
+	return asker->asked[number]->rule;
+}
+
 bool sm_asker_was_declined(const struct sm_asker *asker, uint32_t number)
 {
 	return asker->asked[number]->is_declined;

@@ -66,6 +66,9 @@ void sm_asker_ask_again(struct sm_asker *asker, uint32_t number, const struct sm
 /* Has the question ended because its servers say that it is not for them? */
 bool sm_asker_was_declined(const struct sm_asker *asker, uint32_t number);
 
+/* By whose servers it was answered last. */
+const struct sm_rule *sm_asker_rule(const struct sm_asker *asker, uint32_t number);
+
 /* Could any question be sent at all? SM_OK; SM_REFUSED, SM_EXHAUSTED: this process got no socket, see wire/transport.h. */
 enum sm_status sm_asker_socket_status(const struct sm_asker *asker);
 

@@ -9,12 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMORY_MAX 2097152 /* of one lookup: 600 questions, 256 targets, 512 addresses take a quarter */
+#define MEMORY_MAX 16777216 /* of one lookup: 4,096 questions, 1,024 targets, 4,096 addresses take a quarter */
 #define QUESTIONS_AT_ONCE 32 /* on the wire, so that a large service is no flood */
 
 struct sm_lookup {
-	const struct sm_rules *rules;
+	struct sm_lookup_means means;
 	const struct sm_rule *rule;
+	struct sm_network *learnt; /* NULL: not needed yet, or the caller knows it */
 	uint8_t families;
 	bool is_settled; /* all is known, except for other families */
 	bool is_cut;     /* it stopped waiting for those before the deadline */
@@ -29,37 +30,88 @@ struct sm_lookup {
 	struct sm_answer answer;
 };
 
-/* FNV-1a: tells names apart, and nothing more. */
-static uint32_t hash_of(const struct sm_name *name)
-{
-	uint32_t hash = 2166136261U;
+/* ---- what the expansion wants to know */
 
-	for (uint16_t i = 0; i < name->length; i++)
-		hash = (hash ^ (uint8_t)name->text[i]) * 16777619U;
-	return hash;
+static const struct sm_network *network_of(struct sm_lookup *lookup)
+{
+	const struct sm_network *known = lookup->means.network ? lookup->means.network(lookup->means.context) : NULL;
+	enum sm_status status = SM_OK;
+
+	if (known)
+		return known;
+	if (!lookup->learnt)
+		status = sm_network_learn(&lookup->learnt);
+	return status == SM_OK ? lookup->learnt : NULL;
+}
+
+static uint8_t host_families(struct sm_lookup *lookup)
+{
+	const struct sm_network *network = network_of(lookup);
+
+	return network ? sm_network_families(network) : SM_IPV4_AND_IPV6;
+}
+
+/* An address that is not known to be out of reach is good enough. */
+static bool reaches(void *context, const struct sm_address *address)
+{
+	const struct sm_network *network = network_of(context);
+
+	return !network || sm_source_reaches(network, address);
+}
+
+/* A server speaks for the names of its own section, of sections that would ask the same servers, and of none. */
+static bool believes(void *context, uint32_t number, const char *name)
+{
+	const struct sm_lookup *lookup = context;
+	const struct sm_rule *asked = sm_asker_rule(&lookup->asker, number);
+	const struct sm_rule *owner = sm_rules_match(lookup->means.rules, name, strlen(name));
+
+	return !owner || owner == asked || sm_rule_speaks_for(asked, owner);
+}
+
+/* ---- the lookup */
+
+static void init(struct sm_lookup *lookup, const struct sm_name *name)
+{
+	const struct sm_lookup_means *means = &lookup->means;
+	struct sm_expand_means wants = {
+		.families = SM_IPV4_AND_IPV6,
+		.needs = means->needs,
+		.keeps = means->keeps,
+		.is_plain = means->is_plain,
+		.believes = believes,
+		.reaches = reaches,
+		.context = lookup,
+	};
+	uint64_t seed;
+
+	lookup->arena = sm_arena_growing(MEMORY_MAX);
+	lookup->room = sm_arena_growing(SM_REPLY_MEMORY_MAX);
+	sm_random_fill(&seed, sizeof(seed));
+	sm_random_fill(&wants.seed, sizeof(wants.seed));
+	if (lookup->rule->family == SM_FAMILY_AUTO)
+		wants.families = host_families(lookup);
+	sm_asker_init(&lookup->asker, means->transport, &lookup->arena, means->servers, sm_name_hash(name->text), seed);
+	lookup->asker.listens_on = means->listens_on;
+	lookup->asker.is_scout = means->is_scout;
+	sm_expand_init(&lookup->expand, lookup->rule, name, &wants, &lookup->arena);
 }
 
 enum sm_status sm_lookup_open(const struct sm_lookup_means *means, const struct sm_rule *rule, const struct sm_name *name,
                               uint8_t families, int64_t deadline_ns, struct sm_lookup **ret)
 {
 	struct sm_lookup *lookup = malloc(sizeof(*lookup));
-	uint64_t seed;
 
 	if (!lookup)
 		return SM_EXHAUSTED;
-	lookup->rules = means->rules;
+	lookup->means = *means;
 	lookup->rule = rule;
+	lookup->learnt = NULL;
 	lookup->families = families & sm_rule_families(rule);
 	lookup->is_settled = lookup->is_cut = lookup->is_spent = lookup->is_over = false;
 	lookup->has_bad = lookup->has_silent = false;
 	lookup->deadline_ns = deadline_ns;
-	lookup->arena = sm_arena_growing(MEMORY_MAX);
-	lookup->room = sm_arena_growing(SM_REPLY_MEMORY_MAX);
-	sm_random_fill(&seed, sizeof(seed));
-	sm_expand_init(&lookup->expand, rule, name, &lookup->arena);
-	sm_asker_init(&lookup->asker, means->transport, &lookup->arena, means->servers, hash_of(name), seed);
-	lookup->asker.listens_on = means->listens_on;
-	lookup->asker.is_scout = means->is_scout;
+	init(lookup, name);
 	*ret = lookup;
 	return SM_OK;
 }
@@ -69,6 +121,7 @@ void sm_lookup_close(struct sm_lookup *lookup)
 	if (!lookup)
 		return;
 	sm_asker_clear(&lookup->asker);
+	sm_network_free(lookup->learnt);
 	sm_arena_clear(&lookup->room);
 	sm_arena_clear(&lookup->arena);
 	free(lookup);
@@ -84,7 +137,7 @@ static const struct sm_rule *rule_of(const struct sm_lookup *lookup, const struc
 	*ret_is_foreign = false;
 	if (question->type == SM_RR_SRV && !question->is_alias)
 		return lookup->rule;
-	rule = sm_rules_match(lookup->rules, question->name, strlen(question->name));
+	rule = sm_rules_match(lookup->means.rules, question->name, strlen(question->name));
 	*ret_is_foreign = !rule;
 	return rule ? rule : lookup->rule;
 }
@@ -108,33 +161,17 @@ static void hand_out_questions(struct sm_lookup *lookup, int64_t now_ns)
 	}
 }
 
-static bool has_server(const struct sm_rule *rule, const struct sm_server *server)
-{
-	for (uint32_t i = 0; i < rule->n_servers; i++)
-		if (sm_server_equals(&rule->servers[i], server))
-			return true;
-	return false;
-}
-
-static bool has_other_servers(const struct sm_rule *rule, const struct sm_rule *than)
-{
-	for (uint32_t i = 0; i < rule->n_servers; i++)
-		if (!has_server(than, &rule->servers[i]))
-			return true;
-	return false;
-}
-
 /* What the servers of the service decline goes to the default servers. Where the rule forbids that, it has no address. */
 static bool goes_elsewhere(struct sm_lookup *lookup, uint32_t number, int64_t now_ns)
 {
-	const struct sm_rule *elsewhere = &lookup->rules->elsewhere;
+	const struct sm_rule *elsewhere = &lookup->means.rules->elsewhere;
 	const struct sm_reply nothing = {.rcode = SM_RCODE_NOERROR};
 
 	if (!sm_asker_was_declined(&lookup->asker, number))
 		return false;
 	if (lookup->rule->elsewhere == SM_ELSEWHERE_NEVER)
 		sm_expand_reply(&lookup->expand, number, &nothing);
-	else if (has_other_servers(elsewhere, lookup->rule))
+	else if (!sm_rule_speaks_for(elsewhere, lookup->rule))
 		sm_asker_ask_again(&lookup->asker, number, elsewhere, now_ns);
 	else
 		return false;
@@ -225,18 +262,10 @@ bool sm_lookup_is_settled(const struct sm_lookup *lookup, uint8_t families)
 	return sm_expand_is_settled(&lookup->expand, families);
 }
 
-static void rank(struct sm_lookup *lookup, const struct sm_network *known)
+enum sm_status sm_lookup_answer(struct sm_lookup *lookup, const struct sm_answer **ret)
 {
-	struct sm_network *learnt = NULL;
+	const struct sm_network *network = NULL;
 
-	if (!known && sm_network_learn(&learnt) != SM_OK)
-		return;
-	sm_source_rank(&lookup->rules->policies, known ? known : learnt, &lookup->answer);
-	sm_network_free(learnt);
-}
-
-enum sm_status sm_lookup_answer(struct sm_lookup *lookup, const struct sm_network *network, const struct sm_answer **ret)
-{
 	sm_arena_clear(&lookup->room);
 	sm_expand_answer(&lookup->expand, &lookup->room, &lookup->answer);
 	if (lookup->room.is_exhausted)
@@ -245,11 +274,38 @@ enum sm_status sm_lookup_answer(struct sm_lookup *lookup, const struct sm_networ
 		lookup->answer.unawaited_families = lookup->answer.uncertain_families & (uint8_t)~lookup->families;
 		lookup->answer.uncertain_families &= lookup->families;
 	}
-	/* one address is not sorted, and where all are wanted nobody asks how */
-	if (lookup->rule->answers == SM_ANSWERS_ORDERED && lookup->answer.n_addresses > 1)
-		rank(lookup, network);
+	if (lookup->answer.n_addresses > 1) /* one address is neither sorted nor drawn */
+		network = network_of(lookup);
+	if (network)
+		sm_source_rank(&lookup->means.rules->policies, network, &lookup->answer);
 	*ret = &lookup->answer;
 	return SM_OK;
+}
+
+bool sm_lookup_widen(struct sm_lookup *lookup, uint8_t families, int64_t deadline_ns)
+{
+	uint32_t n = lookup->expand.n_questions;
+
+	if (!families)
+		return false;
+	sm_expand_widen(&lookup->expand, families);
+	if (lookup->expand.n_questions == n)
+		return false;
+	lookup->is_settled = lookup->is_cut = false;
+	lookup->deadline_ns = deadline_ns;
+	return true;
+}
+
+uint8_t sm_lookup_unasked(const struct sm_lookup *lookup)
+{
+	return sm_expand_unasked_families(&lookup->expand);
+}
+
+uint8_t sm_lookup_left_out(struct sm_lookup *lookup)
+{
+	uint8_t unasked = sm_lookup_unasked(lookup);
+
+	return unasked ? unasked & (host_families(lookup) | lookup->means.keeps) : 0;
 }
 
 size_t sm_lookup_held(const struct sm_lookup *lookup)

@@ -16,11 +16,19 @@ struct sm_lookup_means {
 	const struct sm_transport *transport;
 	const struct sm_rules *rules; /* they find the servers for targets elsewhere */
 	struct sm_servers *servers;   /* what is known of servers */
+	/* What the kernel says of this host's network, valid until the lookup's caller goes on; it may return NULL, and may be
+	 * NULL: then the lookup learns it where it needs it. */
+	const struct sm_network *(*network)(void *context);
+	void *context;
+	uint8_t needs;   /* families that a program wants alone, although they may be left out otherwise */
+	uint8_t keeps;   /* families that the last answer held */
+	bool is_plain;   /* the name had no SRV the last time */
 	bool listens_on; /* sm_lookup_listen is called when it is finished */
 	bool is_scout;   /* where all servers are down, it asks each of them once, and waits for `timeout` */
 };
 
-/* `rule` is the rule of `name`, and outlives the lookup. Once all addresses of `families` are known, the others are waited
+/* `rule` is the rule of `name`, and outlives the lookup. Where the rule says `family = auto`, families that this host has no
+ * address of are left out. Once all addresses of `families` are known, the others are waited
  * for no longer than SM_LOOKUP_GRACE_NS.
  * SM_EXHAUSTED. */
 enum sm_status sm_lookup_open(const struct sm_lookup_means *means, const struct sm_rule *rule, const struct sm_name *name,
@@ -47,10 +55,17 @@ enum sm_status sm_lookup_run(struct sm_lookup *lookup) SM_MUST_CHECK;
  * name. */
 enum sm_status sm_lookup_status(const struct sm_lookup *lookup) SM_MUST_CHECK;
 
-/* The answer of what is known, with ranks where the rule needs them; lives until the lookup is advanced or asked again.
- * `network` may be NULL: it is learnt where it is needed. SM_EXHAUSTED: no memory for it. */
-enum sm_status sm_lookup_answer(struct sm_lookup *lookup, const struct sm_network *network,
-                                const struct sm_answer **ret) SM_MUST_CHECK;
+/* The answer of what is known, with ranks where there are several addresses; lives until the lookup is advanced or asked again.
+ * SM_EXHAUSTED: no memory for it. */
+enum sm_status sm_lookup_answer(struct sm_lookup *lookup, const struct sm_answer **ret) SM_MUST_CHECK;
+
+/* Asks for families that were left out, until `deadline_ns`; then the lookup is to be advanced again, even if it was
+ * finished. false: there is nothing to ask for. */
+bool sm_lookup_widen(struct sm_lookup *lookup, uint8_t families, int64_t deadline_ns);
+/* The families that some target was not asked for. */
+uint8_t sm_lookup_unasked(const struct sm_lookup *lookup);
+/* The families that complete glue made superfluous for the moment, and that this host has a use for. */
+uint8_t sm_lookup_left_out(struct sm_lookup *lookup);
 
 /* Bytes that it holds at the moment, beside the transport. */
 size_t sm_lookup_held(const struct sm_lookup *lookup);

@@ -20,8 +20,7 @@
 
 bool sm_server_equals(const struct sm_server *a, const struct sm_server *b)
 {
-	return a->port == b->port && a->is_stream == b->is_stream && a->address.family == b->address.family &&
-	       memcmp(a->address.bytes, b->address.bytes, sizeof(a->address.bytes)) == 0 && strcmp(a->zone, b->zone) == 0;
+	return a->is_stream == b->is_stream && sm_server_is_at(a, b);
 }
 
 void sm_servers_init(struct sm_servers *servers, uint64_t seed)

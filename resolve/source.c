@@ -22,6 +22,7 @@
 
 struct sm_network {
 	int ipv4, ipv6; /* sockets to ask the kernel with; -1: it refused */
+	uint8_t families;  /* of addresses that are neither loopback nor link-local */
 	bool has_ipv6; /* other than ::1; without one glibc knows nothing about the host's addresses */
 	uint32_t n_addresses, n_links;
 	struct own_address {
@@ -37,6 +38,16 @@ struct sm_network {
 	} links[LINKS_MAX];
 	_Alignas(struct nlmsghdr) char messages[8192]; /* as they are received */
 };
+
+static bool is_wide(const struct sm_address *address)
+{
+	static const uint8_t loopback[16] = {[15] = 1};
+	const uint8_t *bytes = address->bytes;
+
+	if (address->family == SM_IPV4)
+		return bytes[0] != 127 && !(bytes[0] == 169 && bytes[1] == 254);
+	return memcmp(bytes, loopback, 16) != 0 && !(bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80);
+}
 
 static void take_address(struct sm_network *network, struct nlmsghdr *message)
 {
@@ -63,6 +74,8 @@ static void take_address(struct sm_network *network, struct nlmsghdr *message)
 	if (!is_known)
 		return;
 	sm_address_map(&address, own.bytes);
+	if (is_wide(&address))
+		network->families |= address.family;
 	network->has_ipv6 |= length == 16 && memcmp(own.bytes, loopback, 16) != 0;
 	if (network->n_addresses == OWN_ADDRESSES_MAX)
 		return;
@@ -162,6 +175,7 @@ enum sm_status sm_network_learn(struct sm_network **ret)
 		return SM_EXHAUSTED;
 	network->ipv4 = network->ipv6 = -1;
 	network->has_ipv6 = false;
+	network->families = 0;
 	network->n_addresses = network->n_links = 0;
 	if (open_asker(AF_INET, &network->ipv4) != SM_OK || open_asker(AF_INET6, &network->ipv6) != SM_OK ||
 	    learn_addresses(network) != SM_OK) {
@@ -179,6 +193,11 @@ void sm_network_free(struct sm_network *network)
 	sm_scope_close(&network->ipv4);
 	sm_scope_close(&network->ipv6);
 	free(network);
+}
+
+uint8_t sm_network_families(const struct sm_network *network)
+{
+	return network->families ? network->families : SM_IPV4_AND_IPV6;
 }
 
 int sm_network_watch(void)
@@ -276,18 +295,32 @@ static socklen_t endpoint_of(const struct sm_address *address, union endpoint *r
 	return sizeof(ret->ipv6);
 }
 
-static struct sm_source find_source(const struct sm_network *network, const struct sm_address *destination)
+static int asker_of(const struct sm_network *network, const struct sm_address *destination)
 {
-	int fd = destination->family == SM_IPV4 ? network->ipv4 : network->ipv6;
+	return destination->family == SM_IPV4 ? network->ipv4 : network->ipv6;
+}
+
+bool sm_source_reaches(const struct sm_network *network, const struct sm_address *destination)
+{
+	int fd = asker_of(network, destination);
 	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
-	struct sm_source source = {.address = {.family = destination->family}};
 	union endpoint endpoint;
 	socklen_t size = endpoint_of(destination, &endpoint);
 
 	if (fd < 0)
-		return source;
+		return false;
 	connect(fd, &nowhere, sizeof(nowhere)); /* forgets the last destination's source */
-	if (connect(fd, &endpoint.any, size) != 0 || getsockname(fd, &endpoint.any, &size) != 0)
+	return connect(fd, &endpoint.any, size) == 0;
+}
+
+static struct sm_source find_source(const struct sm_network *network, const struct sm_address *destination)
+{
+	struct sm_source source = {.address = {.family = destination->family}};
+	union endpoint endpoint;
+	socklen_t size = sizeof(endpoint);
+
+	if (!sm_source_reaches(network, destination) ||
+	    getsockname(asker_of(network, destination), &endpoint.any, &size) != 0)
 		return source;
 	source.is_reachable = true;
 	if (destination->family == SM_IPV4)

@@ -16,10 +16,15 @@ struct sm_network;
 enum sm_status sm_network_learn(struct sm_network **ret) SM_MUST_CHECK;
 void sm_network_free(struct sm_network *network);
 
+/* The families of which this host has an address of global or unique-local scope; both where it has none. */
+uint8_t sm_network_families(const struct sm_network *network);
+
 /* A socket that becomes readable when addresses or links change; -1: the system has none. */
 int sm_network_watch(void);
 /* Reads the messages of that socket; true: something has changed. */
 bool sm_network_has_changed(int fd);
 
+/* Has the kernel a source address for this destination? Takes some microseconds, and never waits. */
+bool sm_source_reaches(const struct sm_network *network, const struct sm_address *destination);
 /* Gives every address of the answer its rank. Takes some 10 µs for each address, and never waits. */
 void sm_source_rank(const struct sm_policies *policies, const struct sm_network *network, struct sm_answer *answer);

@@ -57,7 +57,7 @@ class Tap:
 def follows(shares, sample):
     """Do counts follow the shares? `sample()` gives {outcome: count}. Chi-square at p > 0.001: even with correct draws
     one sample in a thousand fails; a second one decides then. Returns (good, the last sample)."""
-    bound = {1: 10.83, 2: 13.82}[len(shares) - 1]
+    bound = {0: 1, 1: 10.83, 2: 13.82}[len(shares) - 1]
     for _ in range(2):
         counts = sample()
         total = sum(counts.values())
@@ -150,6 +150,10 @@ class Lab:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def file(self, name, text):
+        """Writes a file. A configuration that does not say which families it is about is for both: else it would depend
+        on the addresses of this machine what is asked."""
+        if name == "srvmesh.conf" and "family" not in text:
+            text += "\n[resolver]\nfamily = any\n"
         path = os.path.join(self.path, name)
         with open(path + ".new", "w", encoding="utf-8") as file:
             file.write(text)

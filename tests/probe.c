@@ -48,6 +48,8 @@ static void tell_waits(void)
 	fclose(file);
 }
 
+#define DRAWN_MAX 1024 /* addresses that `draws` tells apart */
+
 static const char usage[] =
 	"usage: probe gai unspec|inet|inet6 NAME [canonname] [addrconfig] [v4mapped] [all]\n"
 	"       probe host inet|inet6 NAME        gethostbyname2_r with its errno and h_errno\n"
@@ -142,8 +144,8 @@ static int host(int family, const char *name)
 
 static int draws(int count, const char *name, int pause_ms)
 {
-	static char seen[64][INET6_ADDRSTRLEN];
-	static int counts[64];
+	static char seen[DRAWN_MAX][INET6_ADDRSTRLEN];
+	static int counts[DRAWN_MAX];
 	int n = 0;
 
 	for (int i = 0; i < count; i++) {
@@ -159,7 +161,7 @@ static int draws(int count, const char *name, int pause_ms)
 			usleep((useconds_t)pause_ms * 1000);
 		while (at < n && strcmp(seen[at], text) != 0)
 			at++;
-		if (at == n && n < 64)
+		if (at == n && n < DRAWN_MAX)
 			strcpy(seen[n++], text);
 		counts[at]++;
 	}

@@ -12,6 +12,7 @@ record, and that is not under mesh, is refused. Unless a behaviour is set:
     flap MS                 answers for so long, then is silent for so long, and so on
     reorder MS              each answer up to so much later, drawn from a fixed seed
     delay MS [TYPE]         a late answer
+    after TYPE              SRV is answered when a question of that type has come, or after ten seconds
     rcode NAME [TYPE]       SERVFAIL, REFUSED, NOTIMP, FORMERR, NXDOMAIN, BADVERS instead of an answer
     no-soa                  no SOA beside a denial
     no-glue                 no additional section
@@ -98,11 +99,12 @@ class Server:
 
     def add(self, line):
         """Adds `owner ttl TYPE data`; `many COUNT` means that many targets of _api._tcp.mesh, ten of each priority, and
-        `equal COUNT` as many of one priority."""
+        `equal COUNT [PRIORITY]` as many of one priority."""
         words = line.split()
         if words[0] in ("many", "equal"):
             for i in range(int(words[1])):
-                self.add(f"_api._tcp.mesh. 60 SRV {i // 10 if words[0] == 'many' else 0} 1 8080 t{i}.mesh.")
+                priority = i // 10 if words[0] == "many" else int((words + ["0"])[2])
+                self.add(f"_api._tcp.mesh. 60 SRV {priority} 1 8080 t{i}.mesh.")
                 self.add(f"t{i}.mesh. 60 A 127.1.{i // 250}.{i % 250 + 1}")
             return
         name = dns.name.from_text(words[0])
@@ -237,6 +239,11 @@ class Server:
                 return
         section.append(rrset.copy())
 
+    def wait_for(self, qtype):
+        until = time.monotonic() + 10
+        while self.is_open and time.monotonic() < until and not any(q.endswith(" " + qtype) for q in self.questions):
+            time.sleep(0.002)
+
     def reply_to(self, wire, is_tcp):
         query = dns.message.from_wire(wire)
         question = query.question[0]
@@ -252,6 +259,9 @@ class Server:
         delay = self.matching("delay", qtype)
         if delay:
             time.sleep(int(delay[0]) / 1000)
+        for behaviour in self.behaviours:
+            if behaviour[0] == "after" and qtype == "SRV":
+                self.wait_for(behaviour[1])
         reorder = self.matching("reorder", qtype)
         if reorder:
             time.sleep(self.random.uniform(0, int(reorder[0])) / 1000)

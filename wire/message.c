@@ -13,6 +13,7 @@
 #define CLASS_IN 1
 #define FLAG_RESPONSE 0x8000
 #define FLAG_AUTHORITATIVE 0x0400
+#define FLAG_TRUNCATED 0x0200
 #define FLAG_RECURSION_AVAILABLE 0x0080
 #define MASK_OPCODE 0x7800
 #define MASK_RCODE 0x000f
@@ -306,6 +307,7 @@ enum sm_status sm_message_decode(const void *bytes, size_t size, const char *nam
 	read_section(&message, ADDITIONAL, counts[3], ret);
 	if (message.reader.failed)
 		return SM_CORRUPT;
+	ret->is_cut = message.is_cut || flags & FLAG_TRUNCATED;
 	return has_lost_records(&message, ret) ? SM_EXHAUSTED : SM_OK;
 }
 
@@ -313,7 +315,8 @@ bool sm_message_settles(const struct sm_reply *reply)
 {
 	if (reply->rcode == SM_RCODE_NXDOMAIN)
 		return true;
-	return reply->rcode == SM_RCODE_NOERROR && !reply->is_referral;
+	/* a message that was cut, and holds nothing, says nothing */
+	return reply->rcode == SM_RCODE_NOERROR && !reply->is_referral && !(reply->is_cut && reply->n_records == 0);
 }
 
 bool sm_message_declines(const struct sm_reply *reply)

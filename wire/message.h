@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "mesh/reply.h"
 
-#define SM_POINTERS_MAX 1024 /* compression pointers followed in one message */
+#define SM_POINTERS_MAX 16384 /* compression pointers followed in one message: two for each record */
 
 /* Decodes the reply to the question (`name` folded, without trailing dot; `type`). A message that is longer than our
  * bounds is cut: what was read before the bound counts. Records and names live in `arena`, which should grow to

@@ -53,7 +53,7 @@ static bool has(unsigned i)
 	char bytes[8192];
 	size_t size;
 
-	return get(i, bytes, sizeof(bytes), &size) == SM_OK;
+	return get(i, bytes, sizeof(bytes), &size) != SM_MISS;
 }
 
 static void what_was_put_is_got(void **state)
@@ -136,12 +136,19 @@ static void an_expired_entry_gives_way_first(void **state)
 
 static void a_record_too_large_is_not_kept(void **state)
 {
-	static char huge[64 * SM_MEMORY_BYTES_PER_ENTRY / 4 + 1];
+	static char huge[64 * SM_MEMORY_BYTES_PER_ENTRY + 1];
 
 	(void)state;
+	put(2, "x", 1, NEVER);
 	put(1, huge, sizeof(huge), NEVER);
 	assert_false(has(1));
-	put(1, huge, sizeof(huge) - 1, NEVER);
+	assert_true(has(2));
+	put(1, huge, sizeof(huge) - 1, NEVER); /* a large service is better kept than asked for at each lookup */
+	assert_false(has(2));
+	assert_true(has(1));
+	put(2, "x", 1, NEVER);
+	assert_true(has(2));
+	assert_false(has(1));
 }
 
 static void no_entries_keep_nothing(void **state)

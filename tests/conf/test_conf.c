@@ -485,6 +485,57 @@ static uint64_t fingerprint_of(const char *text)
 	return fingerprint;
 }
 
+static void what_a_domain_excepts_is_below_it(void **state)
+{
+	(void)state;
+	load("[domain corp.example]\nexcept = AD.corp.example, printer.corp.example.\n[service db.corp.example]\n");
+	assert_non_null(rule_of("api.corp.example"));
+	assert_null(rule_of("ad.corp.example"));
+	assert_null(rule_of("x.printer.corp.example"));
+	assert_int_equal(rule_of("db.corp.example")->n_excepts, 0);
+	dropin("x.conf", "[domain corp.example]\nexcept = one.corp.example\n[domain mesh]\nexcept = a.mesh\n");
+	load_again(); /* the later list counts */
+	assert_non_null(rule_of("ad.corp.example"));
+	assert_null(rule_of("one.corp.example"));
+	assert_null(rule_of("a.mesh"));
+	sm_conf_free(conf);
+	dropin("x.conf", "[domain mesh]\nservers = 127.0.0.1\nexcept = a.mesh mesh b.example\n");
+	load_files();
+	assert_int_equal(n_complaints, 2);
+	assert_complaint(0, "c.d/x.conf", ":3: except: \"mesh\" is not below the domain; expected a name that ends with .mesh");
+	assert_complaint(1, "c.d/x.conf", ":3: except: \"b.example\" is not below the domain; expected a name that ends with .mesh");
+	assert_null(rule_of("a.mesh"));
+	assert_non_null(rule_of("mesh"));
+}
+
+static void the_search_list_is_read_where_a_domain_is_searched(void **state)
+{
+	(void)state;
+	write_file("resolv.conf", "search service.consul\noptions ndots:2\n");
+	load("[domain consul]\nservers = 127.0.0.1:8600\n");
+	assert_int_equal(conf->rules.search.n_domains, 0);
+	sm_conf_free(conf);
+	load("[domain consul]\nservers = 127.0.0.1:8600\nsearch = yes\n[service db.service.consul]\n");
+	assert_int_equal(conf->rules.search.n_domains, 1);
+	assert_int_equal(conf->rules.search.ndots, 2);
+	assert_int_equal(rule_of("db.service.consul")->is_searched, 1);
+	write_file("resolv.conf", "search other.consul\n");
+	assert_int_not_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
+	sm_conf_free(conf);
+	assert_error("[service db.consul]\nsearch = yes\n", ":2: search: not in this section; expected in [domain NAME]");
+}
+
+static void a_section_may_be_asked_by_tcp_alone(void **state)
+{
+	(void)state;
+	write_file("resolv.conf", "nameserver 127.0.0.9\n");
+	load("[domain consul]\nservers = 127.0.0.1:8600\ntransport = tcp\n[domain mesh]\n[service a.mesh]\ntransport = tcp\n");
+	assert_true(rule_of("x.consul")->servers[0].is_stream);
+	assert_false(rule_of("b.mesh")->servers[0].is_stream);
+	assert_true(rule_of("a.mesh")->servers[0].is_stream);
+	assert_false(conf->rules.elsewhere.servers[0].is_stream);
+}
+
 static void the_fingerprint_is_of_what_shapes_answers(void **state)
 {
 	uint64_t plain = fingerprint_of("[domain mesh]\n");
@@ -548,6 +599,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(gai_conf_is_followed_and_watched),
 	TEST(a_bad_file_is_watched_too),
 	TEST(a_service_name_may_have_253_characters),
+	TEST(what_a_domain_excepts_is_below_it),
+	TEST(the_search_list_is_read_where_a_domain_is_searched),
+	TEST(a_section_may_be_asked_by_tcp_alone),
 	TEST(the_fingerprint_is_of_what_shapes_answers),
 	TEST(noise_is_an_error_never_a_crash),
 };

@@ -32,6 +32,10 @@ static void every_default_is_accepted(void **state)
 	assert_int_equal(host.log_level, SM_LOG_INFO);
 	assert_int_equal(rule.stale_ms, 86400000);
 	assert_int_equal(rule.stale_after_ms, 500);
+	assert_int_equal(rule.family, SM_FAMILY_AUTO);
+	assert_int_equal(rule.transport, SM_TRANSPORT_UDP);
+	assert_int_equal(rule.glue, SM_GLUE_COMPLETE);
+	assert_int_equal(rule.is_searched, 0);
 }
 
 static enum sm_status apply(const char *name, const char *value)
@@ -52,7 +56,8 @@ static void values_outside_their_bounds_are_invalid(void **state)
 		{"srv", ""},           {"srv", "{x}"},        {"proto", "_tcp"},         {"proto", "a.b"},
 		{"size", "1X"},        {"size", "1K"},        {"size", "65G"},           {"directory", "run"},
 		{"socket", "/run//s"}, {"socket", "/a/../s"}, {"socket", "/run/"},       {"directory", ""},
-		        {"quota", "0%"},       {"memory_entries", "65537"}, {"servers", "host"},
+		{"transport", "tls"},  {"glue", "yes"},       {"search", "maybe"},       {"except", "a b%c"},
+		{"family", "both"},    {"quota", "0%"},       {"memory_entries", "65537"}, {"servers", "host"},
 		{"servers", "1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 1.1.1.9"},
 	};
 

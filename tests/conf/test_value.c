@@ -115,7 +115,7 @@ static void templates_know_their_placeholders(void **state)
 
 static void words_are_parted_by_blanks_or_commas(void **state)
 {
-	const char *text = " a, bb,\tccc ";
+	const char *text = " a, bb,\tccc dddd e";
 	char word[4];
 
 	(void)state;
@@ -123,8 +123,10 @@ static void words_are_parted_by_blanks_or_commas(void **state)
 	assert_string_equal(word, "a");
 	assert_int_equal(sm_value_word(&text, word, sizeof(word)), SM_OK);
 	assert_string_equal(word, "bb");
-	assert_int_equal(sm_value_word(&text, word, 3), SM_FULL);
 	assert_int_equal(sm_value_word(&text, word, sizeof(word)), SM_OK);
+	assert_int_equal(sm_value_word(&text, word, sizeof(word)), SM_FULL);
+	assert_int_equal(sm_value_word(&text, word, sizeof(word)), SM_OK); /* what is too long is passed over */
+	assert_string_equal(word, "e");
 	assert_int_equal(sm_value_word(&text, word, sizeof(word)), SM_MISS);
 }
 

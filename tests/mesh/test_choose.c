@@ -115,14 +115,15 @@ static const struct case_of {
 	struct {
 		uint16_t priority, port;
 		uint8_t families;
-		bool is_down;
+		bool is_down, is_far; /* far: this host has no route to it */
 	} targets[3];
 	uint8_t families;     /* asked for */
 	const char *expected; /* "NUMBER/FAMILY", sorted; or a kind */
 	enum sm_family_policy policy;
 	uint16_t port;
-	uint8_t uncertain, unasked;
+	uint8_t uncertain, unasked, cut;
 	enum sm_answers answers; /* 0: ordered */
+	bool is_unranked;
 } cases[] = {
 	{"only the best priority is taken", {{20, 1, V4}, {10, 1, V4}}, V4, "2/4"},
 	{"a priority without a suitable address is passed over", {{10, 1, V6}, {20, 1, V4}}, V4, "2/4"},
@@ -137,6 +138,16 @@ static const struct case_of {
 	{"... or was not asked for", {{0, 1, V4}}, V6, "failure", .unasked = V6},
 	{"an uncertain family does not take away the other", {{0, 1, V4}}, V4, "1/4", .uncertain = V6},
 	{"ordered keeps all where nothing is ranked apart", {{0, 1, V4}, {0, 1, V4}, {0, 1, V4}}, V4, "1/4 2/4 3/4"},
+	{"without ranks ordered gives one target", {{0, 1, V4}, {1, 1, V4}}, V4, "1/4", .is_unranked = true},
+	{"what our bounds cut off is not missing", {{0, 1, V4}}, V6, "failure", .cut = V6},
+	{"a target that cannot be reached is left out", {{0, 1, V6, .is_far = true}, {0, 1, V4}}, BOTH, "2/4"},
+	{"even of the best priority", {{0, 1, V4, .is_far = true}, {9, 1, V6}}, BOTH, "2/6", .answers = SM_ANSWERS_ALL},
+	{"if none can be reached, all count", {{0, 1, V6, .is_far = true}, {1, 1, V6, .is_far = true}}, BOTH, "1/6"},
+	{"a program that asks for a family without a route gets it", {{0, 1, V6, .is_far = true}, {0, 1, V4}}, V6, "1/6"},
+	{"up and out of reach comes before down", {{0, 1, V4, true}, {0, 1, V4, .is_far = true}}, V4, "2/4"},
+	{"of those that are down the reachable count", {{0, 1, V4, true, true}, {0, 1, V4, true}}, V4, "2/4"},
+	{"a preferred family without a route is not preferred", {{0, 1, V6, .is_far = true}, {0, 1, V4}}, BOTH, "2/4",
+	 SM_FAMILY_PREFER_IPV6},
 	{"all gives the whole group", {{0, 1, V4}, {0, 1, BOTH}, {1, 1, V4}}, BOTH, "1/4 2/4 2/6", .answers = SM_ANSWERS_ALL},
 };
 
@@ -169,9 +180,12 @@ static void choose_case(void **state)
 	rule.answers = this->answers;
 	answer.uncertain_families = this->uncertain;
 	answer.unasked_families = this->unasked;
+	answer.cut_families = this->cut;
 	for (size_t i = 0; i < COUNT(this->targets) && this->targets[i].families; i++) {
 		add_target(this->targets[i].priority, 1, this->targets[i].port, this->targets[i].families);
 		answer.targets[i].is_down = this->targets[i].is_down;
+		for (uint32_t k = answer.targets[i].first_address; k < answer.n_addresses; k++)
+			answer.ranks[k] = this->is_unranked ? SM_RANK_UNKNOWN : 1 | (this->targets[i].is_far ? SM_RANK_UNREACHABLE : 0);
 	}
 	for (uint64_t seed = 0; seed < 50; seed++) {
 		choose(this->families, seed);
@@ -232,6 +246,78 @@ static void an_address_comes_once(void **state)
 	answer.targets[1].n_addresses = 1;
 	choose(SM_IPV4, 1);
 	assert_int_equal(choice.n_addresses, 1);
+}
+
+/* One target with `n` IPv4 addresses of equal rank, whose numbers begin with 1. */
+static void add_round_robin(uint16_t n)
+{
+	add_target(0, 1, 1, 0);
+	for (uint16_t i = 0; i < n; i++) {
+		answer.addresses[i] = (struct sm_address){.family = SM_IPV4, .bytes = {[3] = (uint8_t)(i + 1)}};
+		answer.ranks[i] = 1ULL << 20;
+	}
+	answer.targets[0].n_addresses = answer.n_addresses = n;
+}
+
+/* Of twelve, of which eight are given, each comes as often in each place. */
+static void addresses_of_one_target_take_turns(void **state)
+{
+	static const enum sm_answers all[] = {SM_ANSWERS_ORDERED, SM_ANSWERS_ONE, SM_ANSWERS_ALL};
+	uint64_t seed = 20260102;
+
+	(void)state;
+	add_round_robin(12);
+	for (size_t mode = 0; mode < COUNT(all); mode++) {
+		unsigned counts[8][13] = {{0}};
+
+		rule.answers = all[mode];
+		for (int i = 0; i < 12000; i++) {
+			choose(SM_IPV4, sm_random_step(&seed));
+			assert_int_equal(choice.n_addresses, 8);
+			for (int place = 0; place < 8; place++)
+				counts[place][number_of(&choice.addresses[place])]++;
+		}
+		for (int place = 0; place < 8; place++) {
+			double chi = 0;
+
+			for (int i = 1; i <= 12; i++)
+				chi += (counts[place][i] - 1000.0) * (counts[place][i] - 1000.0) / 1000.0;
+			assert_true(chi < 35.56); /* p = 0.0002 at 11 degrees of freedom, for 24 tests */
+		}
+	}
+}
+
+static void ordered_draws_the_first_among_the_best_addresses_alone(void **state)
+{
+	unsigned counts[5] = {0};
+
+	(void)state;
+	rule.answers = SM_ANSWERS_ORDERED;
+	add_round_robin(4);
+	answer.ranks[1] = answer.ranks[3] = 1ULL << 19;
+	for (uint64_t seed = 0; seed < 1000; seed++) {
+		choose(SM_IPV4, seed * 7919);
+		assert_int_equal(choice.n_addresses, 4);
+		counts[number_of(&choice.addresses[0])]++;
+	}
+	assert_int_equal(counts[1] + counts[3], 0);
+	assert_in_range(counts[2], 440, 560);
+}
+
+static void addresses_out_of_reach_come_last(void **state)
+{
+	(void)state;
+	rule.answers = SM_ANSWERS_ONE;
+	rule.max_answers = 3;
+	add_round_robin(8);
+	for (int i = 0; i < 6; i++)
+		answer.ranks[i] |= SM_RANK_UNREACHABLE;
+	for (uint64_t seed = 0; seed < 200; seed++) {
+		choose(SM_IPV4, seed * 7919);
+		assert_int_equal(choice.n_addresses, 3);
+		assert_true(number_of(&choice.addresses[0]) > 6 && number_of(&choice.addresses[1]) > 6);
+		assert_true(number_of(&choice.addresses[2]) <= 6);
+	}
 }
 
 /* Sets ranks so that target 1 sorts first, then 2, then 3. */
@@ -336,6 +422,23 @@ static void a_target_is_drawn_of_the_family_that_is_wanted(void **state)
 	}
 }
 
+static void a_target_without_a_port_is_not_drawn_for_a_service(void **state)
+{
+	struct sm_pin pin;
+
+	(void)state;
+	add_target(0, 100, 0, SM_IPV4);
+	add_target(0, 1, 80, SM_IPV4);
+	add_target(9, 1, 81, SM_IPV4);
+	for (uint64_t seed = 0; seed < 200; seed++) {
+		assert_int_equal(sm_choose_target(&answer, &rule, SM_IPV4_AND_IPV6, seed * 7919, &pin), SM_OK);
+		assert_int_equal(pin.port, 80);
+	}
+	answer.targets[1].port = 0;
+	assert_int_equal(sm_choose_target(&answer, &rule, SM_IPV4_AND_IPV6, 1, &pin), SM_OK);
+	assert_int_equal(pin.port, 81);
+}
+
 static void without_srv_there_is_no_port(void **state)
 {
 	struct sm_pin pin;
@@ -362,11 +465,15 @@ static const struct CMUnitTest tests[] = {
 	TEST(one_answer_is_all_of_one_target),
 	TEST(the_number_of_answers_is_bounded),
 	TEST(an_address_comes_once),
+	TEST(addresses_of_one_target_take_turns),
+	TEST(ordered_draws_the_first_among_the_best_addresses_alone),
+	TEST(addresses_out_of_reach_come_last),
 	TEST(ordered_keeps_the_drawn_target_first_and_a_tail_that_cannot_pass_it),
 	TEST(ordered_begins_with_the_best_address_of_the_drawn_target),
 	TEST(a_pin_restricts_to_its_port_and_puts_its_target_first),
 	TEST(a_target_is_drawn_with_its_port_by_weight),
 	TEST(a_target_is_drawn_of_the_family_that_is_wanted),
+	TEST(a_target_without_a_port_is_not_drawn_for_a_service),
 	TEST(without_srv_there_is_no_port),
 	TEST(what_is_not_there_stays_so),
 };

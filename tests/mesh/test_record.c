@@ -79,6 +79,32 @@ static void an_answer_survives_the_round_trip(void **state)
 	assert_memory_equal(decoded.ranks, answer.ranks, 3 * sizeof(answer.ranks[0]));
 }
 
+static void what_is_missing_is_told_in_a_field_of_its_own(void **state)
+{
+	struct sm_name name = name_of("api.mesh");
+	size_t whole = encode_sample(), size;
+
+	(void)state;
+	answer.cut_families = SM_IPV6;
+	answer.n_cut = 477;
+	sm_arena_clear(&arena);
+	assert_int_equal(sm_record_encode(&name, &answer, &sample_times, SM_FORMAT_2, bytes, sizeof(bytes), &size), SM_OK);
+	assert_int_equal(sm_record_decode(&name, bytes, size, &arena, &decoded, &times), SM_OK);
+	assert_int_equal(decoded.cut_families, SM_IPV6);
+	assert_int_equal(decoded.n_cut, 477);
+	if (format == SM_FORMAT_2)
+		assert_int_equal(size, whole + 6 + 3); /* what is whole does without */
+	for (size_t n = 0; n < size; n++)
+		assert_int_equal(sm_record_decode(&name, bytes, n, &arena, &decoded, &times), SM_CORRUPT);
+	answer.cut_families = 0;
+	answer.n_cut = 0;
+	whole = encode_sample();
+	sm_arena_clear(&arena);
+	assert_int_equal(sm_record_decode(&name, bytes, whole, &arena, &decoded, &times), SM_OK);
+	assert_int_equal(decoded.cut_families, 0);
+	assert_int_equal(decoded.n_cut, 0);
+}
+
 static void every_truncation_is_corrupt(void **state)
 {
 	size_t size = encode_sample();
@@ -156,16 +182,16 @@ static void the_largest_answer_fits(void **state)
 static void a_record_says_whose_it_is(void **state)
 {
 	size_t size = encode_sample();
-	enum sm_answer_kind kind;
-	struct sm_name name;
+	struct sm_record_head head;
 
 	(void)state;
-	assert_int_equal(sm_record_head(bytes, size, &name, &times, &kind), SM_OK);
-	assert_string_equal(name.text, "api.mesh");
-	assert_memory_equal(&times, &sample_times, sizeof(times));
-	assert_int_equal(kind, SM_ANSWER_ADDRESSES);
+	assert_int_equal(sm_record_head(bytes, size, &head), SM_OK);
+	assert_string_equal(head.name.text, "api.mesh");
+	assert_memory_equal(&head.times, &sample_times, sizeof(head.times));
+	assert_int_equal(head.kind, SM_ANSWER_ADDRESSES);
+	assert_int_equal(head.unasked_families, answer.unasked_families);
 	bytes[size - 1] ^= 1;
-	assert_int_equal(sm_record_head(bytes, size, &name, &times, &kind), SM_CORRUPT);
+	assert_int_equal(sm_record_head(bytes, size, &head), SM_CORRUPT);
 }
 
 /* Those who do not know a field pass over it. */
@@ -273,6 +299,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(how_often_a_renewal_was_cut_short_is_kept),
 	cmocka_unit_test(ranks_and_metadata_take_no_room_where_there_are_none),
 	cmocka_unit_test(an_answer_survives_the_round_trip),
+	cmocka_unit_test(what_is_missing_is_told_in_a_field_of_its_own),
 	cmocka_unit_test(every_truncation_is_corrupt),
 	cmocka_unit_test(every_changed_byte_is_noticed),
 	cmocka_unit_test(a_longer_record_is_corrupt),

@@ -39,8 +39,24 @@ def serve():
     for i in range(60):
         server.add(f"_large._tcp.mesh. 60 SRV 0 1 80 t{i}.mesh.")
         server.add(f"t{i}.mesh. 60 A 127.0.1.{i}")
+    for i in range(400):
+        server.add(f"_huge._tcp.mesh. 60 SRV 0 1 80 h{i}.mesh.")
+        server.add(f"h{i}.mesh. 60 A 127.1.{i // 250}.{i % 250}")
+    for i in range(300):
+        server.add(f"_shared._tcp.mesh. 60 SRV 0 1 {1000 + i} s.mesh.")
+    for i in range(4):
+        server.add(f"s.mesh. 60 A 127.2.0.{i}")
     server.start()
     return server
+
+
+def settle(server):
+    """Waits until the questions behind answers, for the other family, are over; returns how many there were in all."""
+    before = -1
+    while before != len(server.questions):
+        before = len(server.questions)
+        time.sleep(0.5)
+    return before
 
 
 def unpacked(lab):
@@ -64,10 +80,15 @@ def pair(tap, title, plugin, program):
         text = f"[domain mesh]\nservers = 127.0.0.1:{server.port}\nmax_ttl = 2s\nstale_after = 300ms\nmax_answers = 64\n"
         daemon = Daemon(lab, text, "cache embedded = no", program=program)
         misses = said(lab, plugin)
-        jobs, asked = daemon.status()["jobs"], len(server.questions)
+        asked = settle(server)
+        jobs = daemon.status()["jobs"]
         hits = said(lab, plugin)
         tap.equal(f"{title}: hits say what misses said", hits, misses)
         tap.equal(f"{title}: ... and ask no server", (daemon.status()["jobs"], len(server.questions)), (jobs, asked))
+        tap.equal(f"{title}: of 400 targets as many as it may give", len(lab.probe("gai", "inet", "huge.mesh", LD_LIBRARY_PATH=plugin)
+                                                                          .split()), 64)
+        tap.equal(f"{title}: of 300 targets on one host its addresses", len(lab.probe("gai", "inet", "shared.mesh", LD_LIBRARY_PATH=plugin)
+                                                                             .split()), 4)
         draws = lab.probe("draws", 300, "api.mesh", LD_LIBRARY_PATH=plugin).splitlines()
         tap.equal(f"{title}: one process, 300 lookups", sum(int(line.split()[1]) for line in draws), 300)
         server.behaviours = [["drop"]]

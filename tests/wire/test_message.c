@@ -268,6 +268,24 @@ static void failures_and_referrals_settle_nothing(void **state)
 	assert_true(sm_message_settles(&reply));
 }
 
+/* A server whose answer does not fit, even over TCP. */
+static void a_truncated_message_without_records_settles_nothing(void **state)
+{
+	(void)state;
+	begin(ANSWER | 0x200, 0, 0, 0);
+	assert_int_equal(decode(), SM_OK);
+	assert_true(reply.is_cut);
+	assert_false(sm_message_settles(&reply));
+	begin(ANSWER | 0x200, 1, 0, 0);
+	srv(1, 1, 1, "a.mesh");
+	assert_int_equal(decode(), SM_OK);
+	assert_true(reply.is_cut);
+	assert_true(sm_message_settles(&reply));
+	begin(ANSWER | 0x203, 0, 0, 0);
+	assert_int_equal(decode(), SM_OK);
+	assert_true(sm_message_settles(&reply)); /* NXDOMAIN is one */
+}
+
 /* An OPT record (RFC 6891, 6.1.2). */
 static void opt(unsigned upper)
 {
@@ -358,16 +376,24 @@ static void a_ttl_with_its_top_bit_set_is_zero(void **state)
 static void a_message_beyond_the_bounds_is_cut_not_lost(void **state)
 {
 	(void)state;
-	begin(ANSWER, 1500, 0, 0);
-	for (int i = 0; i < 1500; i++) {
+	begin(ANSWER, 2000, 0, 0);
+	for (int i = 0; i < 2000; i++) {
 		char target[16];
 
 		snprintf(target, sizeof(target), "t%d.mesh", i);
 		srv(1, 1, 1, target);
 	}
 	assert_int_equal(decode(), SM_OK);
-	assert_int_equal(reply.n_records, SM_RECORDS_MAX);
-	assert_string_equal(reply.records[1023].target, "t1023.mesh");
+	assert_int_equal(reply.n_records, 2000);
+	assert_false(reply.is_cut);
+	sm_arena_clear(&arena);
+	arena.may_grow = 100000;
+	assert_int_equal(decode(), SM_OK);
+	assert_in_range(reply.n_records, 301, 1999);
+	assert_true(reply.is_cut);
+	assert_string_equal(reply.records[300].target, "t300.mesh");
+	sm_arena_clear(&arena);
+	arena.may_grow = 1U << 20;
 }
 
 static void a_thousand_compressed_targets_are_all_read(void **state)
@@ -395,6 +421,7 @@ static void a_thousand_compressed_targets_are_all_read(void **state)
 static void chains_of_pointers_cost_no_more_than_the_bound(void **state)
 {
 	unsigned link;
+	size_t start;
 
 	(void)state;
 	begin(ANSWER, 1, 0, 3000);
@@ -405,11 +432,14 @@ static void chains_of_pointers_cost_no_more_than_the_bound(void **state)
 		u16(0xc000 | (link + 2 * (unsigned)i));
 	end_record(link);
 	for (int i = 0; i < 3000; i++) {
-		u16(0xc000 | (link + 2 * 5000));
-		end_record(begin_record(SM_RR_A, 1));
+		u16(0xc000 | (link + 2 * (5000U + (unsigned)i % 2)));
+		start = begin_record(SM_RR_A, 1);
+		u32(0x7f000001);
+		end_record(start);
 	}
 	assert_int_equal(decode(), SM_OK);
-	assert_int_equal(reply.n_records, 0);
+	assert_int_equal(reply.n_records, 3); /* of 5,000 pointers each */
+	assert_true(reply.is_cut);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -423,6 +453,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_name_that_no_host_has_leaves_its_record_out),
 	cmocka_unit_test(the_soa_tells_the_negative_ttl),
 	cmocka_unit_test(failures_and_referrals_settle_nothing),
+	cmocka_unit_test(a_truncated_message_without_records_settles_nothing),
 	cmocka_unit_test(an_extended_rcode_is_no_answer),
 	cmocka_unit_test(a_referral_is_one_even_from_a_server_that_recurses),
 	cmocka_unit_test(refused_and_not_implemented_decline),

@@ -34,7 +34,9 @@ def serve(zone=ZONE):
 
 
 def config(server, more=""):
-    return f"[domain mesh]\nservers = 127.0.0.1:{server.port}\n{more}\n"
+    """For IPv4, unless `more` says otherwise: so no story depends on what is asked behind an answer, and when."""
+    family = "" if "family" in more else "family = ipv4\n"
+    return f"[domain mesh]\nservers = 127.0.0.1:{server.port}\n{family}{more}\n"
 
 
 def sorted_words(text):

@@ -14,7 +14,7 @@ def families_join(tap):
     server = serve(ZONE + "b6.mesh. 60 AAAA ::1\n_six._tcp.mesh. 60 SRV 0 0 1 b6.mesh.\nb6.mesh. 60 A 127.0.0.16\n")
     server.behaviours = [["no-glue"], ["delay", "400", "AAAA"]]
     with Lab() as lab:
-        daemon = Daemon(lab, config(server, "timeout = 2s"))
+        daemon = Daemon(lab, config(server, "family = any\ntimeout = 2s"))
         results = {}
 
         def ask(family):

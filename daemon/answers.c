@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/job.h"
+
+#include "base/clock.h"
+#include "daemon/keeping.h"
+#include "daemon/log.h"
+#include "mesh/expand.h"
+#include "mesh/record.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PLAIN_NS (86400 * SM_NS_PER_S)
+#define BARREN_NS (10 * SM_NS_PER_S)
+
+static bool has_family(const struct sm_answer *answer, uint8_t families)
+{
+	for (uint32_t i = 0; i < answer->n_addresses; i++)
+		if (answer->addresses[i].family & families)
+			return true;
+	return false;
+}
+
+/* ---- the end */
+
+static void set_final_reply(struct sm_job *job, enum sm_frame_kind kind, const void *body, size_t size)
+{
+	job->kind = kind;
+	job->body = body ? malloc(size) : NULL;
+	if (job->body) {
+		memcpy(job->body, body, size);
+		job->body_size = size;
+	} else if (body) {
+		job->kind = SM_FRAME_BUSY;
+	}
+}
+
+/* Said once: the record says that it has been. */
+static void note_cut(struct sm_job *job, const struct sm_answer *answer, bool was_cut)
+{
+	char left_out[8];
+
+	job->jobs->counters->cut++;
+	if (was_cut)
+		return;
+	snprintf(left_out, sizeof(left_out), "%u", answer->n_cut);
+	sm_log(SM_LOG_WARNING, "a service is too large: some targets or addresses are left out", "name", job->name.text,
+	       "targets", left_out, NULL);
+}
+
+/* Where a TTL of nothing makes each second a lifetime, the other family is not asked for in vain each second. */
+static void note_nature(struct sm_job *job, const struct sm_answer *answer)
+{
+	bool is_plain = sm_expand_was_plain(answer, &job->name);
+
+	sm_memo_set(&job->jobs->plain, &job->name, is_plain ? job->answered_ns + PLAIN_NS : 0);
+	if (job->is_behind && !has_family(answer, job->behind_families))
+		sm_memo_set(&job->jobs->barren, &job->name, job->answered_ns + BARREN_NS);
+}
+
+static void keep_answer(struct sm_job *job, const struct sm_answer *answer)
+{
+	struct sm_counters *counters = job->jobs->counters;
+	const struct sm_job_answer of = {
+		.rule = job->rule,
+		.name = &job->name,
+		.answer = answer,
+		.answered_ns = job->answered_ns,
+		.uid = job->uid,
+		.is_bad = sm_lookup_was_answered_badly(job->lookup),
+	};
+	bool is_cut = answer->n_cut > 0 || answer->cut_families;
+	bool was_cut = is_cut && sm_keeping_marks(job->jobs->owner, &job->name).is_cut;
+	struct sm_kept_answer kept;
+
+	counters->failed += answer->kind == SM_ANSWER_FAILURE;
+	if (sm_keeping_answer(job->jobs->owner, &of, &kept) != SM_OK) {
+		set_final_reply(job, SM_FRAME_BUSY, NULL, 0);
+		return;
+	}
+	counters->stale += kept.is_old;
+	if (is_cut)
+		note_cut(job, answer, was_cut);
+	if (answer->kind == SM_ANSWER_ADDRESSES) {
+		job->is_complete = true;
+		note_nature(job, answer);
+	}
+	set_final_reply(job, SM_FRAME_RECORD, kept.record, kept.size);
+}
+
+/* A newer answer of the name has come while this job asked for the other family of an older one. */
+static bool is_superseded(const struct sm_job *job)
+{
+	struct sm_record_head head;
+	const void *bytes;
+	size_t size;
+
+	return job->is_behind && (sm_owner_get(job->jobs->owner, &job->name, &bytes, &size) != SM_OK ||
+	                          sm_record_head(bytes, size, &head) != SM_OK || head.times.made_ns != job->answered_ns);
+}
+
+void sm_job_conclude(struct sm_job *job)
+{
+	const struct sm_answer *answer;
+
+	if (!job->answered_ns)
+		job->answered_ns = sm_clock_now_ns();
+	/* the configuration has changed meanwhile: the waiting program should rather look the name up itself */
+	if (job->settings->conf->fingerprint == job->jobs->reload->settings->conf->fingerprint && !is_superseded(job) &&
+	    sm_lookup_status(job->lookup) == SM_OK && sm_lookup_answer(job->lookup, &answer) == SM_OK)
+		keep_answer(job, answer);
+	else
+		set_final_reply(job, SM_FRAME_BUSY, NULL, 0);
+}
+
+/* ---- before the end */
+
+/* A client that asked for one family does not wait much longer than for that family (RFC 8305): it gets the answer
+ * known so far. This answer is not kept, and the job goes on for all other clients. */
+static void tell_early(struct sm_job *job, uint8_t family, int64_t now_ns)
+{
+	static uint8_t record[SM_RECORD_MAX];
+	const struct sm_times times = {now_ns, now_ns, now_ns, now_ns, 0};
+	const struct sm_answer *answer;
+	struct sm_waiter *waiter = TAILQ_FIRST(&job->waiters), *next;
+	size_t size;
+
+	if (sm_lookup_answer(job->lookup, &answer) != SM_OK ||
+	    !has_family(answer, family) ||
+	    sm_record_encode(&job->name, answer, &times, SM_FORMAT, record, sizeof(record), &size) != SM_OK)
+		return;
+	for (; waiter; waiter = next) {
+		next = TAILQ_NEXT(waiter, link);
+		if (waiter->families != family)
+			continue;
+		sm_jobs_leave(waiter);
+		waiter->tell(waiter, SM_FRAME_RECORD, record, size);
+	}
+}
+
+static bool is_awaited(const struct sm_job *job, uint8_t family)
+{
+	const struct sm_waiter *waiter;
+
+	TAILQ_FOREACH(waiter, &job->waiters, link)
+		if (waiter->families == family)
+			return true;
+	return false;
+}
+
+static int64_t serve_family(struct sm_job *job, uint8_t family, int64_t now_ns)
+{
+	int64_t *settled_ns = &job->settled_ns[family - 1];
+
+	if (!*settled_ns && sm_lookup_is_settled(job->lookup, family))
+		*settled_ns = now_ns;
+	if (!*settled_ns || !is_awaited(job, family))
+		return INT64_MAX;
+	if (now_ns < *settled_ns + SM_LOOKUP_GRACE_NS)
+		return *settled_ns + SM_LOOKUP_GRACE_NS;
+	tell_early(job, family, now_ns);
+	return INT64_MAX;
+}
+
+int64_t sm_job_serve_early(struct sm_job *job, int64_t now_ns)
+{
+	return sm_sooner(serve_family(job, SM_IPV4, now_ns), serve_family(job, SM_IPV6, now_ns));
+}

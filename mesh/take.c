@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "mesh/take.h"
+
+#include "mesh/srvset.h"
+
+#include <string.h>
+
+bool sm_take_is_answer(const struct sm_dns_record *record, const char *owner, uint16_t type)
+{
+	return !record->is_additional && record->type == type && strcmp(record->owner, owner) == 0;
+}
+
+/* ---- hosts and targets */
+
+static uint16_t find_host(const struct sm_expand *expand, const char *name, uint32_t hash)
+{
+	for (uint16_t i = 0; i < expand->n_hosts; i++)
+		if (expand->hosts[i].hash == hash && strcmp(expand->hosts[i].name, name) == 0)
+			return i;
+	return SM_NO_HOST;
+}
+
+uint16_t sm_take_host(struct sm_expand *expand, const char *name)
+{
+	uint32_t hash = sm_name_hash(name);
+	uint16_t known = find_host(expand, name, hash);
+	struct sm_expand_host *hosts;
+
+	if (known != SM_NO_HOST)
+		return known;
+	name = sm_arena_text(expand->arena, name, strlen(name));
+	hosts = sm_arena_room(expand->arena, expand->hosts, expand->n_hosts, &expand->hosts_room, sizeof(*hosts));
+	if (!name || !hosts)
+		return SM_NO_HOST;
+	expand->hosts = hosts;
+	hosts[expand->n_hosts] = (struct sm_expand_host){
+		.name = name,
+		.hash = hash,
+		.ttl_s = UINT32_MAX,
+		.negative_ttl_s = UINT32_MAX,
+		.first_address = SM_NO_ADDRESS,
+		.last_address = SM_NO_ADDRESS,
+	};
+	return (uint16_t)expand->n_hosts++;
+}
+
+void sm_take_target(struct sm_expand *expand, const struct sm_target *target)
+{
+	uint16_t host = sm_take_host(expand, target->name);
+	struct sm_expand_target *targets =
+		sm_arena_room(expand->arena, expand->targets, expand->n_targets, &expand->targets_room, sizeof(*targets));
+
+	if (host == SM_NO_HOST || !targets) {
+		expand->is_cut = true;
+		return;
+	}
+	expand->targets = targets;
+	targets += expand->n_targets++;
+	targets->is = *target;
+	targets->is.name = expand->hosts[host].name;
+	targets->host = host;
+	expand->hosts[host].is_used = true;
+}
+
+static bool has_address(const struct sm_expand *expand, uint16_t host, const struct sm_address *address)
+{
+	for (uint32_t i = expand->hosts[host].first_address; i != SM_NO_ADDRESS; i = expand->addresses[i].next)
+		if (memcmp(&expand->addresses[i].is, address, sizeof(*address)) == 0)
+			return true;
+	return false;
+}
+
+static void add_address(struct sm_expand *expand, uint16_t host, const struct sm_dns_record *record)
+{
+	struct sm_expand_address *addresses = NULL, fresh = {.is.family = sm_family_of(record->type), .next = SM_NO_ADDRESS};
+	struct sm_expand_host *of = &expand->hosts[host];
+
+	memcpy(fresh.is.bytes, record->address, record->type == SM_RR_A ? 4 : 16);
+	sm_expand_lower(&of->ttl_s, record->ttl_s);
+	if (has_address(expand, host, &fresh.is))
+		return;
+	if (expand->n_addresses < SM_ADDRESSES_MAX)
+		addresses = sm_arena_room(expand->arena, expand->addresses, expand->n_addresses, &expand->addresses_room,
+		                          sizeof(*addresses));
+	if (!addresses) {
+		of->cut_families |= fresh.is.family;
+		return;
+	}
+	expand->addresses = addresses;
+	addresses[expand->n_addresses] = fresh;
+	if (of->last_address == SM_NO_ADDRESS)
+		of->first_address = expand->n_addresses;
+	else
+		addresses[of->last_address].next = expand->n_addresses;
+	of->last_address = expand->n_addresses++;
+	of->families |= fresh.is.family;
+}
+
+/* ---- records */
+
+/* The SRV records of `owner` that count, as targets; their number in *ret_n. NULL: no memory. */
+static struct sm_target *read_targets(struct sm_expand *expand, const struct sm_reply *reply, const char *owner, uint32_t *ret_n)
+{
+	struct sm_target *targets =
+		sm_arena_take(expand->arena, reply->n_records * sizeof(*targets), _Alignof(struct sm_target));
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; targets && i < reply->n_records; i++) {
+		const struct sm_dns_record *srv = &reply->records[i];
+
+		if (!sm_take_is_answer(srv, owner, SM_RR_SRV))
+			continue;
+		sm_expand_lower(&expand->ttl_s, srv->ttl_s);
+		if (!srv->target)
+			expand->is_cut = true;
+		else if (expand->rule->port && srv->port != expand->rule->port && srv->target[0] != '\0')
+			expand->has_other_ports = true;
+		else if (srv->target[0] != '\0')
+			targets[n++] = (struct sm_target){.name = srv->target, .priority = srv->priority,
+			                                  .weight = srv->weight, .port = srv->port};
+	}
+	*ret_n = n;
+	return targets;
+}
+
+void sm_take_targets(struct sm_expand *expand, const struct sm_reply *reply, const char *owner)
+{
+	uint32_t n, kept;
+	struct sm_target *targets = read_targets(expand, reply, owner, &n);
+
+	if (!targets) {
+		expand->is_cut = true;
+		return;
+	}
+	n = sm_srvset_order(targets, n);
+	kept = sm_srvset_cut(targets, n, SM_TARGETS_MAX, expand->means.seed);
+	expand->n_cut = (uint16_t)(n - kept + reply->is_cut);
+	for (uint32_t i = 0; i < kept; i++)
+		sm_take_target(expand, &targets[i]);
+	expand->is_denied = expand->n_targets == 0 && !expand->is_cut && !expand->has_other_ports;
+}
+
+/* Glue is taken where the servers that sent it are those to ask for it. */
+static bool has_good_glue(struct sm_expand *expand, uint32_t number, struct sm_expand_host *host)
+{
+	if (!host->is_glue_judged)
+		host->has_good_glue = expand->means.believes(expand->means.context, number, host->name);
+	host->is_glue_judged = true;
+	return host->has_good_glue;
+}
+
+void sm_take_glue(struct sm_expand *expand, uint32_t number, const struct sm_reply *reply)
+{
+	for (uint32_t i = 0; i < reply->n_records; i++) {
+		const struct sm_dns_record *record = &reply->records[i];
+		uint16_t host;
+
+		if (!record->is_additional || (record->type != SM_RR_A && record->type != SM_RR_AAAA))
+			continue;
+		if (!(sm_family_of(record->type) & (expand->means.families | expand->means.keeps | expand->means.needs)))
+			continue;
+		host = find_host(expand, record->owner, sm_name_hash(record->owner));
+		if (host != SM_NO_HOST && has_good_glue(expand, number, &expand->hosts[host]))
+			add_address(expand, host, record);
+	}
+}
+
+void sm_take_addresses(struct sm_expand *expand, const struct sm_reply *reply, const char *owner,
+                           enum sm_rr_type type, uint16_t host)
+{
+	for (uint32_t i = 0; i < reply->n_records; i++)
+		if (sm_take_is_answer(&reply->records[i], owner, type))
+			add_address(expand, host, &reply->records[i]);
+}

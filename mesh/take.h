@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a reply brings into an expansion: targets, hosts, addresses. The includer is mesh/expand.c. */
+#pragma once
+
+#include "mesh/expand.h"
+
+/* A record of the answer, and not of the additional section? */
+bool sm_take_is_answer(const struct sm_dns_record *record, const char *owner, uint16_t type);
+
+/* The host of that name, a new one if it is not known yet. SM_NO_HOST: no memory for it. */
+uint16_t sm_take_host(struct sm_expand *expand, const char *name);
+/* Adds a target, on the host of its name. */
+void sm_take_target(struct sm_expand *expand, const struct sm_target *target);
+
+/* The SRV records of `owner`: each once, and no more than SM_TARGETS_MAX. */
+void sm_take_targets(struct sm_expand *expand, const struct sm_reply *reply, const char *owner);
+/* Addresses of hosts in the additional section of the reply to question `number`, where its servers speak for them. */
+void sm_take_glue(struct sm_expand *expand, uint32_t number, const struct sm_reply *reply);
+/* Addresses of `owner`, as those of the host. */
+void sm_take_addresses(struct sm_expand *expand, const struct sm_reply *reply, const char *owner, enum sm_rr_type type,
+                       uint16_t host);
