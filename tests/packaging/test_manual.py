@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lab import BUILDDIR, SRCDIR, Tap, need  # noqa: E402
 
-PAGES = ["srvmesh.1", "srvmesh.conf.5", "nss_srvmesh.8", "srvmeshd.8"]
+PAGES = ["srvmesh.1", "srvmesh-recipes.7", "srvmesh.conf.5", "nss_srvmesh.8", "srvmeshd.8"]
 # the other manuals of this host do not matter; references to ours are checked below
 NOT_OF_THE_PAGE = ("referenced manual not found", "outdated mandoc.db")
 

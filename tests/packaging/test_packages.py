@@ -123,7 +123,8 @@ def rpm(tap):
     wanted = ["/etc/srvmesh.conf", "/usr/lib64/libnss_srvmesh.so.2", "/usr/libexec/srvmesh/nsswitch", "/usr/bin/srvmesh",
               "/usr/sbin/srvmeshd", "/usr/lib/systemd/system/srvmeshd.service", "/usr/lib/systemd/system/srvmeshd.socket",
               "/usr/lib/sysusers.d/srvmesh.conf", "/usr/lib/tmpfiles.d/srvmesh.conf", "/usr/share/man/man8/nss_srvmesh.8.gz",
-              "/usr/share/man/man8/srvmeshd.8.gz", "/usr/share/man/man5/srvmesh.conf.5.gz", "/usr/share/man/man1/srvmesh.1.gz"]
+              "/usr/share/man/man8/srvmeshd.8.gz", "/usr/share/man/man5/srvmesh.conf.5.gz",
+              "/usr/share/man/man7/srvmesh-recipes.7.gz", "/usr/share/man/man1/srvmesh.1.gz"]
     tap.equal("the rpms have it all", [file for file in wanted if file not in listed], [])
     configs = run("rpm", "-qpc", one("nss_srvmesh-*.rpm")).stdout.split()
     tap.check("/etc/srvmesh.conf is a configuration file", "/etc/srvmesh.conf" in configs, configs)
