@@ -10,6 +10,9 @@
  *                 ├─ after sign_ns: WORKING to all that wait
  *                 └─ one family known for 50 ms: the answer so far to the clients that asked for that family alone
  *
+ * Where glue was enough, a job that is told goes on once more behind its answer, and asks for the other family (go_on_behind).
+ * It holds no name and no limit then: the next client begins another job, except one that wants that family.
+ *
  * c-ares opens and closes their sockets at any time. So all sockets are in one epoll, which removes closed
  * ones by itself, and the loop watches that epoll. */
 #include "daemon/jobs.h"
