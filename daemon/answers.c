@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a job tells its clients, and keeps: at its end, and before it to those that want one family alone. */
 #include "daemon/job.h"
 
 #include "base/clock.h"
@@ -70,7 +71,7 @@ static void keep_answer(struct sm_job *job, const struct sm_answer *answer)
 		.uid = job->uid,
 		.is_bad = sm_lookup_was_answered_badly(job->lookup),
 	};
-	bool is_cut = answer->n_cut > 0 || answer->cut_families;
+	bool is_cut = sm_answer_is_cut(answer);
 	bool was_cut = is_cut && sm_keeping_marks(job->jobs->owner, &job->name).is_cut;
 	struct sm_kept_answer kept;
 

@@ -9,7 +9,7 @@
 TAILQ_HEAD(waiters, sm_waiter);
 
 struct sm_job {
-	TAILQ_ENTRY(sm_job) link; /* in one of the three lists */
+	TAILQ_ENTRY(sm_job) link; /* in one of the four lists */
 	struct sm_jobs *jobs;
 	struct sm_settings *settings;
 	const struct sm_rule *rule;

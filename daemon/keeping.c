@@ -46,9 +46,8 @@ struct sm_kept_marks sm_keeping_marks(struct sm_owner *owner, const struct sm_na
 	    sm_record_decode(name, bytes, size, &arena, &answer, &times) != SM_OK)
 		return marks;
 	marks.is_plain = sm_expand_was_plain(&answer, name);
-	marks.is_cut = answer.n_cut > 0 || answer.cut_families;
-	if (answer.kind == SM_ANSWER_ADDRESSES)
-		marks.families = SM_IPV4_AND_IPV6 & (uint8_t)~answer.unasked_families;
+	marks.is_cut = sm_answer_is_cut(&answer);
+	marks.families = sm_answer_known_families(&answer);
 	return marks;
 }
 

@@ -44,7 +44,7 @@ static enum sm_status miss(struct wish *wish, const struct sm_answer *answer)
 {
 	wish->is_plain = sm_expand_was_plain(answer, &wish->name);
 	if (answer->kind == SM_ANSWER_ADDRESSES)
-		wish->keeps = SM_IPV4_AND_IPV6 & (uint8_t)~answer->unasked_families;
+		wish->keeps = sm_answer_known_families(answer);
 	return SM_MISS;
 }
 

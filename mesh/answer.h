@@ -57,3 +57,15 @@ struct sm_answer {
 	struct sm_address *addresses;
 	uint64_t *ranks; /* of the addresses (mesh/rank.h); all zero but where `answers = ordered` */
 };
+
+/* Is something missing because of our bounds? */
+static inline bool sm_answer_is_cut(const struct sm_answer *answer)
+{
+	return answer->n_cut > 0 || answer->cut_families;
+}
+
+/* The families that were not left out; 0: it has no addresses. */
+static inline uint8_t sm_answer_known_families(const struct sm_answer *answer)
+{
+	return answer->kind == SM_ANSWER_ADDRESSES ? SM_IPV4_AND_IPV6 & (uint8_t)~answer->unasked_families : 0;
+}

@@ -83,11 +83,6 @@ static void ask_families(struct sm_expand *expand, uint8_t wanted)
 		}
 }
 
-static uint8_t wanted_families(const struct sm_expand *expand)
-{
-	return expand->means.families | expand->means.keeps | expand->means.needs;
-}
-
 uint8_t sm_expand_extra_families(const struct sm_expand *expand)
 {
 	uint8_t extra = (expand->means.keeps | expand->means.needs) & (uint8_t)~expand->means.families;
@@ -105,7 +100,7 @@ static void ask_addresses(struct sm_expand *expand)
 		if (expand->hosts[host].is_used && !expand->hosts[host].has_enough)
 			expand->is_glue_enough &= expand->means.needs && is_complete(expand, host, preferred);
 	}
-	ask_families(expand, wanted_families(expand));
+	ask_families(expand, sm_expand_wanted_families(expand));
 }
 
 void sm_expand_widen(struct sm_expand *expand, uint8_t families)
@@ -150,9 +145,9 @@ static void ask_ahead(struct sm_expand *expand)
 
 	if (host == SM_NO_HOST)
 		return;
-	if (wanted_families(expand) & SM_IPV4)
+	if (sm_expand_wanted_families(expand) & SM_IPV4)
 		ask_question(expand, expand->hosts[host].name, SM_RR_A, host, 0);
-	if (wanted_families(expand) & SM_IPV6)
+	if (sm_expand_wanted_families(expand) & SM_IPV6)
 		ask_question(expand, expand->hosts[host].name, SM_RR_AAAA, host, 0);
 }
 

@@ -110,6 +110,12 @@ static inline void sm_expand_lower(uint32_t *least, uint32_t value)
 		*least = value;
 }
 
+/* All families that may be asked for. */
+static inline uint8_t sm_expand_wanted_families(const struct sm_expand *expand)
+{
+	return expand->means.families | expand->means.keeps | expand->means.needs;
+}
+
 /* Begins; `rule`, `arena` and what `means` points to must outlive the expansion. What does not fit into the arena counts as
  * cut by a bound. */
 void sm_expand_init(struct sm_expand *expand, const struct sm_rule *rule, const struct sm_name *name,

@@ -154,7 +154,7 @@ static void encode_metadata(struct sm_writer *writer, const struct sm_answer *an
 
 static void encode_cut(struct sm_writer *writer, const struct sm_answer *answer)
 {
-	if (!answer->cut_families && answer->n_cut == 0)
+	if (!sm_answer_is_cut(answer))
 		return;
 	sm_write_u8(writer, answer->cut_families);
 	sm_write_u16le(writer, answer->n_cut);

@@ -157,7 +157,7 @@ void sm_take_glue(struct sm_expand *expand, uint32_t number, const struct sm_rep
 
 		if (!record->is_additional || (record->type != SM_RR_A && record->type != SM_RR_AAAA))
 			continue;
-		if (!(sm_family_of(record->type) & (expand->means.families | expand->means.keeps | expand->means.needs)))
+		if (!(sm_family_of(record->type) & sm_expand_wanted_families(expand)))
 			continue;
 		host = find_host(expand, record->owner, sm_name_hash(record->owner));
 		if (host != SM_NO_HOST && has_good_glue(expand, number, &expand->hosts[host]))
