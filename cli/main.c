@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* srvmesh: the command for the administrator, because the plugin cannot report errors. check-config reads the
  * configuration as every process does, and prints all errors and the resulting rules; status prints srvmeshd's
- * counters; disable and enable switch names off and on. */
+ * counters, and health its targets; disable and enable switch names off and on. */
 #include "base/clock.h"
+#include "cli/health.h"
 #include "cli/switch.h"
 #include "conf/conf.h"
 #include "ipc/client.h"
@@ -14,13 +15,7 @@
 
 enum exit_code { EXIT_GOOD = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_NO_DAEMON = 3 };
 
-#define STATUS_WAIT_NS (2 * SM_NS_PER_S)
-
-static const char usage[] = "usage: srvmesh check-config [FILE]   check FILE, or the configuration of this host\n"
-                            "       srvmesh status                print the counters of srvmeshd, one a line\n"
-                            "       srvmesh disable [DOMAIN]      switch off all names, or those of DOMAIN\n"
-                            "       srvmesh enable [DOMAIN]       switch them on again\n"
-                            "       srvmesh --version\n";
+#define ANSWER_WAIT_NS (5 * SM_NS_PER_S)
 
 static void print_server(const struct sm_server *server)
 {
@@ -31,6 +26,19 @@ static void print_server(const struct sm_server *server)
 	printf(is_ipv4 ? " %s:%u" : " [%s]:%u", text, server->port);
 }
 
+/* What leaves targets out. */
+static void print_choosing(const struct sm_rule *rule)
+{
+	static const char *const healths[] = {"off", "lazy", "tcp"};
+
+	if (rule->filter.n > 0)
+		printf(", filter %s", rule->filter.text);
+	if (rule->prefer.n > 0)
+		printf(", prefer %s", rule->prefer.text);
+	if (rule->health != SM_HEALTH_OFF)
+		printf(", health %s", healths[rule->health]);
+}
+
 static void print_rule(const struct sm_rule *rule)
 {
 	printf("%s %s: SRV", rule->is_exact ? "service" : "domain", rule->name.text);
@@ -39,7 +47,9 @@ static void print_rule(const struct sm_rule *rule)
 	printf(rule->is_torn ? ", servers unknown because of the errors above: try again" : ", servers");
 	for (uint32_t i = 0; i < rule->n_servers; i++)
 		print_server(&rule->servers[i]);
-	printf(", deadline %ums%s\n", rule->deadline_ms, rule->is_disabled ? ", disabled" : "");
+	printf(", deadline %ums", rule->deadline_ms);
+	print_choosing(rule);
+	puts(rule->is_disabled ? ", disabled" : "");
 }
 
 static void print_complaint(void *context, enum sm_complaint kind, const char *text)
@@ -77,10 +87,10 @@ static int check_config(const char *named)
 	return fflush(stdout) == 0 && is_good ? EXIT_GOOD : EXIT_NO;
 }
 
-static int print_status(const char *socket)
+static int ask_socket(const char *socket, enum sm_frame_kind kind, void (*print)(const char *text, size_t size))
 {
-	const struct sm_request request = {.format = SM_FORMAT, .kind = SM_FRAME_STATUS};
-	int64_t until_ns = sm_clock_now_ns() + STATUS_WAIT_NS;
+	const struct sm_request request = {.format = SM_FORMAT, .kind = kind};
+	int64_t until_ns = sm_clock_now_ns() + ANSWER_WAIT_NS;
 	struct sm_client_reply reply;
 	bool is_good, has_sign;
 
@@ -90,7 +100,7 @@ static int print_status(const char *socket)
 	}
 	is_good = reply.kind == SM_FRAME_TEXT;
 	if (is_good)
-		fwrite(reply.content, 1, reply.size, stdout);
+		print(reply.content, reply.size);
 	else
 		fprintf(stderr, "srvmesh: srvmeshd at %s is busy\n", socket);
 	free(reply.bytes);
@@ -98,7 +108,7 @@ static int print_status(const char *socket)
 }
 
 /* Uses the socket that the files name, as far as they can be read. */
-static int status(void)
+static int ask_daemon(enum sm_frame_kind kind, void (*print)(const char *text, size_t size))
 {
 	const struct sm_conf_sources sources = sm_conf_sources(secure_getenv("SRVMESH_CONF"));
 	struct sm_complaints nobody = {.hear = NULL};
@@ -108,9 +118,61 @@ static int status(void)
 
 	if (sm_conf_load(&sources, NULL, &watch, &nobody, &conf) != SM_OK)
 		return EXIT_NO;
-	code = print_status(conf->host.socket);
+	code = ask_socket(conf->host.socket, kind, print);
 	sm_conf_free(conf);
 	return code;
+}
+
+static void print_text(const char *text, size_t size)
+{
+	fwrite(text, 1, size, stdout);
+}
+
+static int run_check_config(const char *argument)
+{
+	return check_config(argument ? argument : secure_getenv("SRVMESH_CONF"));
+}
+
+static int run_status(const char *argument)
+{
+	(void)argument;
+	return ask_daemon(SM_FRAME_STATUS, print_text);
+}
+
+static int run_health(const char *argument)
+{
+	(void)argument;
+	return ask_daemon(SM_FRAME_HEALTH, sm_health_print);
+}
+
+static int run_disable(const char *argument)
+{
+	return sm_switch_off(argument) ? EXIT_GOOD : EXIT_NO;
+}
+
+static int run_enable(const char *argument)
+{
+	return sm_switch_on(argument) ? EXIT_GOOD : EXIT_NO;
+}
+
+static const struct command {
+	const char *name, *argument, *help; /* the argument may be left out; NULL: there is none */
+	int (*run)(const char *argument);
+} commands[] = {
+	{"check-config", "[FILE]", "check FILE, or the configuration of this host", run_check_config},
+	{"status", NULL, "print the counters of srvmeshd, one a line", run_status},
+	{"health", NULL, "print what srvmeshd knows of the targets that it watches", run_health},
+	{"disable", "[DOMAIN]", "switch off all names, or those of DOMAIN", run_disable},
+	{"enable", "[DOMAIN]", "switch them on again", run_enable},
+};
+
+static int print_usage(void)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(stderr, "%s srvmesh %-12s %-9s %s\n", i == 0 ? "usage:" : "      ", commands[i].name,
+		        commands[i].argument ? commands[i].argument : "", commands[i].help);
+	fputs("       srvmesh --version\n", stderr);
+	return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -119,14 +181,8 @@ int main(int argc, char **argv)
 		puts("srvmesh " PACKAGE_VERSION);
 		return EXIT_GOOD;
 	}
-	if ((argc == 2 || argc == 3) && strcmp(argv[1], "check-config") == 0)
-		return check_config(argc == 3 ? argv[2] : secure_getenv("SRVMESH_CONF"));
-	if (argc == 2 && strcmp(argv[1], "status") == 0)
-		return status();
-	if ((argc == 2 || argc == 3) && strcmp(argv[1], "disable") == 0)
-		return sm_switch_off(argv[2]) ? EXIT_GOOD : EXIT_NO;
-	if ((argc == 2 || argc == 3) && strcmp(argv[1], "enable") == 0)
-		return sm_switch_on(argv[2]) ? EXIT_GOOD : EXIT_NO;
-	fputs(usage, stderr);
-	return EXIT_USAGE;
+	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(argv[1], commands[i].name) == 0 && argc <= (commands[i].argument ? 3 : 2))
+			return commands[i].run(argv[2]);
+	return print_usage();
 }

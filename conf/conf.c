@@ -6,6 +6,7 @@
 #include "conf/build.h"
 #include "conf/file.h"
 #include "conf/gaiconf.h"
+#include "conf/pairs.h"
 #include "conf/resolvconf.h"
 
 #include <stdio.h>
@@ -289,6 +290,8 @@ static enum sm_status load_conf(struct loading *loading)
 	if (status == SM_OK)
 		status = sm_conf_build(conf, loading->sources->is_conf_private, loading->complaints);
 	if (status == SM_OK)
+		status = sm_pairs_read(conf, loading->watch, loading->complaints);
+	if (status == SM_OK)
 		status = add_resolv(loading);
 	if (status == SM_OK)
 		set_transport(&conf->rules);
@@ -325,5 +328,6 @@ void sm_conf_free(struct sm_conf *conf)
 	free(conf->pieces);
 	free(conf->rules.rules);
 	free(conf->excepts);
+	free(conf->pairs);
 	free(conf);
 }

@@ -42,6 +42,7 @@ struct sm_conf {
 	struct sm_host_conf host;
 	uint32_t n_excepts;
 	struct sm_name *excepts; /* of all rules */
+	struct sm_pair *pairs;   /* of all filters and preferences */
 	uint32_t n_pieces; /* the contents of each file, in order */
 	struct sm_piece *pieces;
 };

@@ -13,7 +13,7 @@
 #define ANYWHERE (SM_SECTION_RESOLVER | SM_SECTION_DOMAIN | SM_SECTION_SERVICE)
 #define NAMED (SM_SECTION_DOMAIN | SM_SECTION_SERVICE)
 
-enum kind { DURATION, SIZE, COUNT, RATIO, PERCENT, CHOICE, SWITCH, SERVERS, TEMPLATES, LABEL, NAMES, PATH, TEXT };
+enum kind { DURATION, SIZE, COUNT, RATIO, PERCENT, CHOICE, SWITCH, SERVERS, TEMPLATES, LABEL, NAMES, PAIRS, PATH };
 
 struct sm_key {
 	const char *name;
@@ -24,7 +24,6 @@ struct sm_key {
 	uint64_t low, high;         /* bounds of numbers, in the unit in which they are stored */
 	const char *const *choices; /* the index of the choice is stored */
 	size_t offset;              /* of a uint32_t, or of the first member that the kind sets */
-	bool is_future;             /* not implemented yet */
 	bool is_manner;             /* affects how answers are obtained and given out, not their contents */
 	bool may_be_empty;
 };
@@ -37,6 +36,7 @@ struct sm_key {
 #define A_DURATION(range) "a duration such as 500ms, 2s, 5m, 1h or 1d, " range
 #define ONE_MS_TO_A_MINUTE A_DURATION("from 1ms to 1m")
 #define A_PATH "an absolute path of at most 100 bytes, without // . or .."
+#define SOME_PAIRS "key=value pairs, such as version=2 zone=@/etc/srvmesh.zone, at most "
 #define ZERO_TO_30_DAYS A_DURATION("from 0 to 30d")
 
 static const char *const families[] = {"auto", "any", "ipv4", "ipv6", "prefer-ipv4", "prefer-ipv6", NULL};
@@ -45,9 +45,9 @@ static const char *const fallbacks[] = {"address", "none", NULL};
 static const char *const transports[] = {"udp", "tcp", NULL};
 static const char *const glues[] = {"complete", "never", NULL};
 static const char *const elsewheres[] = {"ask", "never", NULL};
-static const char *const all_none[] = {"all", "none", NULL};
-static const char *const target_owner[] = {"target", "owner", NULL};
-static const char *const off_tcp[] = {"off", "tcp", NULL};
+static const char *const filter_fallbacks[] = {"all", "none", NULL};
+static const char *const sources[] = {"target", "owner", NULL};
+static const char *const healths[] = {"off", "lazy", "tcp", NULL};
 static const char *const no_yes[] = {"no", "yes", NULL};
 static const char *const yes_no[] = {"yes", "no", NULL};
 static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
@@ -84,16 +84,20 @@ static const struct sm_key keys[] = {
 	{"stale", "1d", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(stale_ms), .is_manner = true},
 	{"stale_after", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(stale_after_ms),
 	 .is_manner = true},
-	{"filter", "", "key=value pairs", TEXT, ANYWHERE, .is_future = true, .may_be_empty = true},
-	{"prefer", "", "key=value pairs", TEXT, ANYWHERE, .is_future = true, .may_be_empty = true},
-	{"filter_fallback", "all", "all or none", CHOICE, ANYWHERE, .choices = all_none, .is_future = true},
-	{"metadata", "target", "target or owner", CHOICE, ANYWHERE, .choices = target_owner, .is_future = true},
-	{"health", "off", "off or tcp", CHOICE, ANYWHERE, .choices = off_tcp, .is_future = true},
-	{"health_interval", "10s", A_DURATION("from 100ms to 1h"), DURATION, ANYWHERE, 100, 60 * MS_PER_MINUTE,
-	 .is_future = true},
-	{"health_timeout", "1s", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, .is_future = true},
-	{"health_fall", "2", "a number from 1 to 100", COUNT, ANYWHERE, 1, 100, .is_future = true},
-	{"health_rise", "1", "a number from 1 to 100", COUNT, ANYWHERE, 1, 100, .is_future = true},
+	{"filter", "", SOME_PAIRS "16", PAIRS, ANYWHERE, .high = SM_PAIRS_MAX, RULE(filter.text), .may_be_empty = true},
+	{"prefer", "", SOME_PAIRS "7", PAIRS, ANYWHERE, .high = SM_PREFER_MAX, RULE(prefer.text), .may_be_empty = true},
+	{"filter_fallback", "all", "all or none", CHOICE, ANYWHERE, .choices = filter_fallbacks, RULE(filter_fallback),
+	 .is_manner = true},
+	{"metadata", "target", "target or owner", CHOICE, ANYWHERE, .choices = sources, RULE(metadata)},
+	{"health", "off", "off, lazy or tcp", CHOICE, ANYWHERE, .choices = healths, RULE(health), .is_manner = true},
+	{"health_interval", "10s", A_DURATION("from 1s to 1h"), DURATION, ANYWHERE, 1000, 60 * MS_PER_MINUTE,
+	 RULE(health_interval_ms), .is_manner = true},
+	{"health_timeout", "1s", A_DURATION("from 400ms to 1m"), DURATION, ANYWHERE, 400, MS_PER_MINUTE,
+	 RULE(health_timeout_ms), .is_manner = true},
+	{"health_fall", "2", "a number from 1 to 100", COUNT, ANYWHERE, 1, 100, RULE(health_fall), .is_manner = true},
+	{"health_rise", "1", "a number from 1 to 100", COUNT, ANYWHERE, 1, 100, RULE(health_rise), .is_manner = true},
+	{"health_panic", "50%", "a percentage from 0% to 100%", PERCENT, ANYWHERE, 0, 100, RULE(health_panic_percent),
+	 .is_manner = true},
 
 	{"directory", "/run/srvmesh", A_PATH, PATH, SM_SECTION_CACHE, HOST(directory)},
 	{"size", "64M", "a size such as 64M or 1G, from 1M to 64G", SIZE, SM_SECTION_CACHE, 1 << 10, 1 << 26,
@@ -214,6 +218,11 @@ bool sm_key_is_servers(const struct sm_key *key)
 	return key->kind == SERVERS;
 }
 
+bool sm_key_is_pairs(const struct sm_key *key)
+{
+	return key->kind == PAIRS;
+}
+
 bool sm_key_is_excepts(const struct sm_key *key)
 {
 	return key->kind == NAMES;
@@ -269,8 +278,8 @@ static enum sm_status number_of(const struct sm_key *key, const char *value, uin
 	case TEMPLATES:
 	case LABEL:
 	case NAMES:
+	case PAIRS:
 	case PATH:
-	case TEXT:
 		break;
 	}
 	return SM_INVALID;
@@ -381,16 +390,20 @@ static enum sm_status apply_path(const struct sm_key *key, const char *value, st
 	return SM_OK;
 }
 
-/* A key that is not implemented yet: validated like any other, but accepted only with its default. */
-static enum sm_status check_future(const struct sm_key *key, const char *value)
+/* Checks them, and keeps the text. */
+static enum sm_status apply_pairs(const struct sm_key *key, const char *value, struct sm_rule *rule)
 {
-	uint64_t number, usual;
+	const char *text = value;
+	struct sm_pair pair;
+	uint32_t n = 0;
+	enum sm_status status;
 
-	if (key->kind == TEXT)
-		return strcmp(value, key->fallback) == 0 ? SM_OK : SM_REFUSED;
-	if (bounded_number(key, value, &number) != SM_OK || bounded_number(key, key->fallback, &usual) != SM_OK)
+	while ((status = sm_value_pair(&text, &pair)) == SM_OK)
+		n++;
+	if (status != SM_MISS || n > key->high)
 		return SM_INVALID;
-	return number == usual ? SM_OK : SM_REFUSED;
+	memcpy((char *)rule + key->offset, &value, sizeof(value));
+	return SM_OK;
 }
 
 enum sm_status sm_key_apply(const struct sm_key *key, const char *value, struct sm_rule *rule,
@@ -398,8 +411,6 @@ enum sm_status sm_key_apply(const struct sm_key *key, const char *value, struct 
 {
 	if (value[0] == '\0' && !key->may_be_empty)
 		return SM_INVALID;
-	if (key->is_future)
-		return check_future(key, value);
 	switch (key->kind) {
 	case SERVERS:
 		return apply_servers(value, rule);
@@ -409,6 +420,8 @@ enum sm_status sm_key_apply(const struct sm_key *key, const char *value, struct 
 		return apply_label(value, rule);
 	case NAMES:
 		return check_names(value);
+	case PAIRS:
+		return apply_pairs(key, value, rule);
 	case PATH:
 		return apply_path(key, value, host);
 	case DURATION:
@@ -420,8 +433,6 @@ enum sm_status sm_key_apply(const struct sm_key *key, const char *value, struct 
 		return apply_number(key, value, key->sections & ANYWHERE ? (void *)rule : (void *)host);
 	case SWITCH:
 		return apply_switch(key, value, rule);
-	case TEXT:
-		break;
 	}
 	return SM_INVALID;
 }

@@ -52,14 +52,16 @@ const char *sm_key_remedy(const struct sm_key *key, const char *value, char text
 bool sm_key_is_switch(const struct sm_key *key);
 /* Does the key name the servers to ask? */
 bool sm_key_is_servers(const struct sm_key *key);
+/* Is its value a list of pairs? */
+bool sm_key_is_pairs(const struct sm_key *key);
 /* Does the key name what is not ours below a domain? */
 bool sm_key_is_excepts(const struct sm_key *key);
 /* Does a change of this key change answers, so that kept answers are no longer right? */
 bool sm_key_shapes_answers(const struct sm_key *key);
 bool sm_key_belongs(const struct sm_key *key, enum sm_section_kind section);
 
-/* Stores the value in `rule` or in `host`. SM_INVALID: not an allowed value. SM_REFUSED: a valid value, but the
- * feature is not implemented yet, so only the default is accepted. On an error nothing is changed. */
+/* Stores the value in `rule` or in `host`. SM_INVALID: not an allowed value; nothing is changed then. Of pairs only the text is
+ * stored, which must live as long as the rule; conf/pairs.c reads it. */
 enum sm_status sm_key_apply(const struct sm_key *key, const char *value, struct sm_rule *rule,
                             struct sm_host_conf *host) SM_MUST_CHECK;
 

@@ -214,6 +214,53 @@ enum sm_status sm_value_name(const char **text, struct sm_name *ret)
 	return status == SM_OK ? sm_name_parse(word, strlen(word), ret) : status == SM_MISS ? SM_MISS : SM_INVALID;
 }
 
+/* RFC 6763, 6.4: printable US-ASCII. */
+static bool is_key(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (text[i] < 0x20 || text[i] > 0x7e)
+			return false;
+	return length > 0;
+}
+
+enum sm_status sm_value_set_pair(struct sm_pair *pair, const char *value, size_t length)
+{
+	if (pair->key_length + 1U + length > SM_PAIR_MAX)
+		return SM_INVALID;
+	memcpy(pair->text + pair->key_length + 1, value, length);
+	pair->length = (uint8_t)(pair->key_length + 1U + length);
+	pair->text[pair->length] = '\0';
+	pair->is_known = true;
+	return SM_OK;
+}
+
+const char *sm_value_pair_path(const struct sm_pair *pair)
+{
+	const char *value = pair->text + pair->key_length + 1;
+
+	return value[0] == '@' ? value + 1 : NULL;
+}
+
+enum sm_status sm_value_pair(const char **text, struct sm_pair *ret)
+{
+	char word[SM_PAIR_MAX + 1];
+	enum sm_status status = sm_value_word(text, word, sizeof(word));
+	size_t length = status == SM_OK ? strcspn(word, "=") : 0;
+	const char *value = word[length] == '=' ? word + length + 1 : "true";
+
+	if (status == SM_MISS)
+		return SM_MISS;
+	if (status != SM_OK || !is_key(word, length))
+		return SM_INVALID;
+	for (size_t i = 0; i < length; i++)
+		ret->text[i] = sm_name_fold(word[i]);
+	ret->text[length] = '=';
+	ret->key_length = (uint8_t)length;
+	if (value[0] == '@' && sm_value_path(value + 1) != SM_OK)
+		return SM_INVALID;
+	return sm_value_set_pair(ret, value, strlen(value));
+}
+
 enum sm_status sm_value_path(const char *text)
 {
 	if (text[0] != '/' || strlen(text) > SM_PATH_MAX)

@@ -27,6 +27,13 @@ enum sm_status sm_value_server(const char *text, struct sm_server *ret) SM_MUST_
 bool sm_value_is_ambiguous(const char *text, struct sm_server *ret);
 /* The next name of a list: moves *text on. SM_MISS: there is none. */
 enum sm_status sm_value_name(const char **text, struct sm_name *ret) SM_MUST_CHECK;
+/* The next pair of a list: `key=value`, or `key` for key=true; the key is folded. A value `@/path` is left as it stands. Moves
+ * *text on. SM_MISS: there is none. */
+enum sm_status sm_value_pair(const char **text, struct sm_pair *ret) SM_MUST_CHECK;
+/* The path of the file that a pair names instead of its value; NULL: none. */
+const char *sm_value_pair_path(const struct sm_pair *pair);
+/* Puts the value into the pair. SM_INVALID: it does not fit into a string of a TXT record. */
+enum sm_status sm_value_set_pair(struct sm_pair *pair, const char *value, size_t length) SM_MUST_CHECK;
 /* A template of an SRV owner: all placeholders are known, and filling them in gives a valid name. */
 enum sm_status sm_value_template(const char *text) SM_MUST_CHECK;
 

@@ -13,7 +13,7 @@
 #include <time.h>
 
 #define SM_WATCH_PATH_MAX 256
-#define SM_WATCH_FILES_MAX 68 /* the file, its directory of drop-ins, 64 drop-ins, resolv.conf, gai.conf */
+#define SM_WATCH_FILES_MAX 76 /* the file, its directory of drop-ins, 64 drop-ins, 8 files of values, resolv.conf, gai.conf */
 
 struct sm_watch {
 	size_t n;

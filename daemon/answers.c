@@ -45,6 +45,10 @@ static void note_cut(struct sm_job *job, const struct sm_answer *answer, bool wa
 	job->jobs->counters->cut++;
 	if (was_cut)
 		return;
+	if (answer->is_metadata_cut)
+		sm_log(SM_LOG_WARNING, "a target has too much metadata: some pairs are left out", "name", job->name.text, NULL);
+	if (answer->n_cut == 0 && !answer->cut_families)
+		return;
 	snprintf(left_out, sizeof(left_out), "%u", answer->n_cut);
 	sm_log(SM_LOG_WARNING, "a service is too large: some targets or addresses are left out", "name", job->name.text,
 	       "targets", left_out, NULL);
@@ -60,7 +64,7 @@ static void note_nature(struct sm_job *job, const struct sm_answer *answer)
 		sm_memo_set(&job->jobs->barren, &job->name, job->answered_ns + BARREN_NS);
 }
 
-static void keep_answer(struct sm_job *job, const struct sm_answer *answer)
+static void keep_answer(struct sm_job *job, struct sm_answer *answer)
 {
 	struct sm_counters *counters = job->jobs->counters;
 	const struct sm_job_answer of = {
@@ -75,6 +79,7 @@ static void keep_answer(struct sm_job *job, const struct sm_answer *answer)
 	bool was_cut = is_cut && sm_keeping_marks(job->jobs->owner, &job->name).is_cut;
 	struct sm_kept_answer kept;
 
+	sm_targets_mark(job->jobs->targets, job->rule, &job->name, answer);
 	counters->failed += answer->kind == SM_ANSWER_FAILURE;
 	if (sm_keeping_answer(job->jobs->owner, &of, &kept) != SM_OK) {
 		set_final_reply(job, SM_FRAME_BUSY, NULL, 0);
@@ -103,7 +108,7 @@ static bool is_superseded(const struct sm_job *job)
 
 void sm_job_conclude(struct sm_job *job)
 {
-	const struct sm_answer *answer;
+	struct sm_answer *answer;
 
 	if (!job->answered_ns)
 		job->answered_ns = sm_clock_now_ns();
@@ -123,13 +128,15 @@ static void tell_early(struct sm_job *job, uint8_t family, int64_t now_ns)
 {
 	static uint8_t record[SM_RECORD_MAX];
 	const struct sm_times times = {now_ns, now_ns, now_ns, now_ns, 0};
-	const struct sm_answer *answer;
+	struct sm_answer *answer;
 	struct sm_waiter *waiter = TAILQ_FIRST(&job->waiters), *next;
 	size_t size;
 
 	if (sm_lookup_answer(job->lookup, &answer) != SM_OK ||
-	    !has_family(answer, family) ||
-	    sm_record_encode(&job->name, answer, &times, SM_FORMAT, record, sizeof(record), &size) != SM_OK)
+	    !has_family(answer, family))
+		return;
+	sm_targets_mark(job->jobs->targets, job->rule, &job->name, answer);
+	if (sm_record_encode(&job->name, answer, &times, SM_FORMAT, record, sizeof(record), &size) != SM_OK)
 		return;
 	for (; waiter; waiter = next) {
 		next = TAILQ_NEXT(waiter, link);

@@ -8,10 +8,14 @@
 #include "daemon/loop.h"
 #include "ipc/listener.h"
 
+#include <sys/queue.h>
+
 /* A client: one connection, one request, one reply. It is freed by sm_client_close or its final reply. */
 struct sm_client {
 	struct sm_connections *connections;
 	struct sm_wanted *wanted; /* what it waits for, of daemon/requests.c; NULL: nothing yet */
+	TAILQ_ENTRY(sm_client) asking; /* in a list of daemon/targets.c, where is_asking */
+	bool is_asking;
 	struct sm_request request;
 	uid_t uid;
 	int fd;

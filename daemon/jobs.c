@@ -297,8 +297,7 @@ static void on_job_time(uv_timer_t *timer)
 
 static void arm_timer(struct sm_job *job, int64_t wakes_ns, int64_t now_ns)
 {
-	uv_update_time(job->jobs->loop);
-	uv_timer_start(&job->timer, on_job_time, wakes_ns > now_ns ? (uint64_t)((wakes_ns - now_ns) / SM_NS_PER_MS + 1) : 0, 0);
+	sm_loop_wake(&job->timer, on_job_time, wakes_ns, now_ns);
 }
 
 /* Makes the epoll watch the sockets of the lookup. Sockets that the lookup no longer needs are already closed. */

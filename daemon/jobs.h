@@ -8,6 +8,7 @@
 #include "daemon/memo.h"
 #include "daemon/reload.h"
 #include "daemon/surroundings.h"
+#include "daemon/targets.h"
 #include "daemon/upstream.h"
 #include "ipc/frame.h"
 
@@ -35,6 +36,7 @@ struct sm_jobs {
 	const struct sm_reload *reload;
 	struct sm_surroundings *around;
 	struct sm_upstream *upstream;
+	struct sm_targets *targets;
 
 	struct sm_memo plain;  /* names that had no SRV, and are plain hosts: their addresses are asked together with the SRV */
 	struct sm_memo barren; /* names whose other family, asked behind an answer, had nothing */

@@ -51,14 +51,14 @@ struct sm_kept_marks sm_keeping_marks(struct sm_owner *owner, const struct sm_na
 	return marks;
 }
 
-/* Where servers answer, but badly, a name that failed again is asked again after a longer time. */
+/* Where servers answer, but badly, or not for metadata, a name that failed again is asked again after a longer time. */
 static struct sm_times lengthened(struct sm_owner *owner, const struct sm_job_answer *of, struct sm_times times)
 {
 	struct sm_record_head before;
 	const void *bytes;
 	size_t size;
 
-	if (of->answer->kind != SM_ANSWER_FAILURE && !of->answer->uncertain_families)
+	if (of->answer->kind != SM_ANSWER_FAILURE && !of->answer->uncertain_families && !of->answer->is_metadata_unknown)
 		return times;
 	if (sm_owner_get(owner, of->name, &bytes, &size) != SM_OK || sm_record_head(bytes, size, &before) != SM_OK ||
 	    before.kind != of->answer->kind)
@@ -74,7 +74,7 @@ enum sm_status sm_keeping_answer(struct sm_owner *owner, const struct sm_job_ans
 	              sm_keeping_old(owner, of->rule, of->name, &ret->record, &ret->size) == SM_OK;
 	if (ret->is_old)
 		return SM_OK;
-	if (of->is_bad)
+	if (of->is_bad || (of->answer->is_metadata_unknown && !of->answer->uncertain_families))
 		times = lengthened(owner, of, times);
 	return sm_owner_put(owner, of->name, of->answer, &times, of->uid, of->answered_ns, &ret->record, &ret->size);
 }

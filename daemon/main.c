@@ -49,6 +49,7 @@ struct daemon {
 	struct sm_owner *owner;
 	struct sm_surroundings around;
 	struct sm_upstream upstream;
+	struct sm_targets targets;
 	struct sm_jobs jobs;
 	struct sm_requests requests;
 	struct sm_connections connections;
@@ -91,6 +92,7 @@ static void close_all(struct daemon *daemon)
 {
 	sm_surroundings_stop(&daemon->around);
 	sm_jobs_stop(&daemon->jobs);
+	sm_targets_stop(&daemon->targets);
 	uv_close((uv_handle_t *)&daemon->flush, NULL);
 	uv_close((uv_handle_t *)&daemon->looking, NULL);
 	uv_close((uv_handle_t *)&daemon->watchdog, NULL);
@@ -110,6 +112,7 @@ static void on_flush(uv_prepare_t *prepare)
 	struct daemon *daemon = prepare->data;
 
 	sm_jobs_flush(&daemon->jobs);
+	sm_targets_before_waiting(&daemon->targets);
 	if (has_nothing_to_do(daemon))
 		close_all(daemon);
 }
@@ -251,14 +254,16 @@ static void tell_ready(const struct daemon *daemon, const struct options *option
 static void wire(struct daemon *daemon)
 {
 	daemon->reload.owner = daemon->owner;
-	daemon->jobs.loop = daemon->connections.loop = &daemon->loop;
-	daemon->jobs.owner = daemon->requests.owner = daemon->owner;
+	daemon->jobs.loop = daemon->connections.loop = daemon->targets.loop = &daemon->loop;
+	daemon->jobs.owner = daemon->requests.owner = daemon->targets.owner = daemon->owner;
 	daemon->jobs.limits = daemon->connections.limits = &daemon->limits;
 	daemon->jobs.counters = daemon->requests.counters = daemon->connections.counters = &daemon->counters;
 	daemon->jobs.reload = &daemon->reload;
 	daemon->jobs.around = &daemon->around;
 	daemon->jobs.upstream = daemon->reload.upstream = &daemon->upstream;
-	daemon->requests.upstream = &daemon->upstream;
+	daemon->requests.upstream = daemon->targets.upstream = &daemon->upstream;
+	daemon->jobs.targets = daemon->requests.targets = daemon->reload.targets = &daemon->targets;
+	daemon->targets.reload = &daemon->reload;
 	daemon->requests.limits = &daemon->limits;
 	daemon->requests.jobs = &daemon->jobs;
 	daemon->requests.reload = &daemon->reload;
@@ -273,8 +278,10 @@ static bool serve(struct daemon *daemon, const struct options *options)
 	wire(daemon);
 	sm_upstream_start(&daemon->upstream, daemon->owner);
 	start_handles(daemon);
-	sm_surroundings_start(&daemon->around, &daemon->loop, daemon->owner, &daemon->reload, &daemon->upstream);
-	if (sm_jobs_start(&daemon->jobs) != SM_OK || sm_connections_start(&daemon->connections) != SM_OK)
+	sm_surroundings_start(&daemon->around, &daemon->loop, daemon->owner, &daemon->reload, &daemon->upstream,
+	                      &daemon->targets);
+	if (sm_jobs_start(&daemon->jobs) != SM_OK || sm_targets_start(&daemon->targets) != SM_OK ||
+	    sm_connections_start(&daemon->connections) != SM_OK)
 		return fail("no event loop", "", "cannot wait for events of a socket");
 	if (sm_seal() != SM_OK)
 		sm_log(SM_LOG_WARNING, "no seccomp filter: the kernel refuses it", NULL);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "daemon/log.h"
+#include "daemon/targets.h"
 
 #include <string.h>
 #include <sys/resource.h>
@@ -88,6 +89,7 @@ static void follow(struct sm_reload *reload)
 	if (!conf->is_incomplete && sm_owner_follow(reload->owner, conf->fingerprint) != SM_OK)
 		sm_log(SM_LOG_WARNING, "the host map could not be begun anew", NULL);
 	sm_upstream_publish_again(reload->upstream);
+	sm_targets_follow(reload->targets);
 	sm_log(SM_LOG_INFO, "reloaded", "config", reload->sources.file, NULL);
 }
 

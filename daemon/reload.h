@@ -8,6 +8,8 @@
 #include "daemon/settings.h"
 #include "daemon/upstream.h"
 
+struct sm_targets;
+
 struct sm_reload {
 	struct sm_conf_sources sources;
 	struct sm_settings *settings; /* in force */
@@ -15,6 +17,7 @@ struct sm_reload {
 	struct sm_limits *limits;     /* follow the settings */
 	struct sm_owner *owner;       /* follows the settings; NULL: there is none yet */
 	struct sm_upstream *upstream; /* publishes in the owner's new file */
+	struct sm_targets *targets;   /* are watched as the settings say */
 };
 
 /* Loads the configuration for the first time, from `named` or the usual files, and logs every error in it. SM_EXHAUSTED: out of

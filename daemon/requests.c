@@ -39,7 +39,7 @@ static void free_wanted(struct sm_wanted *wanted)
 
 static void on_client_close(void *context, struct sm_client *client)
 {
-	(void)context;
+	sm_targets_forget(((struct sm_requests *)context)->targets, client);
 	if (client->wanted)
 		free_wanted(client->wanted);
 }
@@ -186,6 +186,10 @@ static void on_client_time(void *context, struct sm_client *client)
 	const void *record;
 	size_t size;
 
+	if (client->is_asking) {
+		sm_targets_list_now(requests->targets, client);
+		return;
+	}
 	if (!wanted || !wanted->may_be_stale) {
 		sm_client_close(client);
 		return;
@@ -343,6 +347,7 @@ static void tell_status(struct sm_requests *requests, struct sm_client *client)
 		.counters = requests->counters,
 		.limits = requests->limits,
 		.owner = requests->owner,
+		.targets = requests->targets,
 	};
 	char text[SM_STATUS_MAX];
 	size_t size = sm_status_text(&from, text);
@@ -352,10 +357,14 @@ static void tell_status(struct sm_requests *requests, struct sm_client *client)
 
 static void on_request(void *context, struct sm_client *client)
 {
+	struct sm_requests *requests = context;
+
 	if (client->request.kind == SM_FRAME_STATUS)
-		tell_status(context, client);
+		tell_status(requests, client);
+	else if (client->request.kind == SM_FRAME_HEALTH)
+		sm_targets_list(requests->targets, client);
 	else
-		look_up(context, client);
+		look_up(requests, client);
 }
 
 /* A hint renews what is near its end, and nothing else: it cannot make us ask more than the lifetimes allow. */

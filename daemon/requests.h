@@ -5,6 +5,7 @@
 #include "daemon/connections.h"
 #include "daemon/jobs.h"
 #include "daemon/reload.h"
+#include "daemon/targets.h"
 #include "daemon/upstream.h"
 
 struct sm_requests {
@@ -14,6 +15,7 @@ struct sm_requests {
 	struct sm_jobs *jobs;
 	struct sm_reload *reload;
 	const struct sm_upstream *upstream;
+	struct sm_targets *targets;
 	const struct sm_limits *limits;
 	struct sm_counters *counters;
 };

@@ -5,14 +5,27 @@
 
 #include <stdio.h>
 
+struct line {
+	const char *name;
+	uint64_t value;
+};
+
+static size_t write_lines(const struct line *lines, size_t n, char ret[SM_STATUS_MAX])
+{
+	size_t used = (size_t)snprintf(ret, SM_STATUS_MAX, "version=%s\n", PACKAGE_VERSION);
+
+	for (size_t i = 0; i < n; i++)
+		used += (size_t)snprintf(ret + used, SM_STATUS_MAX - used, "%s=%llu\n", lines[i].name,
+		                         (unsigned long long)lines[i].value);
+	return used;
+}
+
 size_t sm_status_text(const struct sm_status_sources *from, char ret[SM_STATUS_MAX])
 {
 	const struct sm_counters *counters = from->counters;
 	struct sm_owner_usage usage = sm_owner_usage(from->owner);
-	const struct {
-		const char *name;
-		uint64_t value;
-	} lines[] = {
+	struct sm_targets_usage targets = sm_targets_usage(from->targets);
+	const struct line lines[] = {
 		{"uptime_s", (uint64_t)((sm_clock_now_ns() - from->began_ns) / SM_NS_PER_S)},
 		{"requests", counters->requests},
 		{"cached", counters->cached},
@@ -27,6 +40,10 @@ size_t sm_status_text(const struct sm_status_sources *from, char ret[SM_STATUS_M
 		{"malformed", counters->malformed},
 		{"hints", counters->hints},
 		{"renewed", counters->renewed},
+		{"probes", targets.n_probes},
+		{"watched_now", targets.n_watched},
+		{"down_now", targets.n_down},
+		{"unwatched_now", targets.n_turned_away},
 		{"clients_now", from->limits->used[SM_LIMITED_CLIENTS]},
 		{"jobs_now", from->limits->used[SM_LIMITED_JOBS]},
 		{"entries", usage.held.n_entries},
@@ -37,10 +54,6 @@ size_t sm_status_text(const struct sm_status_sources *from, char ret[SM_STATUS_M
 		{"commits", usage.n_commits},
 		{"write_failures", usage.n_failures},
 	};
-	size_t used = (size_t)snprintf(ret, SM_STATUS_MAX, "version=%s\n", PACKAGE_VERSION);
 
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		used += (size_t)snprintf(ret + used, SM_STATUS_MAX - used, "%s=%llu\n", lines[i].name,
-		                         (unsigned long long)lines[i].value);
-	return used;
+	return write_lines(lines, sizeof(lines) / sizeof(lines[0]), ret);
 }

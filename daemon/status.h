@@ -5,6 +5,7 @@
 #include "cache/owner.h"
 #include "daemon/counters.h"
 #include "daemon/limits.h"
+#include "daemon/targets.h"
 
 #define SM_STATUS_MAX 2048
 
@@ -13,6 +14,7 @@ struct sm_status_sources {
 	const struct sm_counters *counters;
 	const struct sm_limits *limits;
 	const struct sm_owner *owner;
+	const struct sm_targets *targets;
 };
 
 /* Returns the size; no NUL. */

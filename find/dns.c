@@ -53,7 +53,7 @@ bool sm_wish_is_over(const struct wish *wish, const struct sm_times *times)
 static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup, int64_t until_ns)
 {
 	enum sm_status status = sm_lookup_run(lookup);
-	const struct sm_answer *answer;
+	struct sm_answer *answer;
 	struct sm_times times;
 
 	if (status == SM_REFUSED)

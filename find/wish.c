@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/scope.h"
+#include "mesh/judge.h"
 #include "mesh/record.h"
 
 #include <stdlib.h>
@@ -28,7 +29,7 @@ static enum sm_verdict choose_addresses(const struct wish *wish, const struct sm
 {
 	int64_t left_ns = expires_ns - wish->now_ns;
 
-	sm_choose(answer, wish->rule, wish->families, wish->pin, sm_process_draw(), &wish->found->choice);
+	sm_choose(answer, wish->rule, wish->families, wish->pin, sm_process_draw(), wish->now_ns, &wish->found->choice);
 	if (wish->pin && wish->found->choice.kind != SM_ANSWER_ADDRESSES)
 		sm_pin_miss(&wish->name, wish->families);
 	wish->found->name = wish->name;
@@ -36,16 +37,25 @@ static enum sm_verdict choose_addresses(const struct wish *wish, const struct sm
 	return verdict_of(wish->found->choice.kind);
 }
 
+static enum sm_status draw_port(const struct wish *wish, const struct sm_answer *answer, uint8_t families, struct sm_pin *ret)
+{
+	return sm_choose_target(answer, wish->rule, families, sm_process_draw(), wish->now_ns, ret);
+}
+
 static enum sm_verdict choose_port(const struct wish *wish, const struct sm_answer *answer)
 {
 	uint8_t missed_families = sm_pin_missed_families(&wish->name, wish->now_ns);
+	enum sm_status status = SM_MISS;
 	struct sm_pin pin;
 
 	if (answer->kind != SM_ANSWER_ADDRESSES)
 		return verdict_of(answer->kind);
-	if ((!missed_families || sm_choose_target(answer, wish->rule, missed_families, sm_process_draw(), &pin) != SM_OK) &&
-	    sm_choose_target(answer, wish->rule, SM_IPV4_AND_IPV6, sm_process_draw(), &pin) != SM_OK)
-		return SM_VERDICT_NO_NAME; /* addresses, but no SRV: no port is known */
+	if (missed_families)
+		status = draw_port(wish, answer, missed_families, &pin);
+	if (status != SM_OK)
+		status = draw_port(wish, answer, SM_IPV4_AND_IPV6, &pin);
+	if (status != SM_OK) /* SM_MISS: addresses, but no SRV: no port is known */
+		return status == SM_MISS ? SM_VERDICT_NO_NAME : SM_VERDICT_TRY_AGAIN;
 	if (sm_pin_set(&wish->name, &pin, wish->now_ns) != SM_OK)
 		return SM_VERDICT_TRY_AGAIN;
 	wish->service->name = wish->name;
@@ -84,8 +94,9 @@ uint8_t sm_wish_families(const struct wish *wish)
 	return wish->lacking ? wish->lacking : wish->families;
 }
 
-enum sm_verdict sm_wish_choose(const struct wish *wish, const struct sm_answer *answer, int64_t expires_ns)
+enum sm_verdict sm_wish_choose(const struct wish *wish, struct sm_answer *answer, int64_t expires_ns)
 {
+	sm_judge_if_needed(answer, wish->rule);
 	return wish->service ? choose_port(wish, answer) : choose_addresses(wish, answer, expires_ns);
 }
 

@@ -55,7 +55,7 @@ static inline void sm_wish_take(struct wish *wish, bool is_shared, struct sm_ans
 uint8_t sm_wish_families(const struct wish *wish);
 
 /* Draws from the answer. */
-enum sm_verdict sm_wish_choose(const struct wish *wish, const struct sm_answer *answer, int64_t expires_ns);
+enum sm_verdict sm_wish_choose(const struct wish *wish, struct sm_answer *answer, int64_t expires_ns);
 /* Keeps the answer in the memory of the process. */
 void sm_wish_remember(const struct wish *wish, const struct sm_answer *answer, const struct sm_times *times);
 

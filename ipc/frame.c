@@ -45,12 +45,17 @@ static void write_question(struct sm_writer *writer, const struct sm_request *re
 	sm_write_bytes(writer, request->name.text, request->name.length);
 }
 
+static bool wants_text(enum sm_frame_kind kind)
+{
+	return kind == SM_FRAME_STATUS || kind == SM_FRAME_HEALTH;
+}
+
 size_t sm_frame_encode_request(const struct sm_request *request, uint8_t ret[SM_REQUEST_MAX])
 {
 	struct sm_writer writer = sm_writer_of(ret, SM_REQUEST_MAX);
 
 	write_head(&writer, request->format, request->kind, 0, 1);
-	if (request->kind == SM_FRAME_STATUS)
+	if (wants_text(request->kind))
 		return writer.at;
 	if (request->format == SM_FORMAT_1)
 		write_question_of_format_1(&writer, request);
@@ -148,7 +153,7 @@ enum sm_status sm_frame_decode_request(const void *bytes, size_t size, struct sm
 	ret->kind = head.kind;
 	ret->wait_ms = 0;
 	ret->families = SM_IPV4_AND_IPV6;
-	if (head.kind == SM_FRAME_STATUS)
+	if (wants_text(head.kind))
 		return head.format == SM_FORMAT_1 && reader.at != size ? SM_CORRUPT : SM_OK;
 	if (head.kind != SM_FRAME_LOOKUP && head.kind != SM_FRAME_HINT)
 		return SM_CORRUPT;

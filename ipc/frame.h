@@ -28,6 +28,7 @@ enum sm_frame_kind {
 	SM_FRAME_LOOKUP = 1,
 	SM_FRAME_HINT = 2,   /* renew this name, it is in use */
 	SM_FRAME_STATUS = 3, /* the daemon's counters, as text */
+	SM_FRAME_HEALTH = 4, /* what it knows of targets, as text (daemon/targets.h) */
 	/* replies */
 	SM_FRAME_RECORD = 16, /* fresh, or stale and the best there is */
 	SM_FRAME_WORKING = 17, /* not the final reply: the daemon is running, the name takes time */
@@ -56,7 +57,7 @@ struct sm_request {
 	struct sm_name name;
 };
 
-/* Returns the size. A status request has no body. */
+/* Returns the size. Requests for text have no body. */
 size_t sm_frame_encode_request(const struct sm_request *request, uint8_t ret[SM_REQUEST_MAX]);
 /* SM_CORRUPT: no such frame. */
 enum sm_status sm_frame_decode_request(const void *bytes, size_t size, struct sm_request *ret) SM_MUST_CHECK;

@@ -10,7 +10,8 @@
 
 #define SM_TARGETS_MAX 1024   /* per answer; what becomes of a larger SRV set: mesh/srvset.h */
 #define SM_ADDRESSES_MAX 4096 /* per answer, over all targets */
-#define SM_METADATA_MAX 255  /* bytes per target: one string of a TXT record */
+#define SM_METADATA_MAX 1024 /* bytes per target: of the strings of its TXT records, as many as fit whole */
+#define SM_MARKS_MAX 1024    /* per answer: as many as targets are watched */
 
 enum sm_families {
 	SM_IPV4 = 1,
@@ -30,8 +31,19 @@ struct sm_target {
 	uint16_t port; /* 0: not known (an address without SRV) */
 	uint16_t first_address;
 	uint16_t n_addresses;
-	bool is_down;         /* by its health check */
-	const char *metadata; /* "key=value" words separated by blanks; borrowed; NULL: none */
+	uint16_t metadata_size;
+	uint8_t judgement;       /* where the answer is judged: SM_PASSES_FILTER, and above it a bit for each pair that the
+	                          * rule prefers, the first one the highest */
+	bool is_marked;          /* an address of it has a mark */
+	const uint8_t *metadata; /* strings as of mesh/metadata.h; borrowed; NULL: none, or not unpacked yet */
+};
+
+#define SM_PASSES_FILTER 1 /* it has all pairs of the rule's filter */
+
+/* By its health check, an address of a target is down. */
+struct sm_mark {
+	uint16_t target, address; /* indexes */
+	int64_t until_ns;         /* from then on it counts as up: srvmeshd has not confirmed the mark */
 };
 
 enum sm_answer_kind {
@@ -50,18 +62,25 @@ struct sm_answer {
 	                             * glue was enough: a caller that wants one of them alone asks again */
 	uint8_t deferred_families;  /* of these, families that were asked for in vain; not in records */
 	uint8_t cut_families;       /* families of which, because of our bounds, addresses are missing */
+	bool is_metadata_cut;       /* some target has more metadata than is kept */
+	bool is_metadata_unknown;   /* of some target it could not be found */
 	uint16_t n_cut;             /* targets that were left out because of our bounds */
+	uint16_t n_marks;
+	uint64_t judged_by;            /* pairs_key of the rule that has judged the metadata of its targets; 0: none */
+	const uint8_t *packed_metadata; /* of all targets, as a record has them; NULL: they are in the targets */
+	uint32_t packed_size;
 	uint16_t n_targets;
 	uint16_t n_addresses;
 	struct sm_target *targets;     /* by priority, lowest first */
 	struct sm_address *addresses;
+	struct sm_mark *marks; /* by target, then by address */
 	uint64_t *ranks; /* of the addresses (mesh/rank.h); all zero but where `answers = ordered` */
 };
 
 /* Is something missing because of our bounds? */
 static inline bool sm_answer_is_cut(const struct sm_answer *answer)
 {
-	return answer->n_cut > 0 || answer->cut_families;
+	return answer->n_cut > 0 || answer->cut_families || answer->is_metadata_cut;
 }
 
 /* The families that were not left out; 0: it has no addresses. */

@@ -24,13 +24,16 @@ static inline uint64_t sm_choose_weight(uint16_t weight)
 	return weight ? weight * 256ULL : 1;
 }
 
-/* Chooses for a program that asked for `families` (enum sm_families):
- *  - leaves out targets without an address of these families, and those on another port than the rule's or the pin's;
- *    then those that are down, unless no other is left; then those without an address that this host reaches (its rank,
- *    mesh/rank.h, says so), unless no other is left;
- *  - keeps the group of the best priority; where the rule prefers a family and any target of the group has it, keeps
- *    only that family;
- *  - orders the group by repeated weighted draws, the pinned target first, and takes at most `max_answers` addresses:
+/* Chooses for a program that asked for `families` (enum sm_families), of an answer that is judged by the rule (mesh/judge.h):
+ *  - leaves out targets without an address of these families, those on another port than the rule's or the pin's, and those
+ *    that lack a pair of the rule's filter; where nothing is left, the filter does not count if `filter_fallback` is all;
+ *  - leaves out what this host does not reach (its rank, mesh/rank.h, says so), then what is down (marks that hold at
+ *    `now_ns`, where the rule wants health), each unless nothing else is left;
+ *  - keeps the group of the best priority. A priority of four or more targets of which fewer than `health_panic` are up is
+ *    passed over; if no better one exists, all its targets count as up;
+ *  - where the rule prefers a family and any target of the group has it, keeps only that family;
+ *  - orders the group by repeated weighted draws, the pinned target first, those that the rule prefers before others, and
+ *    takes at most `max_answers` addresses:
  *    `answers = all` takes all of them; `one` those of the first target; `ordered` the best address of the first target
  *    as glibc ranks it, then, in the order drawn, only addresses that glibc will not sort before that one. Without ranks
  *    `ordered` takes the addresses of the first target.
@@ -39,9 +42,9 @@ static inline uint64_t sm_choose_weight(uint16_t weight)
  * Draws are exactly in proportion to the weights; a weight of zero beside others counts as 1/256 of weight 1, the "very
  * small chance" of RFC 2782. `pin` may be NULL; when no address of the pinned target is left, the answer is FAILURE. */
 void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families, const struct sm_pin *pin,
-               uint64_t seed, struct sm_choice *ret);
+               uint64_t seed, int64_t now_ns, struct sm_choice *ret);
 
 /* Draws among the targets that have a port, by the same rules, for the services database. SM_MISS: no target has a port and
- * these families. */
+ * these families. SM_SILENT: none of them passes the filter, but metadata of some are not known. */
 enum sm_status sm_choose_target(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families,
-                                uint64_t seed, struct sm_pin *ret) SM_MUST_CHECK;
+                                uint64_t seed, int64_t now_ns, struct sm_pin *ret) SM_MUST_CHECK;

@@ -16,8 +16,16 @@ enum chain_end {
 	CHAIN_ELSEWHERE, /* at a name of which the message says nothing */
 };
 
+static struct sm_expand_metadata *metadata_of(struct sm_expand *expand, uint16_t host)
+{
+	return host == SM_NO_HOST ? &expand->metadata : &expand->hosts[host].metadata;
+}
+
+/* Metadata that cannot be asked for are unknown, and the addresses whole. */
 static void note_cut(struct sm_expand *expand, enum sm_rr_type type, uint16_t host)
 {
+	if (type == SM_RR_TXT)
+		return;
 	expand->is_cut = true;
 	if (host != SM_NO_HOST)
 		expand->hosts[host].cut_families |= sm_family_of(type);
@@ -38,7 +46,7 @@ static void ask_question(struct sm_expand *expand, const char *name, enum sm_rr_
 	}
 	expand->questions = questions;
 	questions[expand->n_questions] = (struct sm_expand_question){
-		.asks = {.name = name, .type = type, .is_alias = hops > 0},
+		.asks = {.name = name, .type = type, .is_owner = host == SM_NO_HOST && hops == 0},
 		.host = host,
 		.hops = hops,
 	};
@@ -83,6 +91,32 @@ static void ask_families(struct sm_expand *expand, uint8_t wanted)
 		}
 }
 
+static void ask_strings(struct sm_expand *expand, const char *name, uint16_t host, uint8_t hops)
+{
+	struct sm_expand_metadata *metadata = metadata_of(expand, host);
+
+	if (metadata->is_asked || metadata->is_known)
+		return;
+	metadata->is_asked = true;
+	ask_question(expand, name, SM_RR_TXT, host, hops);
+}
+
+static bool wants_metadata_of(const struct sm_expand *expand, enum sm_metadata_source source)
+{
+	return sm_rule_wants_metadata(expand->rule) && expand->rule->metadata == source;
+}
+
+static void ask_metadata(struct sm_expand *expand, uint8_t hops)
+{
+	if (wants_metadata_of(expand, SM_METADATA_OF_OWNER) && expand->owner && expand->n_targets > 0)
+		ask_strings(expand, expand->owner, SM_NO_HOST, hops);
+	if (!wants_metadata_of(expand, SM_METADATA_OF_TARGET))
+		return;
+	for (uint16_t host = 0; host < expand->n_hosts; host++)
+		if (expand->hosts[host].is_used && !expand->hosts[host].missing_families)
+			ask_strings(expand, expand->hosts[host].name, host, 0);
+}
+
 uint8_t sm_expand_extra_families(const struct sm_expand *expand)
 {
 	uint8_t extra = (expand->means.keeps | expand->means.needs) & (uint8_t)~expand->means.families;
@@ -90,7 +124,8 @@ uint8_t sm_expand_extra_families(const struct sm_expand *expand)
 	return expand->is_glue_enough ? extra | expand->means.needs : extra;
 }
 
-static void ask_addresses(struct sm_expand *expand)
+/* `hops`: to the SRV owner. */
+static void ask_addresses(struct sm_expand *expand, uint8_t hops)
 {
 	uint8_t preferred = sm_rule_preferred_family(expand->rule);
 
@@ -101,6 +136,7 @@ static void ask_addresses(struct sm_expand *expand)
 			expand->is_glue_enough &= expand->means.needs && is_complete(expand, host, preferred);
 	}
 	ask_families(expand, sm_expand_wanted_families(expand));
+	ask_metadata(expand, hops);
 }
 
 void sm_expand_widen(struct sm_expand *expand, uint8_t families)
@@ -122,10 +158,11 @@ static bool may_fall_back(const struct sm_expand *expand)
 static void fall_back(struct sm_expand *expand)
 {
 	expand->is_fallback = true;
+	expand->metadata.is_known = true; /* nobody owns SRV records */
 	if (!may_fall_back(expand))
 		return;
 	sm_take_target(expand, &(struct sm_target){.name = expand->name.text});
-	ask_addresses(expand);
+	ask_addresses(expand, 0);
 }
 
 static bool has_more_templates(const struct sm_expand *expand)
@@ -149,6 +186,8 @@ static void ask_ahead(struct sm_expand *expand)
 		ask_question(expand, expand->hosts[host].name, SM_RR_A, host, 0);
 	if (sm_expand_wanted_families(expand) & SM_IPV6)
 		ask_question(expand, expand->hosts[host].name, SM_RR_AAAA, host, 0);
+	if (wants_metadata_of(expand, SM_METADATA_OF_TARGET))
+		ask_strings(expand, expand->hosts[host].name, host, 0);
 }
 
 /* Asks for the next SRV owner, or falls back when the templates are used up. */
@@ -183,6 +222,7 @@ void sm_expand_init(struct sm_expand *expand, const struct sm_rule *rule, const 
 		.name = *name,
 		.ttl_s = UINT32_MAX,
 		.negative_ttl_s = UINT32_MAX,
+		.metadata.negative_ttl_s = UINT32_MAX,
 	};
 	expand->means.families &= allowed;
 	expand->means.keeps &= allowed;
@@ -262,6 +302,8 @@ static void drop_guess(struct sm_expand *expand)
 
 static void fail(struct sm_expand *expand, enum sm_rr_type type, uint16_t host)
 {
+	if (type == SM_RR_TXT)
+		return; /* metadata stay unknown */
 	if (host != SM_NO_HOST) {
 		expand->hosts[host].failed_families |= sm_family_of(type);
 		return;
@@ -293,11 +335,14 @@ static void learn_owner(struct sm_expand *expand, uint32_t number, const struct 
                         const char *at)
 {
 	if (end == CHAIN_RECORDS) {
+		uint8_t hops = expand->questions[number].hops + (strcmp(at, expand->questions[number].asks.name) != 0);
+
+		expand->owner = sm_arena_text(expand->arena, at, strlen(at));
 		sm_take_targets(expand, reply, at);
 		drop_guess(expand);
 		if (expand->rule->glue == SM_GLUE_COMPLETE)
 			sm_take_glue(expand, number, reply);
-		ask_addresses(expand);
+		ask_addresses(expand, hops);
 		return;
 	}
 	note_denial(reply, &expand->negative_ttl_s, &expand->has_bare_denial);
@@ -314,6 +359,20 @@ static void learn_host(struct sm_expand *expand, const struct sm_reply *reply, e
 	note_denial(reply, &expand->hosts[host].negative_ttl_s, &expand->hosts[host].has_bare_denial);
 	if (end == CHAIN_NO_NAME)
 		expand->hosts[host].missing_families |= sm_family_of(type);
+}
+
+static void learn_metadata(struct sm_expand *expand, const struct sm_reply *reply, enum chain_end end, const char *at,
+                           uint16_t host)
+{
+	struct sm_expand_metadata *metadata = metadata_of(expand, host);
+	bool is_bare;
+
+	if (end == CHAIN_RECORDS) {
+		sm_take_metadata(expand, reply, at, host);
+		return;
+	}
+	note_denial(reply, &metadata->negative_ttl_s, &is_bare);
+	metadata->is_known = true;
 }
 
 bool sm_expand_has_addresses(const struct sm_expand *expand)
@@ -361,6 +420,8 @@ void sm_expand_reply(struct sm_expand *expand, uint32_t number, const struct sm_
 	end = follow(expand, number, reply, &at, host == SM_NO_HOST ? &expand->ttl_s : &expand->hosts[host].ttl_s);
 	if (end == CHAIN_ELSEWHERE)
 		ask_elsewhere(expand, at, type, host, expand->questions[number].hops);
+	else if (type == SM_RR_TXT)
+		learn_metadata(expand, reply, end, at, host);
 	else if (host == SM_NO_HOST)
 		learn_owner(expand, number, reply, end, at);
 	else
@@ -383,9 +444,12 @@ bool sm_expand_is_finished(const struct sm_expand *expand)
 
 bool sm_expand_is_settled(const struct sm_expand *expand, uint8_t families)
 {
-	for (uint32_t i = 0; i < expand->n_questions; i++)
-		if (!expand->questions[i].is_done &&
-		    (expand->questions[i].host == SM_NO_HOST || (sm_family_of(expand->questions[i].asks.type) & families)))
+	for (uint32_t i = 0; i < expand->n_questions; i++) {
+		enum sm_rr_type type = expand->questions[i].asks.type;
+		bool counts = type == SM_RR_TXT ? expand->rule->filter.n > 0 : type == SM_RR_SRV || sm_family_of(type) & families;
+
+		if (!expand->questions[i].is_done && counts)
 			return false;
+	}
 	return true;
 }

@@ -6,6 +6,8 @@
  *   SRV of template 1, 2, ... ──found──► addresses of the targets (glue first, the rest asked all at once)
  *              └──none exists──► addresses of the name itself (fallback = address)
  *
+ * Where the rule filters or prefers by metadata, the TXT records of the targets, or of the SRV owner, are asked for together
+ * with the addresses.
  * Of a name that had no SRV the last time, the addresses are asked together with the last template. CNAMEs are followed
  * inside a message. Where the message ends before the chain, or another section's servers know better, the last name is
  * asked for again. */
@@ -16,17 +18,27 @@
 #include "mesh/reply.h"
 #include "mesh/rule.h"
 
-#define SM_QUESTIONS_MAX 4096 /* per lookup: 1,024 targets in two families, and as many aliases and templates */
+#define SM_QUESTIONS_MAX 4096 /* per lookup: 1,024 targets in two families with their metadata, aliases, templates */
 #define SM_HOPS_MAX 8       /* CNAMEs followed by asking again, per chain */
 
 struct sm_question {
 	const char *name; /* lives as long as the expansion */
 	enum sm_rr_type type;
-	bool is_alias; /* reached by a CNAME: the name may belong to any domain */
+	bool is_owner; /* an SRV owner that a template gave; any other name may belong to any domain */
 };
 
 #define SM_NO_HOST UINT16_MAX /* the question is for an SRV owner */
 #define SM_NO_ADDRESS UINT32_MAX
+
+/* What TXT records say of a host, or of the SRV owner. */
+struct sm_expand_metadata {
+	bool is_asked;
+	bool is_known; /* also that there is none */
+	bool is_cut;   /* there is more than SM_METADATA_MAX */
+	uint16_t size;
+	uint8_t *strings; /* with room for SM_METADATA_MAX; NULL: none */
+	uint32_t negative_ttl_s; /* of the denial; UINT32_MAX: none, or it does not say it */
+};
 
 /* A host whose addresses are wanted; targets with the same name share it. */
 struct sm_expand_host {
@@ -43,6 +55,7 @@ struct sm_expand_host {
 	uint32_t ttl_s;           /* the smallest of its addresses, and of the CNAMEs on the way to them */
 	uint32_t negative_ttl_s;  /* of denials, as in struct sm_expand */
 	bool has_bare_denial;
+	struct sm_expand_metadata metadata;
 	uint32_t first_address, last_address; /* SM_NO_ADDRESS: none */
 };
 
@@ -93,6 +106,8 @@ struct sm_expand {
 	uint32_t ttl_s;           /* of the SRV records, and of the CNAMEs on the way to them */
 	uint32_t negative_ttl_s;  /* of the denials that say how long they live; UINT32_MAX: none does */
 	bool has_bare_denial;     /* one without a SOA */
+	const char *owner;        /* that has the SRV records; NULL: not known yet */
+	struct sm_expand_metadata metadata; /* of the owner */
 
 	uint32_t n_questions, questions_room, n_handed_out, n_open;
 	struct sm_expand_question *questions;
@@ -141,7 +156,8 @@ bool sm_expand_has_addresses(const struct sm_expand *expand);
 
 /* No question is open: the answer is final. Until then sm_expand_answer counts open questions as failed. */
 bool sm_expand_is_finished(const struct sm_expand *expand);
-/* The only open questions, if any, are for addresses of other families than these. */
+/* The only open questions, if any, are for addresses of other families than these, or for metadata by which the rule does not
+ * filter. */
 bool sm_expand_is_settled(const struct sm_expand *expand, uint8_t families);
 /* Does the answer say that the name had no SRV, and is a plain host? */
 bool sm_expand_was_plain(const struct sm_answer *answer, const struct sm_name *name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The answer that an expansion knows so far. */
 #include "mesh/expand.h"
+#include "mesh/judge.h"
 #include "mesh/rank.h"
 
 #include <string.h>
@@ -105,6 +106,26 @@ static bool gather_denials(const struct sm_expand *expand, uint32_t *ret_ttl_s)
 	return is_bare;
 }
 
+static const struct sm_expand_metadata *metadata_of(const struct sm_expand *expand, uint16_t host)
+{
+	return expand->rule->metadata == SM_METADATA_OF_OWNER ? &expand->metadata : &expand->hosts[host].metadata;
+}
+
+/* What is not known, or denied for a time only, is part of the answer. But one target without metadata does not make the
+ * others be asked for each second: their absence may be believed for `negative_ttl`. */
+static void gather_metadata(const struct sm_expand *expand, uint16_t host, struct sm_target *target, struct sm_answer *answer)
+{
+	const struct sm_expand_metadata *metadata = metadata_of(expand, host);
+	uint32_t bound_s = expand->rule->negative_ttl_ms / 1000;
+
+	target->metadata = metadata->strings;
+	target->metadata_size = metadata->size;
+	answer->is_metadata_cut |= metadata->is_cut;
+	answer->is_metadata_unknown |= !metadata->is_known;
+	if (metadata->negative_ttl_s < UINT32_MAX)
+		sm_expand_lower(&answer->ttl_s, metadata->negative_ttl_s > bound_s ? metadata->negative_ttl_s : bound_s);
+}
+
 /* The targets that have an address. */
 static void gather_targets(const struct sm_expand *expand, const uint16_t *first, struct sm_answer *answer)
 {
@@ -117,6 +138,8 @@ static void gather_targets(const struct sm_expand *expand, const uint16_t *first
 		*target = expand->targets[i].is;
 		target->first_address = first[host];
 		target->n_addresses = n;
+		if (sm_rule_wants_metadata(expand->rule))
+			gather_metadata(expand, host, target, answer);
 		answer->n_targets++;
 	}
 }
@@ -142,6 +165,7 @@ static void fill_answer(const struct sm_expand *expand, struct sm_arena *room, s
 			sm_expand_lower(&answer->ttl_s, expand->rule->negative_ttl_ms / 1000);
 	}
 	gather_targets(expand, first, answer);
+	sm_judge_if_needed(answer, expand->rule);
 }
 
 /* "." has the TTL of its SRV record; every other negative answer comes from missing records. */

@@ -33,7 +33,9 @@ uint32_t sm_lifetime_ms(const struct sm_answer *answer, const struct sm_rule *ru
 	case SM_ANSWER_FAILURE:
 		break;
 	}
-	return answer->uncertain_families ? smaller(lifetime_ms, rule->failure_ttl_ms) : lifetime_ms;
+	if (answer->uncertain_families || answer->is_metadata_unknown)
+		return smaller(lifetime_ms, rule->failure_ttl_ms);
+	return lifetime_ms;
 }
 
 struct sm_times sm_lifetime_times(const struct sm_answer *answer, const struct sm_rule *rule, int64_t now_ns)

@@ -15,17 +15,20 @@
  * Format 2 goes on with fields, each at most once, the targets before the metadata: u16 tag, u32 length, and so many
  * bytes. A tag that is not known is passed over; a field that is not there has the value in brackets.
  *
- *   1 targets     of each: u16 priority, weight, port, first address, addresses; u8 marks; u8 length; name; NUL
+ *   1 targets     of each: u16 priority, weight, port, first address, addresses; u8 judgement; u8 length; name; NUL
  *   2 addresses   of each: u8 family; 4 or 16 bytes
  *   3 ranks       of each address: u64 [0]
- *   4 metadata    of some targets: u16 which; u8 length; metadata; NUL [none]
- *   5 cut         u8 families of which addresses are missing; u16 targets that are missing [0]
+ *   5 missing     u8 families of which addresses are missing, 4 metadata that did not fit, 8 metadata that could not be
+ *                 found; u16 targets that are missing [0]
+ *   6 marks       of each: u16 target, u16 address, u64 until, in this order [none]
+ *   7 metadata    u64 of the pairs by which they were judged; of some targets: u16 which, or 65535 for all; u16 length;
+ *                 strings as of mesh/metadata.h [none]
  *
- * Format 1 goes on with the targets, each as above with u8 length; metadata; NUL behind it, and the addresses, each u8 family;
- * u64 rank; 4 or 16 bytes. */
+ * Format 1 goes on with the targets, each as above with u8 0; NUL behind it, and the addresses, each u8 family; u64 rank;
+ * 4 or 16 bytes. */
 #include "mesh/record.h"
 
-#include "base/cursor.h"
+#include "mesh/field.h"
 
 #define XXH_INLINE_ALL
 #include <string.h>
@@ -37,10 +40,16 @@
 #define HEAD_SIZE 52
 #define FIELD_HEAD_SIZE 6
 #define TARGET_SIZE 11  /* before its texts */
-#define CUT_SIZE 3
-#define MARK_DOWN 1
 
-enum field { FIELD_TARGETS = 1, FIELD_ADDRESSES = 2, FIELD_RANKS = 3, FIELD_METADATA = 4, FIELD_CUT = 5, FIELDS_END };
+enum field {
+	FIELD_TARGETS = 1,
+	FIELD_ADDRESSES = 2,
+	FIELD_RANKS = 3,
+	FIELD_MISSING = 5,
+	FIELD_MARKS = 6,
+	FIELD_METADATA = 7,
+	FIELDS_END,
+};
 
 /* ---- encoding */
 
@@ -52,12 +61,12 @@ static size_t address_size(uint8_t family)
 size_t sm_record_size(const struct sm_name *name, const struct sm_answer *answer)
 {
 	size_t size = HEAD_SIZE + name->length + (FIELDS_END - 1) * FIELD_HEAD_SIZE + answer->n_addresses * (1 + 16 + 8U) +
-	              CUT_SIZE;
+	              SM_FIELD_MISSING_SIZE + answer->n_marks * (size_t)SM_FIELD_MARK_SIZE + 8 + answer->packed_size;
 
 	for (uint32_t i = 0; i < answer->n_targets; i++) {
 		const struct sm_target *target = &answer->targets[i];
 
-		size += TARGET_SIZE + 2 + strlen(target->name) + 4 + (target->metadata ? strlen(target->metadata) : 0);
+		size += TARGET_SIZE + 2 + strlen(target->name) + 4 + target->metadata_size;
 	}
 	return size;
 }
@@ -70,14 +79,14 @@ static void encode_text(struct sm_writer *writer, const char *text)
 	sm_write_bytes(writer, text, length + 1);
 }
 
-static void encode_target(struct sm_writer *writer, const struct sm_target *target)
+static void encode_target(struct sm_writer *writer, const struct sm_target *target, uint8_t judgement)
 {
 	sm_write_u16le(writer, target->priority);
 	sm_write_u16le(writer, target->weight);
 	sm_write_u16le(writer, target->port);
 	sm_write_u16le(writer, target->first_address);
 	sm_write_u16le(writer, target->n_addresses);
-	sm_write_u8(writer, target->is_down ? MARK_DOWN : 0);
+	sm_write_u8(writer, judgement);
 	encode_text(writer, target->name);
 }
 
@@ -108,8 +117,8 @@ static void encode_head(struct sm_writer *writer, const struct sm_name *name, co
 static void encode_lists_of_format_1(struct sm_writer *writer, const struct sm_answer *answer)
 {
 	for (uint32_t i = 0; i < answer->n_targets; i++) {
-		encode_target(writer, &answer->targets[i]);
-		encode_text(writer, answer->targets[i].metadata ? answer->targets[i].metadata : "");
+		encode_target(writer, &answer->targets[i], 0);
+		encode_text(writer, "");
 	}
 	for (uint32_t i = 0; i < answer->n_addresses; i++) {
 		sm_write_u8(writer, answer->addresses[i].family);
@@ -121,7 +130,7 @@ static void encode_lists_of_format_1(struct sm_writer *writer, const struct sm_a
 static void encode_targets(struct sm_writer *writer, const struct sm_answer *answer)
 {
 	for (uint32_t i = 0; i < answer->n_targets; i++)
-		encode_target(writer, &answer->targets[i]);
+		encode_target(writer, &answer->targets[i], answer->targets[i].judgement);
 }
 
 static void encode_addresses(struct sm_writer *writer, const struct sm_answer *answer)
@@ -140,24 +149,6 @@ static void encode_ranks(struct sm_writer *writer, const struct sm_answer *answe
 		any |= answer->ranks[i];
 	for (uint32_t i = 0; any && i < answer->n_addresses; i++)
 		sm_write_u64le(writer, answer->ranks[i]);
-}
-
-static void encode_metadata(struct sm_writer *writer, const struct sm_answer *answer)
-{
-	for (uint32_t i = 0; i < answer->n_targets; i++) {
-		if (!answer->targets[i].metadata)
-			continue;
-		sm_write_u16le(writer, (uint16_t)i);
-		encode_text(writer, answer->targets[i].metadata);
-	}
-}
-
-static void encode_cut(struct sm_writer *writer, const struct sm_answer *answer)
-{
-	if (!sm_answer_is_cut(answer))
-		return;
-	sm_write_u8(writer, answer->cut_families);
-	sm_write_u16le(writer, answer->n_cut);
 }
 
 /* A field without bytes is left out. */
@@ -185,8 +176,9 @@ static void encode_fields(struct sm_writer *writer, const struct sm_answer *answ
 	encode_field(writer, FIELD_TARGETS, encode_targets, answer);
 	encode_field(writer, FIELD_ADDRESSES, encode_addresses, answer);
 	encode_field(writer, FIELD_RANKS, encode_ranks, answer);
-	encode_field(writer, FIELD_METADATA, encode_metadata, answer);
-	encode_field(writer, FIELD_CUT, encode_cut, answer);
+	encode_field(writer, FIELD_MISSING, sm_field_encode_missing, answer);
+	encode_field(writer, FIELD_MARKS, sm_field_encode_marks, answer);
+	encode_field(writer, FIELD_METADATA, sm_field_encode_metadata, answer);
 }
 
 enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answer *answer, const struct sm_times *times,
@@ -230,9 +222,11 @@ static void decode_target(struct sm_reader *reader, uint16_t n_addresses, struct
 	ret->port = sm_load_u16le(fixed + 4);
 	ret->first_address = sm_load_u16le(fixed + 6);
 	ret->n_addresses = sm_load_u16le(fixed + 8);
-	ret->is_down = fixed[10] & MARK_DOWN;
 	ret->name = decode_text(reader);
 	ret->metadata = NULL;
+	ret->metadata_size = 0;
+	ret->judgement = fixed[10];
+	ret->is_marked = false;
 	if (ret->first_address > n_addresses || ret->n_addresses > n_addresses - ret->first_address)
 		reader->failed = true;
 }
@@ -259,11 +253,8 @@ static void decode_address_bytes(struct sm_reader *reader, uint8_t family, struc
 __attribute__((noinline)) static void decode_lists_of_format_1(struct sm_reader *reader, struct sm_answer *ret)
 {
 	for (uint32_t i = 0; i < ret->n_targets && !reader->failed; i++) {
-		const char *metadata;
-
 		decode_target(reader, ret->n_addresses, &ret->targets[i]);
-		metadata = decode_text(reader);
-		ret->targets[i].metadata = metadata && metadata[0] != '\0' ? metadata : NULL;
+		decode_text(reader); /* metadata that no release of this format wrote */
 	}
 	for (uint32_t i = 0; i < ret->n_addresses && !reader->failed; i++) {
 		uint8_t family = decode_family(reader);
@@ -291,26 +282,7 @@ static void decode_ranks(struct sm_reader *reader, struct sm_answer *ret)
 		ret->ranks[i] = sm_read_u64le(reader);
 }
 
-__attribute__((noinline)) static void decode_metadata(struct sm_reader *reader, struct sm_answer *ret)
-{
-	while (reader->at < reader->size && !reader->failed) {
-		uint16_t which = sm_read_u16le(reader);
-		const char *metadata = decode_text(reader);
-
-		if (which < ret->n_targets)
-			ret->targets[which].metadata = metadata;
-		else
-			reader->failed = true;
-	}
-}
-
-static void decode_cut(struct sm_reader *reader, struct sm_answer *ret)
-{
-	ret->cut_families = sm_read_u8(reader) & SM_IPV4_AND_IPV6;
-	ret->n_cut = sm_read_u16le(reader);
-}
-
-static void decode_field(uint16_t tag, struct sm_reader *field, struct sm_answer *ret)
+static void decode_field(uint16_t tag, struct sm_reader *field, struct sm_arena *arena, struct sm_answer *ret)
 {
 	switch (tag) {
 	case FIELD_TARGETS:
@@ -322,11 +294,14 @@ static void decode_field(uint16_t tag, struct sm_reader *field, struct sm_answer
 	case FIELD_RANKS:
 		decode_ranks(field, ret);
 		break;
-	case FIELD_METADATA:
-		decode_metadata(field, ret);
+	case FIELD_MISSING:
+		sm_field_decode_missing(field, ret);
 		break;
-	case FIELD_CUT:
-		decode_cut(field, ret);
+	case FIELD_MARKS:
+		sm_field_decode_marks(field, arena, ret);
+		break;
+	case FIELD_METADATA:
+		sm_field_decode_metadata(field, ret);
 		break;
 	default:
 		return; /* of a newer release */
@@ -339,10 +314,10 @@ static void decode_field(uint16_t tag, struct sm_reader *field, struct sm_answer
 /* What is written into targets needs them first. */
 static bool comes_too_early(uint16_t tag, uint32_t seen)
 {
-	return tag == FIELD_METADATA && !(seen & SEEN(FIELD_TARGETS));
+	return tag == FIELD_MARKS && !(seen & SEEN(FIELD_TARGETS));
 }
 
-static void decode_fields(struct sm_reader *reader, struct sm_answer *ret)
+static void decode_fields(struct sm_reader *reader, struct sm_arena *arena, struct sm_answer *ret)
 {
 	uint32_t seen = 0;
 
@@ -356,7 +331,7 @@ static void decode_fields(struct sm_reader *reader, struct sm_answer *ret)
 		if (!bytes || tag >= FIELDS_END)
 			continue;
 		field = (struct sm_reader){.bytes = bytes, .size = length};
-		decode_field(tag, &field, ret);
+		decode_field(tag, &field, arena, ret);
 		reader->failed |= field.failed || (seen & SEEN(tag)) || comes_too_early(tag, seen);
 		seen |= SEEN(tag);
 	}
@@ -419,7 +394,12 @@ static enum sm_status begin_answer(const struct head *head, struct sm_arena *are
 	ret->unawaited_families = head->families >> 2 & SM_IPV4_AND_IPV6;
 	ret->unasked_families = head->families >> 4 & SM_IPV4_AND_IPV6;
 	ret->deferred_families = ret->cut_families = 0;
-	ret->n_cut = 0;
+	ret->is_metadata_cut = ret->is_metadata_unknown = false;
+	ret->n_cut = ret->n_marks = 0;
+	ret->marks = NULL;
+	ret->judged_by = 0;
+	ret->packed_metadata = NULL;
+	ret->packed_size = 0;
 	ret->ttl_s = head->ttl_s;
 	ret->n_targets = head->n_targets;
 	ret->n_addresses = head->n_addresses;
@@ -450,7 +430,9 @@ enum sm_status sm_record_decode(const struct sm_name *name, const void *bytes, s
 	if (head.version == VERSION_OF_FORMAT_1)
 		decode_lists_of_format_1(&reader, ret);
 	else
-		decode_fields(&reader, ret);
+		decode_fields(&reader, arena, ret);
+	if (arena->failed)
+		return SM_EXHAUSTED;
 	return reader.failed || reader.at != size ? SM_CORRUPT : SM_OK;
 }
 

@@ -14,10 +14,11 @@
 
 /* Enough for any answer: fixed part, name, all targets with names and metadata, all addresses, the heads of fields. */
 #define SM_RECORD_MAX \
-	(128 + SM_TARGETS_MAX * (17 + SM_NAME_MAX + SM_METADATA_MAX) + SM_ADDRESSES_MAX * 25 + SM_NAME_MAX)
+	(128 + SM_TARGETS_MAX * (24 + SM_NAME_MAX + SM_METADATA_MAX) + SM_ADDRESSES_MAX * 25 + SM_MARKS_MAX * 12 + SM_NAME_MAX)
 /* What the arrays of any answer take of an arena, with what is lost to its chunks. */
 #define SM_ANSWER_MEMORY_MAX \
-	(4096 + 2 * (SM_TARGETS_MAX * sizeof(struct sm_target) + SM_ADDRESSES_MAX * (sizeof(struct sm_address) + 8)))
+	(4096 + 2 * (SM_TARGETS_MAX * sizeof(struct sm_target) + SM_ADDRESSES_MAX * (sizeof(struct sm_address) + 8) + \
+	             SM_MARKS_MAX * sizeof(struct sm_mark)))
 
 /* A size that the record of this answer does not exceed. */
 size_t sm_record_size(const struct sm_name *name, const struct sm_answer *answer);

@@ -17,14 +17,16 @@ enum sm_rr_type {
 	SM_RR_NS = 2,
 	SM_RR_CNAME = 5,
 	SM_RR_SOA = 6,
+	SM_RR_TXT = 16,
 	SM_RR_AAAA = 28,
 	SM_RR_SRV = 33,
 	SM_RR_OPT = 41,
 };
 
+/* 0: not a type of addresses. */
 static inline uint8_t sm_family_of(enum sm_rr_type type)
 {
-	return type == SM_RR_A ? SM_IPV4 : SM_IPV6;
+	return type == SM_RR_A ? SM_IPV4 : type == SM_RR_AAAA ? SM_IPV6 : 0;
 }
 
 /* RFC 1035, and the extended ones of RFC 6891, whose upper eight bits are in the OPT record */
@@ -40,10 +42,14 @@ enum sm_rcode {
 
 struct sm_dns_record {
 	const char *owner;  /* folded text, NUL-terminated; "" is the root */
-	const char *target; /* SRV, CNAME; NULL: not a valid host name */
+	union {
+		const char *target;     /* SRV, CNAME; NULL: not a valid host name */
+		const uint8_t *strings; /* TXT: its data, the strings of mesh/metadata.h */
+	};
 	uint32_t ttl_s;
 	uint16_t type;
 	uint16_t priority, weight, port; /* SRV */
+	uint16_t strings_size;           /* TXT */
 	uint8_t address[16];             /* A (the first four), AAAA */
 	bool is_additional;              /* glue, rather than the answer */
 };

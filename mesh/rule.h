@@ -4,6 +4,7 @@
 #pragma once
 
 #include "mesh/answer.h"
+#include "mesh/metadata.h"
 #include "mesh/name.h"
 #include "mesh/rank.h"
 
@@ -39,6 +40,29 @@ enum sm_elsewhere {
 enum sm_glue {
 	SM_GLUE_COMPLETE, /* addresses that come with the SRV records are used, and are enough where this host reaches them */
 	SM_GLUE_NEVER,    /* all addresses are asked for */
+};
+
+enum sm_filter_fallback {
+	SM_FILTER_FALLBACK_ALL,
+	SM_FILTER_FALLBACK_NONE,
+};
+
+enum sm_metadata_source {
+	SM_METADATA_OF_TARGET,
+	SM_METADATA_OF_OWNER,
+};
+
+enum sm_health_mode {
+	SM_HEALTH_OFF,
+	SM_HEALTH_LAZY, /* probes follow a doubt */
+	SM_HEALTH_TCP,  /* probes come at intervals, too */
+};
+
+/* Pairs as they are written, and as they are read; both owned by the configuration. */
+struct sm_pairs {
+	const char *text;
+	uint32_t n;
+	const struct sm_pair *pairs;
 };
 
 enum sm_transport_kind {
@@ -87,6 +111,19 @@ struct sm_rule {
 	enum sm_answers answers;
 	uint32_t max_answers;
 	uint32_t port; /* 0: any */
+
+	struct sm_pairs filter; /* what a target must have, */
+	struct sm_pairs prefer; /* and should have, the most important first */
+	uint64_t pairs_key;     /* of these pairs; 0: there are none */
+	enum sm_filter_fallback filter_fallback;
+	enum sm_metadata_source metadata;
+
+	enum sm_health_mode health;
+	uint32_t health_interval_ms;
+	uint32_t health_timeout_ms;
+	uint32_t health_fall;
+	uint32_t health_rise;
+	uint32_t health_panic_percent;
 
 	uint32_t min_ttl_ms;
 	uint32_t max_ttl_ms;
@@ -147,6 +184,12 @@ static inline uint8_t sm_rule_preferred_family(const struct sm_rule *rule)
 		break;
 	}
 	return 0;
+}
+
+/* Is metadata needed to choose? */
+static inline bool sm_rule_wants_metadata(const struct sm_rule *rule)
+{
+	return rule->pairs_key != 0;
 }
 
 /* May servers of `rule` speak for names of `other`, because each of them is one of its servers, too? */

@@ -38,6 +38,7 @@ uint16_t sm_take_host(struct sm_expand *expand, const char *name)
 		.hash = hash,
 		.ttl_s = UINT32_MAX,
 		.negative_ttl_s = UINT32_MAX,
+		.metadata.negative_ttl_s = UINT32_MAX,
 		.first_address = SM_NO_ADDRESS,
 		.last_address = SM_NO_ADDRESS,
 	};
@@ -96,6 +97,23 @@ static void add_address(struct sm_expand *expand, uint16_t host, const struct sm
 	of->families |= fresh.is.family;
 }
 
+static void add_strings(struct sm_expand *expand, struct sm_expand_metadata *to, uint32_t *ttl_s,
+                        const struct sm_dns_record *record)
+{
+	size_t whole = sm_metadata_whole(record->strings, record->strings_size, (size_t)SM_METADATA_MAX - to->size);
+
+	to->is_known = true;
+	sm_expand_lower(ttl_s, record->ttl_s);
+	if (!to->strings && whole > 0)
+		to->strings = sm_arena_take(expand->arena, SM_METADATA_MAX, 1);
+	if (!to->strings)
+		whole = 0;
+	to->is_cut |= whole < record->strings_size;
+	if (whole > 0)
+		memcpy(to->strings + to->size, record->strings, whole);
+	to->size += (uint16_t)whole;
+}
+
 /* ---- records */
 
 /* The SRV records of `owner` that count, as targets; their number in *ret_n. NULL: no memory. */
@@ -149,20 +167,50 @@ static bool has_good_glue(struct sm_expand *expand, uint32_t number, struct sm_e
 	return host->has_good_glue;
 }
 
+/* A host's addresses of the wanted families, and its metadata. */
+static void take_host_glue(struct sm_expand *expand, uint32_t number, const struct sm_dns_record *record)
+{
+	uint16_t host = find_host(expand, record->owner, sm_name_hash(record->owner));
+
+	if (host == SM_NO_HOST || !has_good_glue(expand, number, &expand->hosts[host]))
+		return;
+	if (record->type == SM_RR_TXT)
+		add_strings(expand, &expand->hosts[host].metadata, &expand->hosts[host].ttl_s, record);
+	else
+		add_address(expand, host, record);
+}
+
+static bool is_wanted_metadata(const struct sm_expand *expand, const struct sm_dns_record *record)
+{
+	return record->type == SM_RR_TXT && sm_rule_wants_metadata(expand->rule);
+}
+
 void sm_take_glue(struct sm_expand *expand, uint32_t number, const struct sm_reply *reply)
 {
+	bool is_of_owner = expand->rule->metadata == SM_METADATA_OF_OWNER;
+
 	for (uint32_t i = 0; i < reply->n_records; i++) {
 		const struct sm_dns_record *record = &reply->records[i];
-		uint16_t host;
+		bool is_metadata = is_wanted_metadata(expand, record);
 
-		if (!record->is_additional || (record->type != SM_RR_A && record->type != SM_RR_AAAA))
+		if (!record->is_additional)
 			continue;
-		if (!(sm_family_of(record->type) & sm_expand_wanted_families(expand)))
-			continue;
-		host = find_host(expand, record->owner, sm_name_hash(record->owner));
-		if (host != SM_NO_HOST && has_good_glue(expand, number, &expand->hosts[host]))
-			add_address(expand, host, record);
+		if (is_metadata && is_of_owner && expand->owner && strcmp(record->owner, expand->owner) == 0)
+			add_strings(expand, &expand->metadata, &expand->ttl_s, record);
+		else if ((is_metadata && !is_of_owner) ||
+		         (sm_family_of(record->type) & sm_expand_wanted_families(expand)))
+			take_host_glue(expand, number, record);
 	}
+}
+
+void sm_take_metadata(struct sm_expand *expand, const struct sm_reply *reply, const char *owner, uint16_t host)
+{
+	bool is_host = host != SM_NO_HOST;
+
+	for (uint32_t i = 0; i < reply->n_records; i++)
+		if (sm_take_is_answer(&reply->records[i], owner, SM_RR_TXT))
+			add_strings(expand, is_host ? &expand->hosts[host].metadata : &expand->metadata,
+			            is_host ? &expand->hosts[host].ttl_s : &expand->ttl_s, &reply->records[i]);
 }
 
 void sm_take_addresses(struct sm_expand *expand, const struct sm_reply *reply, const char *owner,

@@ -14,8 +14,11 @@ void sm_take_target(struct sm_expand *expand, const struct sm_target *target);
 
 /* The SRV records of `owner`: each once, and no more than SM_TARGETS_MAX. */
 void sm_take_targets(struct sm_expand *expand, const struct sm_reply *reply, const char *owner);
-/* Addresses of hosts in the additional section of the reply to question `number`, where its servers speak for them. */
+/* Addresses and metadata of hosts in the additional section of the reply to question `number`, where its servers speak for
+ * them. */
 void sm_take_glue(struct sm_expand *expand, uint32_t number, const struct sm_reply *reply);
 /* Addresses of `owner`, as those of the host. */
 void sm_take_addresses(struct sm_expand *expand, const struct sm_reply *reply, const char *owner, enum sm_rr_type type,
                        uint16_t host);
+/* What the TXT records of `owner` say, as of the host, or, where that is SM_NO_HOST, of the SRV owner. */
+void sm_take_metadata(struct sm_expand *expand, const struct sm_reply *reply, const char *owner, uint16_t host);

@@ -135,7 +135,7 @@ static const struct sm_rule *rule_of(const struct sm_lookup *lookup, const struc
 	const struct sm_rule *rule = NULL;
 
 	*ret_is_foreign = false;
-	if (question->type == SM_RR_SRV && !question->is_alias)
+	if (question->is_owner)
 		return lookup->rule;
 	rule = sm_rules_match(lookup->means.rules, question->name, strlen(question->name));
 	*ret_is_foreign = !rule;
@@ -262,7 +262,7 @@ bool sm_lookup_is_settled(const struct sm_lookup *lookup, uint8_t families)
 	return sm_expand_is_settled(&lookup->expand, families);
 }
 
-enum sm_status sm_lookup_answer(struct sm_lookup *lookup, const struct sm_answer **ret)
+enum sm_status sm_lookup_answer(struct sm_lookup *lookup, struct sm_answer **ret)
 {
 	const struct sm_network *network = NULL;
 

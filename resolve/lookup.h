@@ -57,7 +57,7 @@ enum sm_status sm_lookup_status(const struct sm_lookup *lookup) SM_MUST_CHECK;
 
 /* The answer of what is known, with ranks where there are several addresses; lives until the lookup is advanced or asked again.
  * SM_EXHAUSTED: no memory for it. */
-enum sm_status sm_lookup_answer(struct sm_lookup *lookup, const struct sm_answer **ret) SM_MUST_CHECK;
+enum sm_status sm_lookup_answer(struct sm_lookup *lookup, struct sm_answer **ret) SM_MUST_CHECK;
 
 /* Asks for families that were left out, until `deadline_ns`; then the lookup is to be advanced again, even if it was
  * finished. false: there is nothing to ask for. */

@@ -127,6 +127,8 @@ void sm_try_count(struct sm_try *try, int64_t now_ns)
 	struct sm_asker *asker = try->asked->asker;
 
 	try->is_counted = true;
+	if (try->asked->question.type == SM_RR_TXT)
+		return; /* some filters in the network drop TXT: that says nothing about the server */
 	sm_servers_silent(asker->servers, sm_try_server(try), &try->sent, asker->name, now_ns);
 	if (sm_try_is_hedged(try))
 		sm_servers_count_hedges(asker->servers, try->asked->number, 0);

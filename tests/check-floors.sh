@@ -6,7 +6,7 @@ cd "$srcdir" || exit 99
 
 floor_of() {
 	case $1 in
-	base) echo 0 ;; mesh) echo 1 ;; wire) echo 2 ;; conf|cache|resolve|ipc) echo 3 ;; find) echo 4 ;;
+	base) echo 0 ;; mesh) echo 1 ;; wire) echo 2 ;; conf|cache|resolve|ipc|health) echo 3 ;; find) echo 4 ;;
 	nss_srvmesh|daemon|cli) echo 5 ;; *) echo 9 ;;
 	esac
 }
@@ -16,7 +16,7 @@ report() {
 	if [ -z "$3" ]; then echo "ok $1 - $2"; else echo "not ok $1 - $2"; printf '%s\n' "$3" | sed 's/^/# /'; fi
 }
 
-rooms=$(for room in base mesh wire conf cache resolve ipc find nss_srvmesh daemon cli; do [ -d "$room" ] && echo "$room"; done)
+rooms=$(for room in base mesh wire conf cache resolve ipc health find nss_srvmesh daemon cli; do [ -d "$room" ] && echo "$room"; done)
 
 upward() {
 	for room in $rooms; do
@@ -47,7 +47,7 @@ too_long() {
 	done
 }
 
-echo 1..10
+echo 1..12
 report 1 "includes run downwards only" "$(upward)"
 report 2 "c-ares is known to resolve/channel.c alone" "$(strangers ares.h resolve/channel.c)"
 report 3 "glibc's <nss.h> is known to nss_srvmesh/ alone" \
@@ -59,8 +59,11 @@ report 6 "the event loop is known to daemon/loop.h alone" "$(strangers uv.h daem
 report 7 "seccomp filters are known to daemon/seal.c alone" "$(strangers seccomp.h daemon/seal.c)"
 report 8 "no room below the top prints, logs or exits" \
 	"$(grep -nE '\b(printf|fprintf|puts|syslog|exit|_exit|abort|assert) ?\(' base/*.c mesh/*.c wire/*.c conf/*.c cache/*.c \
-		resolve/*.c ipc/*.c find/*.c nss_srvmesh/*.c)"
-report 9 "the asker and the memory of servers include no transport, and read neither clock nor chance" \
+		resolve/*.c ipc/*.c health/*.c find/*.c nss_srvmesh/*.c)"
+report 9 "the asker, the memory of servers and that of endpoints have no transport, and read neither clock nor chance" \
 	"$(grep -nE 'channel\.h|sm_clock_|sm_random_(fill|draw)' resolve/asker.[ch] resolve/try.[ch] \
-		resolve/servers.[ch] resolve/outlook.[ch] resolve/table.[ch])"
+		resolve/servers.[ch] resolve/outlook.[ch] resolve/table.[ch] health/health.[ch])"
 report 10 "no function has more than 40 lines, no file more than 500" "$(too_long)"
+report 11 "the kernel's lists of connections are known to health/connections.c alone" \
+	"$(strangers linux/inet_diag.h health/connections.c)"
+report 12 "health/ is the daemon's alone" "$(grep -l '^#include "health/' ./*/*.[ch] | grep -vE '^\./(health|daemon)/')"

@@ -66,7 +66,8 @@ static const char usage[] =
 	"       probe starved NAME                without a free descriptor\n"
 	"       probe stack NAME                  on a stack of 64 KiB\n"
 	"       probe depth COUNT NAME            bytes of a stack of 64 KiB that each call of the plugin takes\n"
-	"       probe repeat SECONDS NAME         a line whenever the answer changes\n";
+	"       probe repeat SECONDS NAME         a line whenever the answer changes\n"
+	"       probe series COUNT PREFIX SUFFIX  names with a number from 0 between them: how many were found\n";
 
 static int family_of(const char *word)
 {
@@ -554,6 +555,24 @@ static int stack(const char *name)
 	return error != 0;
 }
 
+static int series(int count, const char *prefix, const char *suffix)
+{
+	int n = 0;
+
+	for (int i = 0; i < count; i++) {
+		struct addrinfo *found;
+		char name[256];
+
+		snprintf(name, sizeof(name), "%s%d%s", prefix, i, suffix);
+		if (look_up(AF_UNSPEC, 0, name, &found) != 0)
+			continue;
+		freeaddrinfo(found);
+		n++;
+	}
+	printf("%d\n", n);
+	return 0;
+}
+
 static int repeat(int seconds, const char *name)
 {
 	char last[256] = "", line[256];
@@ -630,6 +649,8 @@ int main(int argc, char **argv)
 		return depth(atoi(argv[2]), argv[3]);
 	if (argc == 3 && strcmp(verb, "stack") == 0)
 		return stack(argv[2]);
+	if (argc == 5 && strcmp(verb, "series") == 0)
+		return series(atoi(argv[2]), argv[3], argv[4]);
 	if (argc == 4 && strcmp(verb, "repeat") == 0)
 		return repeat(atoi(argv[2]), argv[3]);
 	fputs(usage, stderr);

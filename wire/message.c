@@ -6,6 +6,7 @@
 #include "wire/message.h"
 
 #include "base/cursor.h"
+#include "mesh/metadata.h"
 #include "mesh/name.h"
 
 #include <string.h>
@@ -174,6 +175,21 @@ static bool read_target(struct message *message, struct sm_reader *rdata, struct
 	return !message->is_cut;
 }
 
+static bool read_strings(struct message *message, struct sm_reader *rdata, size_t length, struct sm_dns_record *record)
+{
+	const uint8_t *bytes = sm_read_bytes(rdata, length);
+	char *kept;
+
+	if (!bytes || sm_metadata_whole(bytes, length, length) != length)
+		return false; /* odd metadata harm nothing else */
+	kept = sm_arena_text(message->arena, (const char *)bytes, length);
+	if (!kept)
+		message->is_cut = true;
+	record->strings = (const uint8_t *)kept;
+	record->strings_size = (uint16_t)length;
+	return kept;
+}
+
 static bool read_address(struct sm_reader *rdata, size_t length, struct sm_dns_record *record)
 {
 	const uint8_t *bytes = sm_read_bytes(rdata, length);
@@ -193,6 +209,8 @@ static bool read_rdata(struct message *message, struct sm_reader *rdata, struct 
 		return read_address(rdata, 16, record);
 	case SM_RR_CNAME:
 		return read_target(message, rdata, record);
+	case SM_RR_TXT:
+		return read_strings(message, rdata, rdata->size - rdata->at, record);
 	case SM_RR_SRV:
 		record->priority = sm_read_u16be(rdata);
 		record->weight = sm_read_u16be(rdata);

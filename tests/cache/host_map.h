@@ -41,7 +41,7 @@ static void put_service(const char *text, uint16_t n_targets, uid_t uid)
 	made.kind = n_targets ? SM_ANSWER_ADDRESSES : SM_ANSWER_NO_NAME;
 	made.n_targets = made.n_addresses = n_targets;
 	for (uint16_t i = 0; i < n_targets; i++) {
-		made.targets[i] = (struct sm_target){name.text, 1, 1, 80, i, 1, false, NULL};
+		made.targets[i] = (struct sm_target){name.text, 1, 1, 80, i, 1, .metadata = NULL};
 		made.addresses[i] = (struct sm_address){SM_IPV4, {10, 0, (uint8_t)(i >> 8), (uint8_t)i}};
 		made.ranks[i] = i;
 	}

@@ -56,7 +56,7 @@ static void put_one(struct sm_owner *owner, uint64_t i, uint64_t draw)
 	answer.ttl_s = (uint32_t)draw;
 	answer.n_targets = answer.n_addresses = (uint16_t)(draw % 8 ? draw % 12 : draw % 256);
 	for (uint16_t k = 0; k < answer.n_targets; k++) {
-		answer.targets[k] = (struct sm_target){name.text, 1, 1, (uint16_t)draw, k, 1, false, NULL};
+		answer.targets[k] = (struct sm_target){name.text, 1, 1, (uint16_t)draw, k, 1, .metadata = NULL};
 		answer.addresses[k].family = SM_IPV4;
 		memcpy(answer.addresses[k].bytes, &draw, 4);
 	}

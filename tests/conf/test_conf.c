@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "conf/conf.h"
 
+#include "base/clock.h"
 #include "tests/directory.h"
 
 #define COMPLAINTS_MAX 64
@@ -407,8 +408,10 @@ static void errors_name_file_line_key_and_what_was_expected(void **state)
 	assert_error("[resolver]\n\nnonsense\n", ":3: \"nonsense\": expected a [section] or key = value");
 	assert_error("[resolver]\nattempts = 1\nattempts = 2\n",
 	             ":3: attempts: given twice; expected once, as in line 2");
-	assert_error("[domain mesh]\nhealth = tcp\n",
-	             ":2: health: \"tcp\" is not supported by this version yet; expected the default \"off\"");
+	assert_error("[domain mesh]\nhealth = http\n", ":2: health: \"http\" is not valid; expected off, lazy or tcp");
+	assert_error("[domain mesh]\nfilter = version=2 =3\n",
+	             ":2: filter: \"version=2 =3\" is not valid; expected key=value pairs, such as version=2 "
+	             "zone=@/etc/srvmesh.zone, at most 16");
 	assert_error("[domain mesh]\nservers = 127.0.0.1 ::1:8600\n",
 	             ":2: servers: \"127.0.0.1 ::1:8600\" is not valid; expected IP addresses with optional ports, such as "
 	             "127.0.0.1:8600, [::1]:53 or [fe80::1%eth0]:53, at most 8; write [::1]:8600 for a port, or [::1:8600]");
@@ -571,6 +574,75 @@ static void noise_is_an_error_never_a_crash(void **state)
 	}
 }
 
+static const struct sm_rule *rule_for(const char *name)
+{
+	return sm_rules_match(&conf->rules, name, strlen(name));
+}
+
+static void a_filter_is_inherited_and_replaced(void **state)
+{
+	(void)state;
+	load("[resolver]\nfilter = Version=2, canary\nprefer = zone=a\n[domain mesh]\n[domain other]\nfilter =\n"
+	     "[service db.mesh]\nfilter = role=main\n");
+	assert_int_equal(rule_for("api.mesh")->filter.n, 2);
+	assert_string_equal(rule_for("api.mesh")->filter.pairs[0].text, "version=2");
+	assert_string_equal(rule_for("api.mesh")->filter.pairs[1].text, "canary=true");
+	assert_int_equal(rule_for("api.mesh")->filter.pairs[1].key_length, 6);
+	assert_int_equal(rule_for("api.other")->filter.n, 0);
+	assert_int_equal(rule_for("db.mesh")->filter.n, 1);
+	assert_string_equal(rule_for("db.mesh")->filter.pairs[0].text, "role=main");
+	assert_string_equal(rule_for("db.mesh")->prefer.pairs[0].text, "zone=a");
+}
+
+/* The host's own word: where it is missing, nothing matches, and the names are ours all the same. */
+static void the_value_of_a_pair_may_stand_in_a_file(void **state)
+{
+	char text[200], expected[300];
+
+	(void)state;
+	snprintf(text, sizeof(text), "[domain mesh]\nprefer = zone=@%s\n", path_of("zone"));
+	write_file("c", text);
+	load_files();
+	snprintf(expected, sizeof(expected),
+	         ":2: prefer: %s has no value; expected a file that everybody can read, with the value in its first line; "
+	         "until then no target has this pair", path_of("zone"));
+	assert_int_equal(n_complaints, 1);
+	assert_int_equal(kinds[0], SM_COMPLAINT_WARNING);
+	assert_complaint(0, "c", expected);
+	assert_int_equal(rule_for("api.mesh")->prefer.n, 1);
+	assert_false(rule_for("api.mesh")->prefer.pairs[0].is_known);
+	write_file("zone", "  eu-west 1a \nnothing\n");
+	assert_int_equal(sm_watch_look(&watch, sm_clock_now_ns()) == SM_WATCH_SAME, 0);
+	load_again();
+	assert_int_equal(n_complaints, 0);
+	assert_true(rule_for("api.mesh")->prefer.pairs[0].is_known);
+	assert_string_equal(rule_for("api.mesh")->prefer.pairs[0].text, "zone=eu-west 1a");
+	chmod(path_of("zone"), 0640);
+	load_again();
+	assert_int_equal(n_complaints, 1);
+	assert_non_null(strstr(complaints[0], "zone; expected mode 0644"));
+}
+
+static void the_files_of_values_are_few(void **state)
+{
+	char text[2000] = "[domain mesh]\nfilter =", path[40];
+
+	(void)state;
+	for (int i = 0; i < 9; i++) {
+		snprintf(path, sizeof(path), "w%d", i);
+		write_file(path, "x\n");
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), " k%d=@%s", i, path_of(path));
+	}
+	strcat(text, "\n");
+	write_file("c", text);
+	load_files();
+	assert_int_equal(n_complaints, 1);
+	assert_non_null(strstr(complaints[0], "w8 is not read; expected at most 8 files of values in all sections"));
+	assert_int_equal(rule_for("api.mesh")->filter.n, 9);
+	assert_true(rule_for("api.mesh")->filter.pairs[7].is_known);
+	assert_false(rule_for("api.mesh")->filter.pairs[8].is_known);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, clear)
 static const struct CMUnitTest tests[] = {
 	TEST(without_a_file_there_are_no_names),
@@ -602,6 +674,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(what_a_domain_excepts_is_below_it),
 	TEST(the_search_list_is_read_where_a_domain_is_searched),
 	TEST(a_section_may_be_asked_by_tcp_alone),
+	TEST(a_filter_is_inherited_and_replaced),
+	TEST(the_value_of_a_pair_may_stand_in_a_file),
+	TEST(the_files_of_values_are_few),
 	TEST(the_fingerprint_is_of_what_shapes_answers),
 	TEST(noise_is_an_error_never_a_crash),
 };

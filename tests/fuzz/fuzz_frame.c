@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	const void *content;
 	size_t content_size;
 
-	if (sm_frame_decode_request(bytes, size, &request) == SM_OK && request.kind != SM_FRAME_STATUS) {
+	if (sm_frame_decode_request(bytes, size, &request) == SM_OK &&
+	    (request.kind == SM_FRAME_LOOKUP || request.kind == SM_FRAME_HINT)) {
 		HOLDS(request.families >= SM_IPV4 && request.families <= SM_IPV4_AND_IPV6);
 		HOLDS(sm_frame_decode_request(again, sm_frame_encode_request(&request, again), &other) == SM_OK);
 		HOLDS(strcmp(request.name.text, other.name.text) == 0 && request.wait_ms == other.wait_ms);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/cursor.h"
+#include "mesh/field.h"
+#include "mesh/metadata.h"
 #include "mesh/record.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -36,6 +38,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		HOLDS(again_size <= sm_record_size(&name, &answer));
 		HOLDS(sm_record_decode(&name, again, again_size, &arena, &other, &other_times) == SM_OK);
 		HOLDS(other.n_targets == answer.n_targets && other.n_addresses == answer.n_addresses);
+		HOLDS(other.n_marks == answer.n_marks && other.packed_size == answer.packed_size);
+		for (uint32_t i = 0; i < answer.n_marks; i++)
+			HOLDS(answer.marks[i].target < answer.n_targets && answer.marks[i].address < answer.n_addresses);
+		sm_field_unpack_metadata(&answer);
+		for (uint32_t i = 0; i < answer.n_targets; i++)
+			HOLDS(sm_metadata_whole(answer.targets[i].metadata, answer.targets[i].metadata_size, SIZE_MAX) <=
+			      answer.targets[i].metadata_size);
 	}
 	free(copy);
 	return 0;

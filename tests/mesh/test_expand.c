@@ -69,7 +69,7 @@ static const char *next(uint32_t *number)
 	if (sm_expand_next(&expand, &question, number) != SM_OK)
 		return "none";
 	snprintf(text, sizeof(text), "%s %s", question.name,
-	         question.type == SM_RR_SRV ? "SRV" : question.type == SM_RR_A ? "A" : "AAAA");
+	         question.type == SM_RR_SRV ? "SRV" : question.type == SM_RR_A ? "A" : question.type == SM_RR_TXT ? "TXT" : "AAAA");
 	return text;
 }
 
@@ -141,7 +141,8 @@ static void finish(enum sm_answer_kind kind)
  * that are there may be answered in any order, and no other may be left. The outcome: the kind; or each target with the last
  * bytes of its addresses; then "ttl N", and "?4", "?6" for families that are uncertain, "-4", "-6" for those left out. A step
  * "widen 4" or "widen 6" asks for what was left out. Names that end in .other belong to another section; what ends in 200 and
- * more is out of reach. */
+ * more is out of reach. Where `filter` says so, metadata are asked for: items "txt" or "+txt" "OWNER STRING TTL", in the
+ * outcome [STRING...] behind a target, and "?m" where some are not known. */
 #define STEPS_MAX 8
 
 static const struct story {
@@ -150,6 +151,7 @@ static const struct story {
 	const char *outcome;
 	bool is_ipv4_only, is_without_fallback, is_plain, is_glue_never;
 	enum sm_family_policy family;
+	enum { NO_FILTER, BY_TARGET, BY_OWNER } filter;
 	uint8_t host, needs, keeps; /* families of the host, 0: both; that a program wants alone; that the last answer held */
 	const char *name, *second_template; /* NULL: api.mesh; none */
 } stories[] = {
@@ -267,8 +269,49 @@ static const struct story {
 	{"a missing target is looked for again in its time",
 	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 600; srv b.mesh 0 0 600; +a a.mesh 1 600", "b.mesh A: nxdomain 30"}, "a.mesh 1 ttl 30",
 	 .is_ipv4_only = true},
+	{"metadata beside the SRV need no question",
+	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 60; +a a.mesh 1 60; +txt a.mesh v=2 40; +txt a.mesh z=a 60"}, "a.mesh 1 [v=2 z=a] ttl 40",
+	 .is_ipv4_only = true, .filter = BY_TARGET},
+	{"and are passed over where no rule wants them",
+	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 60; +a a.mesh 1 60; +txt a.mesh v=2 40"}, "a.mesh 1 ttl 60", .is_ipv4_only = true},
+	{"metadata are asked for together with the addresses",
+	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 60; srv b.mesh 0 0 60; +a b.mesh 2 60", "a.mesh TXT: txt a.mesh v=2 40",
+	  "b.mesh TXT: nodata 50", "a.mesh A: a a.mesh 1 60"},
+	 "a.mesh 1 [v=2], b.mesh 2 ttl 40", .is_ipv4_only = true, .filter = BY_TARGET},
+	{"that a target has none is part of the answer",
+	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 60; +a a.mesh 1 60", "a.mesh TXT: nodata 5"}, "a.mesh 1 ttl 5", .is_ipv4_only = true,
+	 .filter = BY_TARGET},
+	{"metadata that nobody can tell take no address away",
+	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 60; +a a.mesh 1 60", "a.mesh TXT: fails"}, "a.mesh 1 ttl 60 ?m", .is_ipv4_only = true,
+	 .filter = BY_TARGET},
+	{"metadata of another section beside the SRV are asked for",
+	 {"_api._tcp.mesh SRV: srv a.other 0 0 60; +a a.other 9 60; +txt a.other v=1 60", "a.other A: a a.other 1 60",
+	  "a.other TXT: txt a.other v=2 60"},
+	 "a.other 1 [v=2] ttl 60", .is_ipv4_only = true, .filter = BY_TARGET},
+	{"an alias of a target is followed to its metadata",
+	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 60; +a a.mesh 1 60", "a.mesh TXT: cname a.mesh host.example 20",
+	  "host.example TXT: txt host.example v=2 60"},
+	 "a.mesh 1 [v=2] ttl 20", .is_ipv4_only = true, .filter = BY_TARGET},
+	{"the owner's metadata are those of all targets",
+	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 60; srv b.mesh 0 0 60; +a a.mesh 1 60; +a b.mesh 2 60; +txt a.mesh v=1 60",
+	  "_api._tcp.mesh TXT: txt _api._tcp.mesh v=2 30"},
+	 "a.mesh 1 [v=2], b.mesh 2 [v=2] ttl 30", .is_ipv4_only = true, .filter = BY_OWNER},
+	{"those of an owner that is an alias are at its end",
+	 {"_api._tcp.mesh SRV: cname _api._tcp.mesh _web._tcp.mesh 20; srv@_web._tcp.mesh a.mesh 0 0 60; +a a.mesh 1 60",
+	  "_web._tcp.mesh TXT: txt _web._tcp.mesh v=2 60"},
+	 "a.mesh 1 [v=2] ttl 20", .is_ipv4_only = true, .filter = BY_OWNER},
+	{"a plain host has metadata of its own",
+	 {"_api._tcp.mesh SRV: nxdomain 50", "api.mesh A: a api.mesh 9 60", "api.mesh TXT: txt api.mesh v=2 60"},
+	 "api.mesh 9 [v=2] ttl 50", .is_ipv4_only = true, .filter = BY_TARGET},
+	{"they are asked for together with its SRV, too",
+	 {"api.mesh TXT: txt api.mesh v=2 60", "api.mesh A: a api.mesh 9 60", "_api._tcp.mesh SRV: nxdomain 50"},
+	 "api.mesh 9 [v=2] ttl 50", .is_plain = true, .is_ipv4_only = true, .filter = BY_TARGET},
+	{"but nobody owns its SRV", {"_api._tcp.mesh SRV: nxdomain 50", "api.mesh A: a api.mesh 9 60"}, "api.mesh 9 ttl 50",
+	 .is_ipv4_only = true, .filter = BY_OWNER},
 };
 
+static uint8_t strings[8][64];
+static size_t n_strings;
 static char texts[64][80]; /* of the replies: they must outlive the story */
 static size_t n_texts;
 
@@ -291,6 +334,14 @@ static bool add_item(const char *item, const char *question)
 		reply.rcode = item[1] == 'x' ? SM_RCODE_NXDOMAIN : 0;
 		reply.has_soa = true;
 		reply.negative_ttl_s = ttl_s;
+	} else if (sscanf(type, "txt %63s %63s %u", owner, text, &ttl_s) == 3) {
+		struct sm_target words;
+		struct sm_dns_record *record = add_record(keep(owner), SM_RR_TXT, ttl_s);
+
+		set_metadata(&words, text, strings[n_strings]);
+		record->strings = strings[n_strings++];
+		record->strings_size = words.metadata_size;
+		record->is_additional = type != item;
 	} else if (sscanf(item, "cname %63s %63s %u", owner, text, &ttl_s) == 3) {
 		add_record(keep(owner), SM_RR_CNAME, ttl_s)->target = keep(text);
 	} else if (sscanf(item, "%63s %63s %u %u %u", verb, text, &priority, &weight, &ttl_s) == 5) {
@@ -377,10 +428,15 @@ static void say_outcome(char *text, size_t size)
 
 			snprintf(text + strlen(text), size - strlen(text), " %u", address->bytes[address->family == SM_IPV4 ? 3 : 15]);
 		}
+		for (size_t k = 0; k < target->metadata_size; k += 1U + target->metadata[k])
+			snprintf(text + strlen(text), size - strlen(text), " %s%.*s%s", k == 0 ? "[" : "", target->metadata[k],
+			         (const char *)target->metadata + k + 1,
+			         k + 1U + target->metadata[k] == target->metadata_size ? "]" : "");
 	}
-	snprintf(text + strlen(text), size - strlen(text), " ttl %u%s%s%s%s", answer.ttl_s,
+	snprintf(text + strlen(text), size - strlen(text), " ttl %u%s%s%s%s%s", answer.ttl_s,
 	         answer.uncertain_families & SM_IPV4 ? " ?4" : "", answer.uncertain_families & SM_IPV6 ? " ?6" : "",
-	         answer.unasked_families & SM_IPV4 ? " -4" : "", answer.unasked_families & SM_IPV6 ? " -6" : "");
+	         answer.unasked_families & SM_IPV4 ? " -4" : "", answer.unasked_families & SM_IPV6 ? " -6" : "",
+	         answer.is_metadata_unknown ? " ?m" : "");
 }
 
 static void play(void **state)
@@ -389,7 +445,9 @@ static void play(void **state)
 	char text[400];
 
 	fresh(NULL);
-	n_pending = n_texts = 0;
+	n_pending = n_texts = n_strings = 0;
+	rule.pairs_key = story->filter != NO_FILTER;
+	rule.metadata = story->filter == BY_OWNER ? SM_METADATA_OF_OWNER : SM_METADATA_OF_TARGET;
 	rule.family = story->is_ipv4_only ? SM_FAMILY_IPV4 : story->family;
 	rule.glue = story->is_glue_never ? SM_GLUE_NEVER : SM_GLUE_COMPLETE;
 	means.is_plain = story->is_plain;
@@ -593,6 +651,60 @@ static void a_denial_without_soa_lives_as_long_as_the_rule_says_and_the_address(
 	rule.negative_ttl_ms = 0;
 }
 
+static void metadata_are_cut_at_a_whole_pair(void **state)
+{
+	static uint8_t pairs[16][256];
+	uint32_t number;
+
+	(void)state;
+	rule.pairs_key = 1;
+	begin("api.mesh");
+	number = expect_question("_api._tcp.mesh SRV");
+	add_srv("_api._tcp.mesh", "a.mesh", 0, 0, 60);
+	add_address("a.mesh", SM_RR_A, 1, true, 60);
+	tell(number);
+	number = expect_question("a.mesh TXT");
+	for (int i = 0; i < 16; i++) {
+		struct sm_dns_record *record = add_record("a.mesh", SM_RR_TXT, 60);
+
+		pairs[i][0] = 255;
+		memset(pairs[i] + 1, 'a' + i, 255);
+		record->strings = pairs[i];
+		record->strings_size = 256;
+	}
+	tell(number);
+	finish(SM_ANSWER_ADDRESSES);
+	assert_true(answer.is_metadata_cut && !answer.is_metadata_unknown);
+	assert_true(sm_answer_is_cut(&answer));
+	assert_int_equal(answer.targets[0].metadata_size, 1024);
+	for (int i = 0; i < 4; i++)
+		assert_memory_equal(answer.targets[0].metadata + 256 * i, pairs[i], 256);
+}
+
+/* Without them it is not known which target suits; a preference can do without. */
+static void metadata_are_waited_for_by_a_filter(void **state)
+{
+	uint32_t number;
+
+	(void)state;
+	rule.pairs_key = 1;
+	begin("api.mesh");
+	number = expect_question("_api._tcp.mesh SRV");
+	add_srv("_api._tcp.mesh", "a.mesh", 0, 0, 60);
+	add_address("a.mesh", SM_RR_A, 1, true, 60);
+	tell(number);
+	assert_true(sm_expand_is_settled(&expand, SM_IPV4));
+	rule.filter.n = 1;
+	assert_false(sm_expand_is_settled(&expand, SM_IPV4));
+	rule.filter.n = 0; /* it has no pairs here */
+	sm_arena_clear(&room);
+	sm_expand_answer(&expand, &room, &answer);
+	assert_int_equal(answer.kind, SM_ANSWER_ADDRESSES); /* what is known so far */
+	assert_true(answer.is_metadata_unknown);
+	tell_negative(expect_question("a.mesh TXT"), 0, 60);
+	assert_true(sm_expand_is_settled(&expand, SM_IPV4));
+}
+
 static void one_family_may_be_settled_before_the_other(void **state)
 {
 	uint32_t a, aaaa;
@@ -638,6 +750,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(what_a_bound_cut_off_is_not_called_missing),
 	TEST(families_of_which_a_bound_cut_off_addresses_are_told),
 	TEST(all_of_one_family_is_asked_before_any_of_the_other),
+	TEST(metadata_are_cut_at_a_whole_pair),
+	TEST(metadata_are_waited_for_by_a_filter),
 	TEST(one_family_may_be_settled_before_the_other),
 	TEST(a_late_second_reply_changes_nothing),
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "mesh/record.h"
 
+#include "mesh/field.h"
 #include "tests/answer.h"
 #include "tests/test.h"
 
@@ -15,6 +16,8 @@ static enum sm_format format = SM_FORMAT;
 static const struct sm_times sample_times = {123456789012345, 123456789012346, 123456789012347, 123456789012348, 0};
 static struct sm_times times;
 
+static const uint8_t strings[] = "\11version=2\7zone=eu";
+
 static size_t encode_sample(void)
 {
 	struct sm_name name = name_of("api.mesh");
@@ -27,8 +30,13 @@ static size_t encode_sample(void)
 	answer.unasked_families = SM_IPV4;
 	answer.unawaited_families = SM_IPV6;
 	answer.n_targets = 2;
-	answer.targets[0] = (struct sm_target){"a.mesh", 10, 60, 8080, 0, 2, .is_down = false};
-	answer.targets[1] = (struct sm_target){"b.mesh", 20, 0, 8081, 2, 1, .is_down = true, .metadata = "version=2 zone=eu"};
+	answer.targets[0] = (struct sm_target){"a.mesh", 10, 60, 8080, 0, 2, .metadata = NULL};
+	answer.targets[1] = (struct sm_target){"b.mesh", 20, 0, 8081, 2, 1, sizeof(strings) - 1, .metadata = strings};
+	answer.judged_by = 0x123456789abcdef;
+	answer.targets[1].judgement = 11;
+	answer.n_marks = 2;
+	answer.marks[0] = (struct sm_mark){0, 1, 123456789012349};
+	answer.marks[1] = (struct sm_mark){1, 2, 123456789012350};
 	answer.n_addresses = 3;
 	answer.addresses[0] = (struct sm_address){SM_IPV4, {127, 0, 0, 1}};
 	answer.addresses[1] = (struct sm_address){SM_IPV6, {[15] = 1}};
@@ -52,7 +60,10 @@ static enum sm_status decode(const char *text, size_t size)
 	if (status == SM_OK) {
 		assert_string_equal(decoded.targets[0].name, "a.mesh");
 		assert_null(decoded.targets[0].metadata);
-		assert_string_equal(decoded.targets[1].metadata, "version=2 zone=eu");
+		assert_int_equal(decoded.targets[1].metadata_size, 0); /* until somebody wants them */
+		sm_field_unpack_metadata(&decoded);
+		assert_int_equal(decoded.targets[1].metadata_size, format == SM_FORMAT_1 ? 0 : sizeof(strings) - 1);
+		assert_memory_equal(decoded.targets[1].metadata, strings, decoded.targets[1].metadata_size);
 	}
 	free(copy);
 	return status;
@@ -73,8 +84,16 @@ static void an_answer_survives_the_round_trip(void **state)
 	assert_int_equal(decoded.n_targets, 2);
 	assert_int_equal(decoded.targets[1].port, 8081);
 	assert_int_equal(decoded.targets[1].first_address, 2);
-	assert_false(decoded.targets[0].is_down);
-	assert_true(decoded.targets[1].is_down);
+	assert_true(decoded.targets[0].is_marked && decoded.targets[1].is_marked);
+	assert_int_equal(decoded.judged_by, answer.judged_by);
+	assert_int_equal(decoded.targets[0].judgement, 0);
+	assert_int_equal(decoded.targets[1].judgement, 11);
+	assert_int_equal(decoded.n_marks, 2);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(decoded.marks[i].target, answer.marks[i].target);
+		assert_int_equal(decoded.marks[i].address, answer.marks[i].address);
+		assert_int_equal(decoded.marks[i].until_ns, answer.marks[i].until_ns);
+	}
 	assert_memory_equal(decoded.addresses, answer.addresses, 3 * sizeof(answer.addresses[0]));
 	assert_memory_equal(decoded.ranks, answer.ranks, 3 * sizeof(answer.ranks[0]));
 }
@@ -86,18 +105,21 @@ static void what_is_missing_is_told_in_a_field_of_its_own(void **state)
 
 	(void)state;
 	answer.cut_families = SM_IPV6;
+	answer.is_metadata_unknown = true;
 	answer.n_cut = 477;
 	sm_arena_clear(&arena);
 	assert_int_equal(sm_record_encode(&name, &answer, &sample_times, SM_FORMAT_2, bytes, sizeof(bytes), &size), SM_OK);
 	assert_int_equal(sm_record_decode(&name, bytes, size, &arena, &decoded, &times), SM_OK);
 	assert_int_equal(decoded.cut_families, SM_IPV6);
 	assert_int_equal(decoded.n_cut, 477);
+	assert_true(decoded.is_metadata_unknown && !decoded.is_metadata_cut);
 	if (format == SM_FORMAT_2)
 		assert_int_equal(size, whole + 6 + 3); /* what is whole does without */
 	for (size_t n = 0; n < size; n++)
 		assert_int_equal(sm_record_decode(&name, bytes, n, &arena, &decoded, &times), SM_CORRUPT);
 	answer.cut_families = 0;
 	answer.n_cut = 0;
+	answer.is_metadata_unknown = false;
 	whole = encode_sample();
 	sm_arena_clear(&arena);
 	assert_int_equal(sm_record_decode(&name, bytes, whole, &arena, &decoded, &times), SM_OK);
@@ -157,6 +179,7 @@ static void a_short_buffer_is_full(void **state)
 
 static void the_largest_answer_fits(void **state)
 {
+	static uint8_t metadata[2][SM_METADATA_MAX];
 	static char long_name[254];
 	struct sm_name name;
 	size_t size;
@@ -171,12 +194,19 @@ static void the_largest_answer_fits(void **state)
 	answer.n_targets = SM_TARGETS_MAX;
 	answer.n_addresses = SM_ADDRESSES_MAX;
 	for (int i = 0; i < SM_TARGETS_MAX; i++)
-		answer.targets[i] = (struct sm_target){long_name, 1, 1, 1, 0, SM_ADDRESSES_MAX, true, long_name};
-	for (int i = 0; i < SM_ADDRESSES_MAX; i++)
+		answer.targets[i] = (struct sm_target){long_name, 1, 1, 1, 0, SM_ADDRESSES_MAX, SM_METADATA_MAX, .metadata = metadata[i % 2]};
+	for (int i = 0; i < SM_ADDRESSES_MAX; i++) {
 		answer.addresses[i] = (struct sm_address){SM_IPV6, {1}};
+		answer.ranks[i] = 1;
+	}
+	answer.judged_by = 1;
+	answer.n_marks = SM_MARKS_MAX;
+	for (uint16_t i = 0; i < SM_MARKS_MAX; i++)
+		answer.marks[i] = (struct sm_mark){i, i, 1};
 	assert_int_equal(sm_record_encode(&name, &answer, &sample_times, format, bytes, sizeof(bytes), &size), SM_OK);
 	assert_int_equal(sm_record_decode(&name, bytes, size, &arena, &decoded, &times), SM_OK);
 	assert_int_equal(decoded.n_targets, SM_TARGETS_MAX);
+	assert_true(sm_record_size(&name, &answer) >= size);
 }
 
 static void a_record_says_whose_it_is(void **state)
@@ -236,25 +266,51 @@ static void fields_that_lie_are_corrupt(void **state)
 		}
 }
 
-/* As 0.2.0 wrote it, byte for byte: what its plugins get from srvmeshd, and ours from its. */
-static void a_record_of_format_1_is_that_of_the_release_before(void **state)
+/* The sample as 0.2.0 wrote it, byte for byte, but for what no release of format 1 ever put into records: it could mark a
+ * target as down without an end, and had metadata as text. */
+static size_t sample_of_the_release_before(uint8_t *ret)
 {
-	static const uint8_t expected[] =
+	static const uint8_t written[] =
 #include "tests/mesh/record_of_format_1.inc"
 	;
-	size_t size;
+	static const char text[] = "\21version=2 zone=eu";
+	size_t size = sizeof(written) - 1, at;
+	uint64_t checksum;
+	uint8_t *metadata;
+
+	memcpy(ret, written, size);
+	metadata = memmem(ret, size, text, sizeof(text));
+	at = (size_t)(metadata - ret);
+	metadata[-9] = 0; /* the mark, before the name */
+	metadata[0] = 0;
+	memmove(metadata + 1, metadata + sizeof(text) - 1, size - at - sizeof(text) + 1);
+	size -= sizeof(text) - 2;
+	checksum = XXH3_64bits(ret + 8, size - 8);
+	memcpy(ret, &checksum, sizeof(checksum));
+	return size;
+}
+
+static void a_record_of_format_1_is_that_of_the_release_before(void **state)
+{
+	static const uint8_t written[] =
+#include "tests/mesh/record_of_format_1.inc"
+	;
+	uint8_t expected[256];
+	size_t size, expected_size = sample_of_the_release_before(expected);
 
 	(void)state;
 	format = SM_FORMAT_1;
 	size = encode_sample();
-	assert_int_equal(size, sizeof(expected) - 1);
+	assert_int_equal(size, expected_size);
 	assert_memory_equal(bytes, expected, size);
 	assert_int_equal(decode("api.mesh", size), SM_OK);
 	assert_int_equal(decoded.n_targets, 2);
-	assert_true(decoded.targets[1].is_down);
+	assert_int_equal(decoded.n_marks, 0); /* they would have no end */
 	assert_int_equal(decoded.ranks[2], UINT64_MAX - 2);
 	for (size_t n = 0; n < size; n++)
 		assert_int_equal(decode("api.mesh", n), SM_CORRUPT);
+	memcpy(bytes, written, sizeof(written) - 1);
+	assert_int_equal(decode("api.mesh", sizeof(written) - 1), SM_OK);
 	format = SM_FORMAT;
 }
 
@@ -275,16 +331,18 @@ static void how_often_a_renewal_was_cut_short_is_kept(void **state)
 	}
 }
 
-static void ranks_and_metadata_take_no_room_where_there_are_none(void **state)
+static void ranks_marks_and_metadata_take_no_room_where_there_are_none(void **state)
 {
 	size_t with = encode_sample(), without;
 	struct sm_name name = name_of("api.mesh");
 
 	(void)state;
 	memset(answer.ranks, 0, 3 * sizeof(answer.ranks[0]));
-	answer.targets[1].metadata = NULL;
+	answer.targets[1].metadata_size = 0;
+	answer.n_marks = 0;
+	answer.judged_by = 0;
 	assert_int_equal(sm_record_encode(&name, &answer, &sample_times, format, bytes, sizeof(bytes), &without), SM_OK);
-	assert_int_equal(with - without, 6 + 3 * 8 + 6 + 2 + 1 + 18);
+	assert_int_equal(with - without, (6 + 3 * 8) + (6 + 2 * 12) + (6 + 8 + 2 + 2 + sizeof(strings) - 1));
 	assert_true(sm_record_size(&name, &answer) >= without);
 	sm_arena_clear(&arena);
 	assert_int_equal(sm_record_decode(&name, bytes, without, &arena, &decoded, &times), SM_OK);
@@ -292,12 +350,55 @@ static void ranks_and_metadata_take_no_room_where_there_are_none(void **state)
 	assert_null(decoded.targets[1].metadata);
 }
 
+static void metadata_of_the_owner_are_kept_once_for_all_targets(void **state)
+{
+	struct sm_name name = name_of("api.mesh");
+	size_t one = encode_sample(), both;
+
+	(void)state;
+	answer.targets[0].metadata = strings;
+	answer.targets[0].metadata_size = sizeof(strings) - 1;
+	assert_int_equal(sm_record_encode(&name, &answer, &sample_times, SM_FORMAT_2, bytes, sizeof(bytes), &both), SM_OK);
+	assert_int_equal(both, one);
+	sm_arena_clear(&arena);
+	assert_int_equal(sm_record_decode(&name, bytes, both, &arena, &decoded, &times), SM_OK);
+	assert_int_equal(sm_record_encode(&name, &decoded, &sample_times, SM_FORMAT_2, bytes + both, sizeof(bytes) - both, &one), SM_OK);
+	assert_int_equal(one, both); /* packed as they were */
+	assert_memory_equal(bytes + both, bytes, both);
+	sm_field_unpack_metadata(&decoded);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(decoded.targets[i].metadata_size, sizeof(strings) - 1);
+		assert_memory_equal(decoded.targets[i].metadata, strings, sizeof(strings) - 1);
+	}
+}
+
+/* A reader searches marks by their order. */
+static void marks_that_are_out_of_order_or_of_nothing_are_corrupt(void **state)
+{
+	static const struct sm_mark bad[][2] = {
+		{{1, 2, 9}, {0, 1, 9}}, {{0, 1, 9}, {0, 1, 9}}, {{0, 2, 9}, {0, 1, 9}}, {{0, 1, 9}, {2, 2, 9}}, {{0, 1, 9}, {1, 3, 9}},
+	};
+	struct sm_name name = name_of("api.mesh");
+	size_t size;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		encode_sample();
+		memcpy(answer.marks, bad[i], sizeof(bad[i]));
+		assert_int_equal(sm_record_encode(&name, &answer, &sample_times, SM_FORMAT_2, bytes, sizeof(bytes), &size), SM_OK);
+		sm_arena_clear(&arena);
+		assert_int_equal(sm_record_decode(&name, bytes, size, &arena, &decoded, &times), SM_CORRUPT);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(metadata_of_the_owner_are_kept_once_for_all_targets),
+	cmocka_unit_test(marks_that_are_out_of_order_or_of_nothing_are_corrupt),
 	cmocka_unit_test(a_field_of_a_newer_release_is_passed_over),
 	cmocka_unit_test(fields_that_lie_are_corrupt),
 	cmocka_unit_test(a_record_of_format_1_is_that_of_the_release_before),
 	cmocka_unit_test(how_often_a_renewal_was_cut_short_is_kept),
-	cmocka_unit_test(ranks_and_metadata_take_no_room_where_there_are_none),
+	cmocka_unit_test(ranks_marks_and_metadata_take_no_room_where_there_are_none),
 	cmocka_unit_test(an_answer_survives_the_round_trip),
 	cmocka_unit_test(what_is_missing_is_told_in_a_field_of_its_own),
 	cmocka_unit_test(every_truncation_is_corrupt),

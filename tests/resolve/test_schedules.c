@@ -291,7 +291,7 @@ static const struct sm_network *network_of(void *context)
 static void look_up(const struct sm_lookup_means *means, const struct sm_rule *rule, const struct sm_name *name)
 {
 	int64_t deadline_ns = world.now_ns + rule->deadline_ms * MS;
-	const struct sm_answer *answer;
+	struct sm_answer *answer;
 	struct sm_lookup *lookup;
 	int steps = 0;
 

@@ -442,7 +442,42 @@ static void chains_of_pointers_cost_no_more_than_the_bound(void **state)
 	assert_true(reply.is_cut);
 }
 
+static void txt(const char *owner, const char *data, size_t data_size)
+{
+	size_t start;
+
+	labels(owner);
+	start = begin_record(SM_RR_TXT, 30);
+	memcpy(message + size, data, data_size);
+	size += data_size;
+	end_record(start);
+}
+
+static void the_strings_of_a_txt_record_are_kept_whole(void **state)
+{
+	static const char data[] = "\11version=2\0\7zone=eu";
+
+	(void)state;
+	begin(ANSWER, 1, 0, 2);
+	srv(10, 60, 8080, "A.mesh");
+	txt("a.mesh", data, sizeof(data) - 1);
+	txt("a.mesh", "", 0);
+	assert_int_equal(decode(), SM_OK);
+	assert_int_equal(reply.n_records, 3);
+	assert_int_equal(reply.records[1].type, SM_RR_TXT);
+	assert_int_equal(reply.records[1].strings_size, sizeof(data) - 1);
+	assert_memory_equal(reply.records[1].strings, data, sizeof(data) - 1);
+	assert_int_equal(reply.records[2].strings_size, 0);
+	for (size_t n = 1; n < sizeof(data) - 1; n++) {
+		begin(ANSWER, 0, 0, 1);
+		txt("a.mesh", data, n); /* a string that is longer than the data: the record is left out */
+		assert_int_equal(decode(), SM_OK);
+		assert_int_equal(reply.n_records, n == 10 || n == 11);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(the_strings_of_a_txt_record_are_kept_whole),
 	cmocka_unit_test(a_reply_is_read),
 	cmocka_unit_test(every_truncation_is_corrupt),
 	cmocka_unit_test(no_changed_byte_breaks_the_decoder),
