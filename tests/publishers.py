@@ -193,6 +193,11 @@ class Consul:
         self.put("agent/service/register", {"ID": f"{name}-{number}", "Name": name, "Address": address, "Port": port,
                                             "Tags": list(tags), "Weights": {"Passing": weight, "Warning": 1}})
 
+    def register_node(self, node, address, service, port, metadata):
+        """A service on a node of its own, as another agent would have it."""
+        self.put("catalog/register", {"Node": node, "Address": address, "NodeMeta": metadata,
+                                      "Service": {"Service": service, "Port": port}})
+
     def stop(self):
         self.lab.stop(self.process)
 

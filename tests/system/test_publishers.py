@@ -58,6 +58,17 @@ def configure(lab, text, more=""):
 ANSWER = {"127.0.0.11", "127.0.0.12"}
 
 
+def own_metadata(tap, lab, server):
+    """A zone with metadata, and one with tags."""
+    counted = Counted(server)
+    configure(lab, at(recipe("own metadata"), counted).replace("@/etc/srvmesh.zone", "eu"), "answers = one")
+    tap.equal("a zone of one's own: metadata", set(lab.draws(200, "web.mesh")), {"127.0.0.11"})
+    configure(lab, at(recipe("own tags"), counted), "answers = all")
+    tap.equal("a zone of one's own: tags by a template", lab.probe("gai", "inet", "web.mesh"), "127.0.0.12")
+    tap.equal("and where there are none", set(lab.probe("gai", "inet", "api.mesh").split()), ANSWER)
+    counted.stop()
+
+
 def served(tap, lab, what, server, most):
     """The zone of the manual: its targets, ports, weights, in so many questions."""
     counted = Counted(server)
@@ -88,8 +99,9 @@ def publishers(tap):
                 updates(tap, lab, server)
             server.stop()
     with Lab() as lab:
-        knot = Knot(lab, zone)
+        knot = Knot(lab, zone + recipe("own metadata zone"))
         served(tap, lab, "knot", knot, 1)
+        own_metadata(tap, lab, knot)
     with Lab() as lab:
         lines = recipe("dnsmasq") + "srv-host=_twice._tcp.mesh,a.mesh,80,0,1\n" * 2 + "srv-host=_twice._tcp.mesh,b.mesh,80,0,1\n"
         server = Publisher(lab, "dnsmasq", lines)
@@ -225,6 +237,26 @@ def consul_over_tcp(tap, lab, consul):
     counted.stop()
 
 
+def consul_metadata(tap, lab, consul):
+    counted = Counted(consul)
+    zone = lab.file("zone", "eu-1\n")
+    for i, (version, where) in enumerate((("1", "eu-1"), ("2", "us-1"), ("2", "eu-1"))):
+        consul.register_node(f"m{i}", f"127.0.2.{i + 1}", "meta", 80, {"version": version, "zone": where})
+    wait_for(consul, "meta.service.consul", "SRV")
+    section = at(recipe("consul metadata"), counted).replace("/etc/srvmesh.zone", zone)
+    configure(lab, section, "answers = one")
+    counted.questions()
+    tap.equal("Consul: node metadata, filter and preference", set(lab.draws(300, "meta.service.consul")), {"127.0.2.3"})
+    configure(lab, re.sub("prefer.*\n", "", section), "answers = all")
+    counted.questions()
+    tap.equal("Consul: the filter alone", set(lab.probe("gai", "inet", "meta.service.consul").split()), {"127.0.2.2", "127.0.2.3"})
+    tap.equal("Consul: which cost no question", counted.questions(), (0, 1))
+    tap.equal("Consul: an agent's own", json.loads(recipe("consul node_meta"))["node_meta"]["zone"], "eu-1")
+    configure(lab, at(recipe("consul tags"), counted).replace("v2.", "primary."), "answers = all")
+    tap.equal("Consul: a tag by a template", set(lab.probe("gai", "inet", "api.service.consul").split()), {"127.0.0.11", "127.0.0.12"})
+    counted.stop()
+
+
 def consul_over_udp(tap, lab, consul, is_told):
     """`is_told`: Consul says where it has cut an answer."""
     counted = Counted(consul)
@@ -247,6 +279,7 @@ def consul(tap, program, why):
         agent = Consul(lab, program)
         fill(agent)
         consul_over_tcp(tap, lab, agent)
+        consul_metadata(tap, lab, agent)
         consul_over_udp(tap, lab, agent, False)
         agent.stop()
         agent = Consul(lab, program, json.loads(recipe("consul.json")))
