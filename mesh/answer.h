@@ -46,6 +46,12 @@ struct sm_mark {
 	int64_t until_ns;         /* from then on it counts as up: srvmeshd has not confirmed the mark */
 };
 
+/* Marks are in the order of targets, and of addresses of one target. */
+static inline bool sm_mark_is_before(const struct sm_mark *mark, uint32_t target, uint32_t address)
+{
+	return mark->target < target || (mark->target == target && mark->address < address);
+}
+
 enum sm_answer_kind {
 	SM_ANSWER_ADDRESSES,
 	SM_ANSWER_NO_NAME, /* the service certainly does not exist: NXDOMAIN, or the SRV target "." */
@@ -73,7 +79,7 @@ struct sm_answer {
 	uint16_t n_addresses;
 	struct sm_target *targets;     /* by priority, lowest first */
 	struct sm_address *addresses;
-	struct sm_mark *marks; /* by target, then by address */
+	struct sm_mark *marks; /* in order (sm_mark_is_before) */
 	uint64_t *ranks; /* of the addresses (mesh/rank.h); all zero but where `answers = ordered` */
 };
 

@@ -30,11 +30,6 @@ struct terms {
 
 /* ---- who is in */
 
-static bool is_before(const struct sm_mark *mark, uint32_t target, uint32_t address)
-{
-	return mark->target < target || (mark->target == target && mark->address < address);
-}
-
 static bool is_down(const struct sm_answer *answer, uint32_t target, uint32_t address, int64_t now_ns)
 {
 	uint32_t low = 0, high = answer->n_marks;
@@ -42,7 +37,7 @@ static bool is_down(const struct sm_answer *answer, uint32_t target, uint32_t ad
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
 
-		if (is_before(&answer->marks[middle], target, address))
+		if (sm_mark_is_before(&answer->marks[middle], target, address))
 			low = middle + 1;
 		else
 			high = middle;

@@ -90,11 +90,6 @@ void sm_field_decode_missing(struct sm_reader *reader, struct sm_answer *ret)
 	ret->n_cut = sm_read_u16le(reader);
 }
 
-static bool is_in_order(const struct sm_mark *a, const struct sm_mark *b)
-{
-	return a->target < b->target || (a->target == b->target && a->address < b->address);
-}
-
 void sm_field_decode_marks(struct sm_reader *reader, struct sm_arena *arena, struct sm_answer *ret)
 {
 	size_t n = reader->size / SM_FIELD_MARK_SIZE;
@@ -107,7 +102,7 @@ void sm_field_decode_marks(struct sm_reader *reader, struct sm_arena *arena, str
 		mark->address = sm_read_u16le(reader);
 		mark->until_ns = (int64_t)sm_read_u64le(reader);
 		reader->failed |= mark->target >= ret->n_targets || mark->address >= ret->n_addresses ||
-		                  (i > 0 && !is_in_order(mark - 1, mark));
+		                  (i > 0 && !sm_mark_is_before(mark - 1, mark->target, mark->address));
 		if (!reader->failed)
 			ret->targets[mark->target].is_marked = true;
 	}

@@ -651,19 +651,26 @@ static void a_denial_without_soa_lives_as_long_as_the_rule_says_and_the_address(
 	rule.negative_ttl_ms = 0;
 }
 
-static void metadata_are_cut_at_a_whole_pair(void **state)
+/* All is known but the metadata of the one target; returns the question for them. */
+static uint32_t ask_metadata(void)
 {
-	static uint8_t pairs[16][256];
 	uint32_t number;
 
-	(void)state;
 	rule.pairs_key = 1;
 	begin("api.mesh");
 	number = expect_question("_api._tcp.mesh SRV");
 	add_srv("_api._tcp.mesh", "a.mesh", 0, 0, 60);
 	add_address("a.mesh", SM_RR_A, 1, true, 60);
 	tell(number);
-	number = expect_question("a.mesh TXT");
+	return expect_question("a.mesh TXT");
+}
+
+static void metadata_are_cut_at_a_whole_pair(void **state)
+{
+	static uint8_t pairs[16][256];
+	uint32_t number = ask_metadata();
+
+	(void)state;
 	for (int i = 0; i < 16; i++) {
 		struct sm_dns_record *record = add_record("a.mesh", SM_RR_TXT, 60);
 
@@ -684,15 +691,9 @@ static void metadata_are_cut_at_a_whole_pair(void **state)
 /* Without them it is not known which target suits; a preference can do without. */
 static void metadata_are_waited_for_by_a_filter(void **state)
 {
-	uint32_t number;
+	uint32_t number = ask_metadata();
 
 	(void)state;
-	rule.pairs_key = 1;
-	begin("api.mesh");
-	number = expect_question("_api._tcp.mesh SRV");
-	add_srv("_api._tcp.mesh", "a.mesh", 0, 0, 60);
-	add_address("a.mesh", SM_RR_A, 1, true, 60);
-	tell(number);
 	assert_true(sm_expand_is_settled(&expand, SM_IPV4));
 	rule.filter.n = 1;
 	assert_false(sm_expand_is_settled(&expand, SM_IPV4));
@@ -701,7 +702,7 @@ static void metadata_are_waited_for_by_a_filter(void **state)
 	sm_expand_answer(&expand, &room, &answer);
 	assert_int_equal(answer.kind, SM_ANSWER_ADDRESSES); /* what is known so far */
 	assert_true(answer.is_metadata_unknown);
-	tell_negative(expect_question("a.mesh TXT"), 0, 60);
+	tell_negative(number, 0, 60);
 	assert_true(sm_expand_is_settled(&expand, SM_IPV4));
 }
 

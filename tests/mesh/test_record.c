@@ -391,7 +391,33 @@ static void marks_that_are_out_of_order_or_of_nothing_are_corrupt(void **state)
 	}
 }
 
+/* They are written into the targets. */
+static void marks_before_their_targets_are_corrupt(void **state)
+{
+	size_t head = 52 + strlen("api.mesh"), size = encode_sample(), at = head;
+	uint8_t whole[sizeof(strings) + 512];
+	uint64_t checksum;
+	uint32_t length;
+
+	(void)state;
+	assert_true(size <= sizeof(whole));
+	memcpy(whole, bytes, head);
+	while (bytes[at] != 6) { /* the field of marks */
+		memcpy(&length, bytes + at + 2, sizeof(length));
+		at += 6 + length;
+	}
+	memcpy(&length, bytes + at + 2, sizeof(length));
+	memcpy(whole + head, bytes + at, 6 + length);
+	memcpy(whole + head + 6 + length, bytes + head, at - head);
+	memcpy(whole + at + 6 + length, bytes + at + 6 + length, size - at - 6 - length);
+	checksum = XXH3_64bits(whole + 8, size - 8);
+	memcpy(whole, &checksum, sizeof(checksum));
+	memcpy(bytes, whole, size);
+	assert_int_equal(decode("api.mesh", size), SM_CORRUPT);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(marks_before_their_targets_are_corrupt),
 	cmocka_unit_test(metadata_of_the_owner_are_kept_once_for_all_targets),
 	cmocka_unit_test(marks_that_are_out_of_order_or_of_nothing_are_corrupt),
 	cmocka_unit_test(a_field_of_a_newer_release_is_passed_over),
