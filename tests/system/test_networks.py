@@ -2,8 +2,10 @@
 """Weights that survive getaddrinfo, on real networks: a network namespace with a veth pair and a peer behind it.
 
     test_networks.py            the test
-    test_networks.py RUNS       the measurement: how many of RUNS curl runs connect when one target of three is dead,
-                                as a table (the one in README.md was made with 1000)
+    test_networks.py RUNS [MANNER...]
+                                the measurement: how many of RUNS curl runs connect when one target of three is dead, as a
+                                table (that of docs/weights.md was made with 1000); a manner is a value of `answers`, or
+                                `health`, with answers = one
 """
 import os
 import random
@@ -13,7 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lab import BUILDDIR, NO_NAMESPACES, Lab, Tap, follows, has_user_namespaces, need  # noqa: E402
+from lab import BUILDDIR, NO_NAMESPACES, Daemon, Lab, Tap, follows, has_user_namespaces, need  # noqa: E402
 from scripted_server import Server  # noqa: E402
 
 WEIGHTS = (60, 30, 10)
@@ -226,6 +228,9 @@ def tails(tap, lab, server):
     tap.equal("on other subnets it has them all", lengths, {3})
 
 
+MANNERS = ["ordered", "one", "all"]
+
+
 def run_curls(lab, name, runs, at_once, patience):
     def one(_):
         # curl waits half of its time for the first of several addresses, and half of the rest for the second
@@ -237,12 +242,31 @@ def run_curls(lab, name, runs, at_once, patience):
         return sum(pool.map(one, range(runs)))
 
 
-def connections(tap, lab, server, pid, runs):
+def run_with_health(lab, server, name, addresses, way, runs):
+    """srvmeshd watches the targets: counts the runs that connect once it has found the dead one."""
+    mode = "tcp\nhealth_interval = 1s" if way == "refuses" else "lazy"
+    daemon = Daemon(lab, f"[domain mesh]\nservers = 127.0.0.1:{server.port}\nfamily = any\nmax_answers = 64\nhealth = {mode}\n"
+                         "answers = one\n")
+    run_curls(lab, name, 24, 24, "3")
+    until = time.monotonic() + 15
+    while time.monotonic() < until:
+        table = lab.run(os.path.join(BUILDDIR, "srvmesh"), "health")[1]
+        if all(any(f"{address}:8080 " in line.replace("[", "").replace("]", "") and " down " in line for line in table.splitlines())
+               for address in addresses):
+            break
+        run_curls(lab, name, 24, 24, "3")
+    time.sleep(0.2)
+    n = run_curls(lab, name, runs, 24, "20")
+    daemon.stop()
+    return n
+
+
+def connections(tap, lab, server, pid, runs, manners):
     """Three targets of equal weight, one of them dead: counts the runs that connect."""
     lab.file("nsswitch.conf", "hosts: files srvmesh [NOTFOUND=return TRYAGAIN=return]\n")
     subprocess.run(["mount", "--bind", os.path.join(lab.path, "nsswitch.conf"), "/etc/nsswitch.conf"], check=True)
     if runs:
-        print("| network | dead target | ordered | one | all |\n|---|---|---|---|---|")
+        print("| network | dead target | " + " | ".join(manners) + " |\n|---|---|" + "---|" * len(manners))
     few = 24
     cases = [(name, way, dead, None) for name in NETWORKS for way in ("refuses", "is silent") for dead in (0, 2)]
     if not runs:
@@ -256,7 +280,10 @@ def connections(tap, lab, server, pid, runs):
         peer.stdout.readline()
         lab.processes.append(peer)
         shares = {}
-        for answers in ("ordered", "one", "all"):
+        for answers in manners:
+            if answers == "health":
+                shares[answers] = run_with_health(lab, server, f"{name}-even.mesh", NETWORKS[name][dead], way, runs)
+                continue
             configure(lab, server, answers)
             shares[answers] = run_curls(lab, f"{name}-even.mesh", runs or few,
                                        200 if runs and way == "is silent" else 24, "20" if runs else "8")
@@ -290,7 +317,7 @@ def main():
             pairs(tap, lab, "an address on two links")
             ip("address", "del", "10.1.0.1/32", "dev", "lo")
             tails(tap, lab, server)
-        connections(tap, lab, server, pid, runs)
+        connections(tap, lab, server, pid, runs, sys.argv[2:] or MANNERS + (["health"] if runs else []))
         if not runs:
             # a host without IPv6: glibc then knows no prefix lengths, and its rule 9 works differently
             ip("-6", "address", "flush", "dev", "host0")
