@@ -96,11 +96,6 @@ enum sm_status sm_value_ratio(const char *text, uint64_t *ret_permille)
 	return SM_OK;
 }
 
-static bool is_link_local(const struct sm_address *address)
-{
-	return address->family == SM_IPV6 && address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80;
-}
-
 /* The address before '%', and the zone behind it (RFC 4007, 11). */
 static enum sm_status address_of(const char *text, size_t length, struct sm_server *ret)
 {
@@ -118,7 +113,7 @@ static enum sm_status address_of(const char *text, size_t length, struct sm_serv
 		ret->address.family = SM_IPV4;
 	else if (inet_pton(AF_INET6, copy, ret->address.bytes) == 1)
 		ret->address.family = SM_IPV6;
-	if (!ret->address.family || is_link_local(&ret->address) != (zone_length > 0))
+	if (!ret->address.family || sm_address_is_link_local(&ret->address) != (zone_length > 0))
 		return SM_INVALID;
 	if (percent)
 		memcpy(ret->zone, percent + 1, zone_length);

@@ -4,23 +4,11 @@
 #include "base/clock.h"
 #include "daemon/log.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ENDPOINT_MAX (INET6_ADDRSTRLEN + 10)
 #define WHY_MAX 64
-#define LINE_MAX_BYTES (ENDPOINT_MAX + SM_NAME_MAX + WHY_MAX + 100)
-
-/* "127.0.0.1:80", "[::1]:80" */
-static void write_endpoint(const struct sm_endpoint *endpoint, char text[ENDPOINT_MAX])
-{
-	bool is_ipv6 = endpoint->address.family == SM_IPV6;
-	char address[INET6_ADDRSTRLEN] = "";
-
-	inet_ntop(is_ipv6 ? AF_INET6 : AF_INET, endpoint->address.bytes, address, sizeof(address));
-	snprintf(text, ENDPOINT_MAX, is_ipv6 ? "[%s]:%u" : "%s:%u", address, endpoint->port);
-}
+#define LINE_MAX_BYTES (SM_LOG_ADDRESS_MAX + SM_NAME_MAX + WHY_MAX + 100)
 
 static void write_why(const struct sm_watched *watched, char text[WHY_MAX])
 {
@@ -48,7 +36,7 @@ void sm_endpoints_log(const struct sm_watched *watched, const struct sm_name *na
 {
 	enum sm_log_level level = SM_LOG_DEBUG;
 	const char *event = watched->state == SM_HEALTH_DOUBT ? "a target is in doubt" : "a doubt is over";
-	char endpoint[ENDPOINT_MAX], why[WHY_MAX];
+	char endpoint[SM_LOG_ADDRESS_MAX], why[WHY_MAX];
 
 	if (watched->state == SM_HEALTH_DOWN) {
 		level = SM_LOG_WARNING;
@@ -58,7 +46,7 @@ void sm_endpoints_log(const struct sm_watched *watched, const struct sm_name *na
 		event = "a target is up again";
 	}
 
-	write_endpoint(&watched->is, endpoint);
+	sm_log_address(&watched->is.address, "", watched->is.port, endpoint);
 	write_why(watched, why);
 	sm_log(level, event, "endpoint", endpoint, "why", why, "name", name->text, NULL);
 }
@@ -67,9 +55,9 @@ static int write_line(const struct sm_watched *watched, const struct sm_name *na
 {
 	static const char *const states[] = {[SM_HEALTH_UP] = "up", [SM_HEALTH_DOUBT] = "doubt", [SM_HEALTH_DOWN] = "down"};
 	int64_t next_ns = watched->is_probing || watched->due_ns < now_ns ? now_ns : watched->due_ns;
-	char endpoint[ENDPOINT_MAX], why[WHY_MAX], next[32] = "-";
+	char endpoint[SM_LOG_ADDRESS_MAX], why[WHY_MAX], next[32] = "-";
 
-	write_endpoint(&watched->is, endpoint);
+	sm_log_address(&watched->is.address, "", watched->is.port, endpoint);
 	write_why(watched, why);
 	if (next_ns != INT64_MAX)
 		snprintf(next, sizeof(next), "%lld", (long long)((next_ns - now_ns) / SM_NS_PER_MS));

@@ -2,6 +2,7 @@
 /* The log. A line is composed in a bounded buffer and written with one call; text that does not fit is cut. */
 #include "daemon/log.h"
 
+#include <arpa/inet.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -157,4 +158,13 @@ void sm_log_number(enum sm_log_level level, const char *event, const char *key, 
 
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
 	sm_log(level, event, key, text, NULL);
+}
+
+void sm_log_address(const struct sm_address *address, const char *zone, uint16_t port, char ret[SM_LOG_ADDRESS_MAX])
+{
+	bool is_ipv6 = address->family == SM_IPV6;
+	char text[INET6_ADDRSTRLEN] = "";
+
+	inet_ntop(is_ipv6 ? AF_INET6 : AF_INET, address->bytes, text, sizeof(text));
+	snprintf(ret, SM_LOG_ADDRESS_MAX, is_ipv6 ? "[%s%s%s]:%u" : "%s%s%s:%u", text, zone[0] ? "%" : "", zone, port);
 }

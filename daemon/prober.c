@@ -108,11 +108,12 @@ static void note_sleep(struct sm_prober *prober, int64_t now_ns)
 
 void sm_prober_begin_probes(struct sm_prober *prober)
 {
-	int64_t now_ns = sm_clock_now_ns(), wakes_ns;
+	int64_t now_ns, wakes_ns;
 	struct sm_watched *watched;
 
 	if (!prober->health)
 		return;
+	now_ns = sm_clock_now_ns();
 	note_sleep(prober, now_ns);
 	if (now_ns < prober->wakes_ns)
 		return;

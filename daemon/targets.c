@@ -46,7 +46,7 @@ static bool has_endpoint(const struct sm_answer *answer, uint32_t target, uint32
 	const struct sm_address *of = &answer->addresses[address];
 
 	*ret = (struct sm_endpoint){*of, answer->targets[target].port};
-	return ret->port != 0 && !(of->family == SM_IPV6 && of->bytes[0] == 0xfe && (of->bytes[1] & 0xc0) == 0x80);
+	return ret->port != 0 && !sm_address_is_link_local(of);
 }
 
 static void on_change(void *context, struct sm_watched *watched);

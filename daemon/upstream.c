@@ -6,9 +6,6 @@
 #include "daemon/log.h"
 #include "resolve/table.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
-
 #define PUBLISH_NS SM_NS_PER_S
 #define REFRESH_NS (10 * SM_NS_PER_S) /* while questions are asked: round trip times change, too */
 
@@ -29,28 +26,17 @@ void sm_upstream_start(struct sm_upstream *upstream, struct sm_owner *owner)
 	upstream->before = upstream->servers;
 }
 
-/* "127.0.0.1:53", "[fe80::1%eth0]:53" */
-static void write_server(const struct sm_server *server, char *text, size_t size)
-{
-	char address[INET6_ADDRSTRLEN] = "";
-	bool is_ipv6 = server->address.family == SM_IPV6;
-
-	inet_ntop(is_ipv6 ? AF_INET6 : AF_INET, server->address.bytes, address, sizeof(address));
-	snprintf(text, size, is_ipv6 ? "[%s%s%s]:%u" : "%s%s%s:%u", address, server->zone[0] ? "%" : "", server->zone,
-	         server->port);
-}
-
 static void tell(struct sm_upstream *upstream)
 {
 	for (uint32_t i = 0; i < upstream->servers.n; i++) {
 		const struct sm_server_known *now = &upstream->servers.known[i], *before;
 		bool is_down = now->backoff_ms > 0;
-		char text[INET6_ADDRSTRLEN + SM_ZONE_MAX + 12];
+		char text[SM_LOG_ADDRESS_MAX];
 
 		before = sm_servers_find(&upstream->before, &now->server);
 		if (is_down == (before && before->backoff_ms > 0))
 			continue;
-		write_server(&now->server, text, sizeof(text));
+		sm_log_address(&now->server.address, now->server.zone, now->server.port, text);
 		sm_log(is_down ? SM_LOG_WARNING : SM_LOG_INFO, is_down ? "a server has failed" : "a server answers again",
 		       "server", text, NULL);
 	}

@@ -24,6 +24,12 @@ struct sm_address {
 	uint8_t bytes[16]; /* network order; IPv4 in the first four */
 };
 
+/* fe80::/10: it means something only with a zone (RFC 4007), which DNS does not tell. */
+static inline bool sm_address_is_link_local(const struct sm_address *address)
+{
+	return address->family == SM_IPV6 && address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80;
+}
+
 struct sm_target {
 	const char *name; /* borrowed, NUL-terminated, folded */
 	uint16_t priority;
