@@ -46,6 +46,11 @@ void sm_random_fill(void *bytes, size_t size)
 		fill_without_kernel((uint8_t *)bytes + filled, size - filled);
 }
 
+bool sm_random_secret(void *bytes, size_t size)
+{
+	return getrandom(bytes, size, GRND_NONBLOCK) == (ssize_t)size;
+}
+
 uint64_t sm_random_draw(_Atomic uint64_t *state)
 {
 	uint64_t seed = 0;

@@ -435,6 +435,12 @@ enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, 
 	return SM_OK;
 }
 
+void sm_owner_remove(struct sm_owner *owner, const struct sm_name *name)
+{
+	if (begin_puts(owner, sm_clock_now_ns()) && !delete(owner, name))
+		recover(owner);
+}
+
 void sm_owner_put_servers(struct sm_owner *owner, const void *bytes, size_t size)
 {
 	if (begin_puts(owner, sm_clock_now_ns()) &&

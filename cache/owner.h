@@ -41,6 +41,8 @@ enum sm_status sm_owner_get(struct sm_owner *owner, const struct sm_name *name, 
 enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, const struct sm_answer *answer,
                             const struct sm_times *times, uid_t uid, int64_t now_ns, const void **ret,
                             size_t *ret_size) SM_MUST_CHECK;
+/* There is no record of the name any more. */
+void sm_owner_remove(struct sm_owner *owner, const struct sm_name *name);
 /* The table of servers (resolve/table.h), at nobody's expense: one, of bounded size. As with names. */
 void sm_owner_put_servers(struct sm_owner *owner, const void *bytes, size_t size);
 enum sm_status sm_owner_get_servers(struct sm_owner *owner, const void **ret, size_t *ret_size) SM_MUST_CHECK;

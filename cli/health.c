@@ -85,7 +85,7 @@ static void print_rows(const struct row *rows, size_t n)
 		       rows[i].since, why, rows[i].fields[WHY], rows[i].next, rows[i].names);
 }
 
-void sm_health_print(const char *text, size_t size)
+enum exit_code sm_health_print(const char *text, size_t size)
 {
 	SM_SCOPE_FREE char *copy = strndup(text, size);
 	SM_SCOPE_FREE struct row *rows = NULL;
@@ -95,13 +95,14 @@ void sm_health_print(const char *text, size_t size)
 		most += *at == '\n';
 	rows = calloc(most + 1, sizeof(*rows));
 	if (!copy || !rows)
-		return;
+		return EXIT_NO;
 	for (char *at = copy, *line; n < most && (line = strsep(&at, "\n"));)
 		n += read_row(line, &rows[n]);
 	if (n == 0) {
 		puts("no target is watched: health is off, or no name in use has several targets");
-		return;
+		return EXIT_GOOD;
 	}
 	qsort(rows, n, sizeof(rows[0]), by_state);
 	print_rows(rows, n);
+	return EXIT_GOOD;
 }

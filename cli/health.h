@@ -2,7 +2,9 @@
 /* srvmesh health: the table of endpoints. */
 #pragma once
 
+#include "cli/exit.h"
+
 #include <stddef.h>
 
 /* Prints srvmeshd's text (daemon/targets.h) as aligned columns, what is down first. */
-void sm_health_print(const char *text, size_t size);
+enum exit_code sm_health_print(const char *text, size_t size);

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* srvmesh: the command for the administrator, because the plugin cannot report errors. check-config reads the
  * configuration as every process does, and prints all errors and the resulting rules; status prints srvmeshd's
- * counters, and health its targets; disable and enable switch names off and on. */
+ * counters, and health its targets; cache flush has names asked for again; shared-key makes a key; disable and enable
+ * switch names off and on. */
 #include "base/clock.h"
+#include "cli/exit.h"
+#include "cli/flush.h"
 #include "cli/health.h"
+#include "cli/shared.h"
 #include "cli/switch.h"
 #include "conf/conf.h"
 #include "ipc/client.h"
@@ -12,8 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum exit_code { EXIT_GOOD = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_NO_DAEMON = 3 };
 
 #define ANSWER_WAIT_NS (5 * SM_NS_PER_S)
 
@@ -52,13 +54,29 @@ static void print_rule(const struct sm_rule *rule)
 	puts(rule->is_disabled ? ", disabled" : "");
 }
 
+static void print_shared(const struct sm_shared_conf *shared)
+{
+	if (shared->n_roads == 0)
+		return;
+	fputs("shared:", stdout);
+	for (uint32_t i = 0; i < shared->n_roads; i++) {
+		if (shared->roads[i].path[0] != '\0')
+			printf(" unix:%s", shared->roads[i].path);
+		else
+			print_server(&shared->roads[i].server);
+	}
+	for (uint32_t i = 0; i < shared->n_keys; i++)
+		printf(", key %s", shared->keys[i]);
+	printf(", view %s\n", shared->view[0] != '\0' ? shared->view : "of the servers");
+}
+
 static void print_complaint(void *context, enum sm_complaint kind, const char *text)
 {
 	(void)context;
 	fprintf(stderr, "srvmesh: %s%s\n", kind == SM_COMPLAINT_WARNING ? "warning: " : "", text);
 }
 
-static int check_config(const char *named)
+static enum exit_code check_config(const char *named)
 {
 	const struct sm_conf_sources sources = sm_conf_sources(named);
 	struct sm_complaints complaints = {.hear = print_complaint};
@@ -72,11 +90,13 @@ static int check_config(const char *named)
 	}
 	for (uint32_t i = 0; i < conf->rules.n_rules; i++)
 		print_rule(&conf->rules.rules[i]);
+	print_shared(&conf->host.shared);
 	if (conf->n_pieces == 0 && !named)
 		fprintf(stderr, "srvmesh: there is no configuration, neither %s nor a file in %s: no name is ours\n",
 		        sources.file, sources.dropins);
 	else if (conf->rules.n_rules == 0)
 		fprintf(stderr, "srvmesh: %s: no name is ours; expected a [domain NAME] or [service NAME]\n", sources.file);
+	sm_shared_check(&conf->host.shared, &complaints, sources.file);
 	is_good = complaints.n_errors == 0 && conf->rules.n_rules > 0;
 	if (is_good)
 		printf("%s: good\n", sources.file);
@@ -87,102 +107,131 @@ static int check_config(const char *named)
 	return fflush(stdout) == 0 && is_good ? EXIT_GOOD : EXIT_NO;
 }
 
-static int ask_socket(const char *socket, enum sm_frame_kind kind, void (*print)(const char *text, size_t size))
+static enum exit_code ask_socket(const char *socket, const struct sm_request *request,
+                                 enum exit_code (*print)(const char *text, size_t size))
 {
-	const struct sm_request request = {.format = SM_FORMAT, .kind = kind};
 	int64_t until_ns = sm_clock_now_ns() + ANSWER_WAIT_NS;
 	struct sm_client_reply reply;
-	bool is_good, has_sign;
+	enum exit_code code = EXIT_NO_DAEMON;
+	bool has_sign;
 
-	if (sm_client_ask(socket, &request, until_ns, until_ns, &has_sign, &reply) != SM_OK) {
+	if (sm_client_ask(socket, request, until_ns, until_ns, &has_sign, &reply) != SM_OK) {
 		fprintf(stderr, "srvmesh: no srvmeshd answers at %s\n", socket);
 		return EXIT_NO_DAEMON;
 	}
-	is_good = reply.kind == SM_FRAME_TEXT;
-	if (is_good)
-		print(reply.content, reply.size);
+	if (reply.kind == SM_FRAME_TEXT)
+		code = print(reply.content, reply.size);
 	else
 		fprintf(stderr, "srvmesh: srvmeshd at %s is busy\n", socket);
 	free(reply.bytes);
-	return is_good && fflush(stdout) == 0 ? EXIT_GOOD : EXIT_NO_DAEMON;
+	return fflush(stdout) == 0 ? code : EXIT_NO_DAEMON;
 }
 
 /* Uses the socket that the files name, as far as they can be read. */
-static int ask_daemon(enum sm_frame_kind kind, void (*print)(const char *text, size_t size))
+static enum exit_code ask_daemon(const struct sm_request *request, enum exit_code (*print)(const char *text, size_t size))
 {
 	const struct sm_conf_sources sources = sm_conf_sources(secure_getenv("SRVMESH_CONF"));
 	struct sm_complaints nobody = {.hear = NULL};
 	struct sm_watch watch;
 	struct sm_conf *conf;
-	int code;
+	enum exit_code code;
 
 	if (sm_conf_load(&sources, NULL, &watch, &nobody, &conf) != SM_OK)
 		return EXIT_NO;
-	code = ask_socket(conf->host.socket, kind, print);
+	code = ask_socket(conf->host.socket, request, print);
 	sm_conf_free(conf);
 	return code;
 }
 
-static void print_text(const char *text, size_t size)
+static enum exit_code print_text(const char *text, size_t size)
 {
 	fwrite(text, 1, size, stdout);
+	return EXIT_GOOD;
 }
 
-static int run_check_config(const char *argument)
+/* Each command gets the words behind its name, and a NULL. */
+
+static enum exit_code run_check_config(char **words)
 {
-	return check_config(argument ? argument : secure_getenv("SRVMESH_CONF"));
+	return check_config(words[0] ? words[0] : secure_getenv("SRVMESH_CONF"));
 }
 
-static int run_status(const char *argument)
+static enum exit_code run_status(char **words)
 {
-	(void)argument;
-	return ask_daemon(SM_FRAME_STATUS, print_text);
+	const struct sm_request request = {.format = SM_FORMAT, .kind = SM_FRAME_STATUS};
+
+	(void)words;
+	return ask_daemon(&request, print_text);
 }
 
-static int run_health(const char *argument)
+static enum exit_code run_health(char **words)
 {
-	(void)argument;
-	return ask_daemon(SM_FRAME_HEALTH, sm_health_print);
+	const struct sm_request request = {.format = SM_FORMAT, .kind = SM_FRAME_HEALTH};
+
+	(void)words;
+	return ask_daemon(&request, sm_health_print);
 }
 
-static int run_disable(const char *argument)
+static enum exit_code run_cache(char **words)
 {
-	return sm_switch_off(argument) ? EXIT_GOOD : EXIT_NO;
+	struct sm_request request;
+
+	if (!sm_flush_read_words(words, &request))
+		return EXIT_USAGE;
+	return ask_daemon(&request, request.is_everywhere ? sm_flush_print_everywhere : sm_flush_print);
 }
 
-static int run_enable(const char *argument)
+static enum exit_code run_shared_key(char **words)
 {
-	return sm_switch_on(argument) ? EXIT_GOOD : EXIT_NO;
+	return words[0] ? sm_shared_make_key(words[0]) : EXIT_USAGE;
+}
+
+static enum exit_code run_disable(char **words)
+{
+	return sm_switch_off(words[0]) ? EXIT_GOOD : EXIT_NO;
+}
+
+static enum exit_code run_enable(char **words)
+{
+	return sm_switch_on(words[0]) ? EXIT_GOOD : EXIT_NO;
 }
 
 static const struct command {
-	const char *name, *argument, *help; /* the argument may be left out; NULL: there is none */
-	int (*run)(const char *argument);
+	const char *name, *words, *help; /* the words that may follow; NULL: none */
+	int n_words;                     /* at most */
+	enum exit_code (*run)(char **words); /* EXIT_USAGE: the usage is printed */
 } commands[] = {
-	{"check-config", "[FILE]", "check FILE, or the configuration of this host", run_check_config},
-	{"status", NULL, "print the counters of srvmeshd, one a line", run_status},
-	{"health", NULL, "print what srvmeshd knows of the targets that it watches", run_health},
-	{"disable", "[DOMAIN]", "switch off all names, or those of DOMAIN", run_disable},
-	{"enable", "[DOMAIN]", "switch them on again", run_enable},
+	{"check-config", "[FILE]", "check FILE, or the configuration of this host", 1, run_check_config},
+	{"status", NULL, "print the counters of srvmeshd, one a line", 0, run_status},
+	{"health", NULL, "print what srvmeshd knows of the targets that it watches", 0, run_health},
+	{"cache", "flush NAME|GLOB|--all [--everywhere]", "ask for names again, on this host or on all", 3, run_cache},
+	{"shared-key", "FILE", "make a key for [shared]", 1, run_shared_key},
+	{"disable", "[DOMAIN]", "switch off all names, or those of DOMAIN", 1, run_disable},
+	{"enable", "[DOMAIN]", "switch them on again", 1, run_enable},
 };
 
-static int print_usage(void)
+static enum exit_code print_usage(void)
 {
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		fprintf(stderr, "%s srvmesh %-12s %-9s %s\n", i == 0 ? "usage:" : "      ", commands[i].name,
-		        commands[i].argument ? commands[i].argument : "", commands[i].help);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		char line[80];
+
+		snprintf(line, sizeof(line), "%s %s", commands[i].name, commands[i].words ? commands[i].words : "");
+		fprintf(stderr, "%s srvmesh %-42s %s\n", i == 0 ? "usage:" : "      ", line, commands[i].help);
+	}
 	fputs("       srvmesh --version\n", stderr);
 	return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
 {
+	enum exit_code code = EXIT_USAGE;
+
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts("srvmesh " PACKAGE_VERSION);
 		return EXIT_GOOD;
 	}
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(argv[1], commands[i].name) == 0 && argc <= (commands[i].argument ? 3 : 2))
-			return commands[i].run(argv[2]);
-	return print_usage();
+		if (strcmp(argv[1], commands[i].name) == 0 && argc - 2 <= commands[i].n_words)
+			code = commands[i].run(argv + 2);
+	return code == EXIT_USAGE ? print_usage() : code;
 }

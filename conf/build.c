@@ -116,7 +116,8 @@ static void check_rule(struct merging *merging, struct sm_rule *rule, const stru
 static void apply_general(struct merging *merging)
 {
 	struct sm_rule *rule = &merging->conf->rules.elsewhere;
-	static const enum sm_section_kind kinds[] = {SM_SECTION_RESOLVER, SM_SECTION_CACHE, SM_SECTION_DAEMON};
+	static const enum sm_section_kind kinds[] = {SM_SECTION_RESOLVER, SM_SECTION_CACHE, SM_SECTION_DAEMON,
+	                                             SM_SECTION_SHARED};
 
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
 		for (uint32_t i = 0; i < merging->n; i++) {

@@ -13,7 +13,8 @@
 #define ANYWHERE (SM_SECTION_RESOLVER | SM_SECTION_DOMAIN | SM_SECTION_SERVICE)
 #define NAMED (SM_SECTION_DOMAIN | SM_SECTION_SERVICE)
 
-enum kind { DURATION, SIZE, COUNT, RATIO, PERCENT, CHOICE, SWITCH, SERVERS, TEMPLATES, LABEL, NAMES, PAIRS, PATH };
+enum kind { DURATION, SIZE, COUNT, RATIO, PERCENT, CHOICE, SWITCH, SERVERS, TEMPLATES, LABEL, NAMES, PAIRS, PATH,
+            ROADS, FILES, FILE_OR_NONE, WORD };
 
 struct sm_key {
 	const char *name;
@@ -30,7 +31,11 @@ struct sm_key {
 
 #define RULE(field) .offset = offsetof(struct sm_rule, field)
 #define HOST(field) .offset = offsetof(struct sm_host_conf, field)
+#define SHARED(field) .offset = offsetof(struct sm_host_conf, shared.field)
 #define MS_PER_MINUTE 60000
+#define UNIX "unix:"
+#define TLS "tls://"
+#define REDIS_PORT 6379
 #define MS_PER_DAY 86400000
 #define MONTH (30ULL * MS_PER_DAY)
 #define A_DURATION(range) "a duration such as 500ms, 2s, 5m, 1h or 1d, " range
@@ -113,6 +118,24 @@ static const struct sm_key keys[] = {
 	 HOST(log_level)},
 	{"log_format", "logfmt", "logfmt or json", CHOICE, SM_SECTION_DAEMON, .choices = formats, HOST(log_format)},
 
+	{"servers", "",
+	 "addresses with optional ports, such as 10.0.0.9:6379 or [fd00::9]:6379, or a local socket such as "
+	 "unix:/run/redis/redis.sock, at most 4",
+	 ROADS, SM_SECTION_SHARED, .may_be_empty = true},
+	{"username", "", "a word of letters, digits, and - _ . : of at most 64 bytes", WORD, SM_SECTION_SHARED, SHARED(username),
+	 .may_be_empty = true},
+	{"password", "", A_PATH ", of a file with the password", FILE_OR_NONE, SM_SECTION_SHARED, SHARED(password),
+	 .may_be_empty = true},
+	{"key", "", "the paths of one or two files that srvmesh shared-key has made", FILES, SM_SECTION_SHARED,
+	 .may_be_empty = true},
+	{"write", "yes", "yes or no", CHOICE, SM_SECTION_SHARED, .choices = yes_no, SHARED(is_read_only)},
+	{"head_start", "10ms", A_DURATION("from 0 to 1s"), DURATION, SM_SECTION_SHARED, 0, 1000, SHARED(head_start_ms)},
+	{"timeout", "100ms", A_DURATION("from 1ms to 10s"), DURATION, SM_SECTION_SHARED, 1, 10000, SHARED(timeout_ms)},
+	{"namespace", "srvmesh1", "a word of letters, digits, and - _ . : of at most 64 bytes", WORD, SM_SECTION_SHARED,
+	 SHARED(namespace)},
+	{"view", "", "a word of letters, digits, and - _ . : of at most 64 bytes", WORD, SM_SECTION_SHARED, SHARED(view),
+	 .may_be_empty = true},
+
 	{"srv", "_{service}._{proto}.{domain}",
 	 "templates of SRV owners, such as _{service}._{proto}.{domain}, {name} or _{first}._{proto}.{rest}.{domain}, at most 8",
 	 TEMPLATES, NAMED, RULE(templates)},
@@ -130,12 +153,14 @@ const struct sm_key *sm_key_at(size_t index)
 	return index < N_KEYS ? &keys[index] : NULL;
 }
 
-const struct sm_key *sm_key_find(const char *name)
+const struct sm_key *sm_key_find(const char *name, enum sm_section_kind section)
 {
+	const struct sm_key *found = NULL;
+
 	for (size_t i = 0; i < N_KEYS; i++)
-		if (strcmp(keys[i].name, name) == 0)
-			return &keys[i];
-	return NULL;
+		if (strcmp(keys[i].name, name) == 0 && (!found || sm_key_belongs(&keys[i], section)))
+			found = &keys[i];
+	return found;
 }
 
 /* The edit distance of two words (Levenshtein), for words of up to 31 characters. */
@@ -198,6 +223,8 @@ const char *sm_key_remedy(const struct sm_key *key, const char *value, char text
 	struct sm_server server;
 
 	text[0] = '\0';
+	if (key->kind == ROADS && strstr(value, TLS))
+		snprintf(text, SM_REMEDY_MAX, "; " TLS " is not supported yet: take a tunnel, or a local socket");
 	while (key->kind == SERVERS && sm_value_word(&value, word, sizeof(word)) == SM_OK) {
 		if (!sm_value_is_ambiguous(word, &server))
 			continue;
@@ -280,6 +307,10 @@ static enum sm_status number_of(const struct sm_key *key, const char *value, uin
 	case NAMES:
 	case PAIRS:
 	case PATH:
+	case ROADS:
+	case FILES:
+	case FILE_OR_NONE:
+	case WORD:
 		break;
 	}
 	return SM_INVALID;
@@ -390,6 +421,68 @@ static enum sm_status apply_path(const struct sm_key *key, const char *value, st
 	return SM_OK;
 }
 
+/* A path, or a word, or nothing. */
+static enum sm_status apply_text(const struct sm_key *key, const char *value, struct sm_host_conf *host)
+{
+	if (value[0] == '\0') {
+		((char *)host)[key->offset] = '\0';
+		return SM_OK;
+	}
+	if (key->kind == WORD && sm_value_identifier(value, SM_WORD_MAX) != SM_OK)
+		return SM_INVALID;
+	if (key->kind == WORD)
+		memcpy((char *)host + key->offset, value, strlen(value) + 1);
+	return key->kind == WORD ? SM_OK : apply_path(key, value, host);
+}
+
+static enum sm_status road_of(const char *word, struct sm_road *ret)
+{
+	bool is_local = strncmp(word, UNIX, strlen(UNIX)) == 0;
+
+	*ret = (struct sm_road){.path = ""};
+	if (!is_local)
+		return sm_value_server_with(word, REDIS_PORT, &ret->server);
+	if (sm_value_path(word + strlen(UNIX)) != SM_OK)
+		return SM_INVALID;
+	memcpy(ret->path, word + strlen(UNIX), strlen(word + strlen(UNIX)) + 1);
+	return SM_OK;
+}
+
+static enum sm_status apply_roads(const char *value, struct sm_shared_conf *shared)
+{
+	struct sm_road roads[SM_ROADS_MAX];
+	char word[sizeof(UNIX) + SM_PATH_MAX];
+	enum sm_status status;
+	uint32_t n = 0;
+
+	while ((status = sm_value_word(&value, word, sizeof(word))) == SM_OK)
+		if (n == SM_ROADS_MAX || road_of(word, &roads[n++]) != SM_OK)
+			return SM_INVALID;
+	if (status != SM_MISS)
+		return SM_INVALID;
+	memcpy(shared->roads, roads, n * sizeof(roads[0]));
+	shared->n_roads = n;
+	return SM_OK;
+}
+
+static enum sm_status apply_files(const char *value, struct sm_shared_conf *shared)
+{
+	char paths[SM_SECRETS_MAX][SM_PATH_MAX + 1], word[SM_PATH_MAX + 1];
+	enum sm_status status;
+	uint32_t n = 0;
+
+	for (; (status = sm_value_word(&value, word, sizeof(word))) == SM_OK; n++) {
+		if (n == SM_SECRETS_MAX || sm_value_path(word) != SM_OK)
+			return SM_INVALID;
+		memcpy(paths[n], word, sizeof(word));
+	}
+	if (status != SM_MISS)
+		return SM_INVALID;
+	memcpy(shared->keys, paths, n * sizeof(paths[0]));
+	shared->n_keys = n;
+	return SM_OK;
+}
+
 /* Checks them, and keeps the text. */
 static enum sm_status apply_pairs(const struct sm_key *key, const char *value, struct sm_rule *rule)
 {
@@ -424,6 +517,13 @@ enum sm_status sm_key_apply(const struct sm_key *key, const char *value, struct 
 		return apply_pairs(key, value, rule);
 	case PATH:
 		return apply_path(key, value, host);
+	case ROADS:
+		return apply_roads(value, &host->shared);
+	case FILES:
+		return apply_files(value, &host->shared);
+	case FILE_OR_NONE:
+	case WORD:
+		return apply_text(key, value, host);
 	case DURATION:
 	case SIZE:
 	case COUNT:

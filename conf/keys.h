@@ -12,12 +12,38 @@ enum sm_section_kind {
 	SM_SECTION_DAEMON = 4,
 	SM_SECTION_DOMAIN = 8,
 	SM_SECTION_SERVICE = 16,
+	SM_SECTION_SHARED = 32,
 };
 
 enum sm_log_level { SM_LOG_ERROR, SM_LOG_WARNING, SM_LOG_INFO, SM_LOG_DEBUG };
 enum sm_log_format { SM_LOG_LOGFMT, SM_LOG_JSON };
 
-/* The settings of [cache] and [daemon]. */
+#define SM_ROADS_MAX 4
+#define SM_SECRETS_MAX 2
+#define SM_WORD_MAX 64
+
+/* Where a store listens: at a local socket, or at an address. */
+struct sm_road {
+	char path[SM_PATH_MAX + 1]; /* empty: `server` */
+	struct sm_server server;
+};
+
+/* The settings of [shared]. Files of secrets are named, and not read: processes read this, too. */
+struct sm_shared_conf {
+	uint32_t n_roads; /* 0: there is no tier */
+	struct sm_road roads[SM_ROADS_MAX];
+	char username[SM_WORD_MAX + 1];
+	char password[SM_PATH_MAX + 1]; /* a file; empty: none */
+	uint32_t n_keys;
+	char keys[SM_SECRETS_MAX][SM_PATH_MAX + 1]; /* files; the first seals */
+	uint32_t is_read_only;                      /* 0 or 1 */
+	uint32_t head_start_ms;
+	uint32_t timeout_ms;
+	char namespace[SM_WORD_MAX + 1];
+	char view[SM_WORD_MAX + 1]; /* empty: the servers in force */
+};
+
+/* The settings of [cache], [daemon] and [shared]. */
 struct sm_host_conf {
 	char directory[SM_PATH_MAX + 1]; /* empty: none, because a private configuration names none */
 	uint32_t size_kib;
@@ -30,14 +56,16 @@ struct sm_host_conf {
 	uint32_t quota_percent;
 	enum sm_log_level log_level;
 	enum sm_log_format log_format;
+
+	struct sm_shared_conf shared;
 };
 
 struct sm_key;
 
 /* The keys in the order of the sample configuration; NULL after the last. */
 const struct sm_key *sm_key_at(size_t index);
-/* NULL: there is no such key. */
-const struct sm_key *sm_key_find(const char *name);
+/* The key of this name; where sections have different ones, that of `section`. NULL: there is no such key. */
+const struct sm_key *sm_key_find(const char *name, enum sm_section_kind section);
 /* The known key that is most similar to `name`; NULL: none is similar. */
 const struct sm_key *sm_key_nearest(const char *name);
 

@@ -102,8 +102,8 @@ static enum sm_status read_section(struct reading *reading, const struct sm_ini_
 		bool is_named;
 	} known[] = {
 		{"resolver", SM_SECTION_RESOLVER, false}, {"cache", SM_SECTION_CACHE, false},
-		{"daemon", SM_SECTION_DAEMON, false},     {"domain", SM_SECTION_DOMAIN, true},
-		{"service", SM_SECTION_SERVICE, true},
+		{"daemon", SM_SECTION_DAEMON, false},     {"shared", SM_SECTION_SHARED, false},
+		{"domain", SM_SECTION_DOMAIN, true},      {"service", SM_SECTION_SERVICE, true},
 	};
 
 	reading->section = PASSED_OVER;
@@ -125,7 +125,8 @@ static enum sm_status read_section(struct reading *reading, const struct sm_ini_
 		return SM_OK;
 	}
 	COMPLAIN_UNKNOWN(reading, line->line,
-	         "[%.*s]: no such section; expected [resolver], [cache], [daemon], [domain NAME] or [service NAME]",
+	         "[%.*s]: no such section; expected [resolver], [cache], [daemon], [shared], [domain NAME] or "
+	         "[service NAME]",
 	         SHOWN(line->first_length), line->first);
 	return SM_OK;
 }
@@ -140,6 +141,8 @@ static const char *home_of(const struct sm_key *key)
 		return "[domain NAME] or [service NAME]";
 	if (sm_key_belongs(key, SM_SECTION_DOMAIN))
 		return "[domain NAME]";
+	if (sm_key_belongs(key, SM_SECTION_SHARED))
+		return "[shared]";
 	return sm_key_belongs(key, SM_SECTION_CACHE) ? "[cache]" : "[daemon]";
 }
 
@@ -152,7 +155,7 @@ static const struct sm_key *read_key(struct reading *reading, const struct sm_in
 	char name[64];
 
 	snprintf(name, sizeof(name), "%.*s", SHOWN(line->first_length - is_optional), line->first + is_optional);
-	key = sm_key_find(name);
+	key = sm_key_find(name, reading->piece->sections[reading->section].kind);
 	if (key && sm_key_belongs(key, reading->piece->sections[reading->section].kind))
 		return key;
 	nearest = sm_key_nearest(name);

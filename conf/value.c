@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#define DNS_PORT 53
+
 struct unit {
 	const char *name;
 	uint64_t factor;
@@ -108,7 +110,7 @@ static enum sm_status address_of(const char *text, size_t length, struct sm_serv
 		return SM_INVALID;
 	memcpy(copy, text, address_length);
 	copy[address_length] = '\0';
-	*ret = (struct sm_server){.port = 53};
+	*ret = (struct sm_server){.port = DNS_PORT};
 	if (inet_pton(AF_INET, copy, ret->address.bytes) == 1)
 		ret->address.family = SM_IPV4;
 	else if (inet_pton(AF_INET6, copy, ret->address.bytes) == 1)
@@ -148,7 +150,7 @@ bool sm_value_is_ambiguous(const char *text, struct sm_server *ret)
 	return true;
 }
 
-enum sm_status sm_value_server(const char *text, struct sm_server *ret)
+enum sm_status sm_value_server_with(const char *text, uint16_t port, struct sm_server *ret)
 {
 	const char *colon = strrchr(text, ':'), *close = strchr(text, ']');
 	struct sm_server server, ambiguous;
@@ -166,12 +168,18 @@ enum sm_status sm_value_server(const char *text, struct sm_server *ret)
 			colon = NULL; /* several colons: a bare IPv6 address */
 		status = address_of(text, colon ? (size_t)(colon - text) : strlen(text), &server);
 	}
+	server.port = port;
 	if (status == SM_OK && colon)
 		status = port_of(colon + 1, &server.port);
 	if (status != SM_OK || (text[0] != '[' && sm_value_is_ambiguous(text, &ambiguous)))
 		return SM_INVALID;
 	*ret = server;
 	return SM_OK;
+}
+
+enum sm_status sm_value_server(const char *text, struct sm_server *ret)
+{
+	return sm_value_server_with(text, DNS_PORT, ret);
 }
 
 enum sm_status sm_value_template(const char *text)
@@ -254,6 +262,16 @@ enum sm_status sm_value_pair(const char **text, struct sm_pair *ret)
 	if (value[0] == '@' && sm_value_path(value + 1) != SM_OK)
 		return SM_INVALID;
 	return sm_value_set_pair(ret, value, strlen(value));
+}
+
+enum sm_status sm_value_identifier(const char *text, size_t max)
+{
+	size_t length = strlen(text);
+
+	for (size_t i = 0; i < length; i++)
+		if (!sm_name_allows(sm_name_fold(text[i])) && text[i] != '.' && text[i] != ':')
+			return SM_INVALID;
+	return length > 0 && length <= max ? SM_OK : SM_INVALID;
 }
 
 enum sm_status sm_value_path(const char *text)

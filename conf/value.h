@@ -22,6 +22,8 @@ enum sm_status sm_value_address(const char *text, struct sm_server *ret) SM_MUST
  * address needs its zone, and no other address has one. */
 #define SM_VALUE_SERVER_MAX 79 /* bytes of the longest */
 enum sm_status sm_value_server(const char *text, struct sm_server *ret) SM_MUST_CHECK;
+/* The same with another port if none is given. */
+enum sm_status sm_value_server_with(const char *text, uint16_t port, struct sm_server *ret) SM_MUST_CHECK;
 /* Is the text ambiguous, as `::1:8600` is: an IPv6 address, or a shorter one with a port (*ret)? sm_value_server
  * refuses such text, because questions to the long address would be in vain. */
 bool sm_value_is_ambiguous(const char *text, struct sm_server *ret);
@@ -40,6 +42,9 @@ enum sm_status sm_value_template(const char *text) SM_MUST_CHECK;
 /* An absolute path of at most SM_PATH_MAX bytes, in one form only: no empty, `.` or `..` component. */
 #define SM_PATH_MAX 100 /* with ".hint" and a NUL appended, it fits into struct sockaddr_un */
 enum sm_status sm_value_path(const char *text) SM_MUST_CHECK;
+
+/* A word of letters, digits, and - _ . : that has at most `max` bytes. */
+enum sm_status sm_value_identifier(const char *text, size_t max) SM_MUST_CHECK;
 
 /* The next word of a list separated by blanks or commas: moves *text on, copies the word. SM_MISS: there is none.
  * SM_FULL: the word is too long, and passed over. */

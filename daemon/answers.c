@@ -25,6 +25,16 @@ static bool has_family(const struct sm_answer *answer, uint8_t families)
 
 /* ---- the end */
 
+size_t sm_job_failure(const struct sm_name *name, void *ret, size_t size)
+{
+	const struct sm_answer answer = {.kind = SM_ANSWER_FAILURE};
+	int64_t now_ns = sm_clock_now_ns();
+	const struct sm_times times = {now_ns, now_ns, now_ns, now_ns, 0};
+	size_t used;
+
+	return sm_record_encode(name, &answer, &times, SM_FORMAT, ret, size, &used) == SM_OK ? used : 0;
+}
+
 static void set_final_reply(struct sm_job *job, enum sm_frame_kind kind, const void *body, size_t size)
 {
 	job->kind = kind;
@@ -35,6 +45,26 @@ static void set_final_reply(struct sm_job *job, enum sm_frame_kind kind, const v
 	} else if (body) {
 		job->kind = SM_FRAME_BUSY;
 	}
+}
+
+void sm_job_settle(struct sm_job *job, enum sm_frame_kind kind, const void *body, size_t size)
+{
+	set_final_reply(job, kind, body, size);
+	job->is_settled = true;
+}
+
+void sm_job_settle_in_vain(struct sm_job *job)
+{
+	uint8_t failure[512];
+	const void *record = failure;
+	size_t size;
+
+	if (sm_keeping_old(job->jobs->owner, job->rule, &job->name, &record, &size) == SM_OK)
+		job->jobs->counters->stale++;
+	else
+		size = sm_job_failure(&job->name, failure, sizeof(failure));
+	job->jobs->counters->hopeless += record == failure;
+	sm_job_settle(job, SM_FRAME_RECORD, record, size);
 }
 
 /* Said once: the record says that it has been. */
@@ -74,6 +104,7 @@ static void keep_answer(struct sm_job *job, struct sm_answer *answer)
 		.answered_ns = job->answered_ns,
 		.uid = job->uid,
 		.is_bad = sm_lookup_was_answered_badly(job->lookup),
+		.is_outdated = sm_shared_is_outdated(job->jobs->shared, job),
 	};
 	bool is_cut = sm_answer_is_cut(answer);
 	bool was_cut = is_cut && sm_keeping_marks(job->jobs->owner, &job->name).is_cut;
@@ -93,6 +124,7 @@ static void keep_answer(struct sm_job *job, struct sm_answer *answer)
 		note_nature(job, answer);
 	}
 	set_final_reply(job, SM_FRAME_RECORD, kept.record, kept.size);
+	job->may_be_shared = !kept.is_old;
 }
 
 /* A newer answer of the name has come while this job asked for the other family of an older one. */
@@ -110,6 +142,8 @@ void sm_job_conclude(struct sm_job *job)
 {
 	struct sm_answer *answer;
 
+	if (job->is_settled)
+		return;
 	if (!job->answered_ns)
 		job->answered_ns = sm_clock_now_ns();
 	/* the configuration has changed meanwhile: the waiting program should rather look the name up itself */
@@ -121,6 +155,16 @@ void sm_job_conclude(struct sm_job *job)
 }
 
 /* ---- before the end */
+
+void sm_job_tell(struct sm_job *job, const void *record, size_t size)
+{
+	struct sm_waiter *waiter;
+
+	while ((waiter = TAILQ_FIRST(&job->waiters))) {
+		sm_jobs_leave(waiter);
+		waiter->tell(waiter, SM_FRAME_RECORD, record, size);
+	}
+}
 
 /* A client that asked for one family does not wait much longer than for that family (RFC 8305): it gets the answer
  * known so far. This answer is not kept, and the job goes on for all other clients. */

@@ -3,7 +3,9 @@
  * replies of what it knows. */
 #pragma once
 
+#include "base/clock.h"
 #include "daemon/jobs.h"
+#include "daemon/shared.h"
 #include "resolve/lookup.h"
 
 TAILQ_HEAD(waiters, sm_waiter);
@@ -17,8 +19,12 @@ struct sm_job {
 	uid_t uid;
 	struct sm_lookup *lookup;
 	struct waiters waiters;
+	uint8_t needs; /* families that clients want alone */
+	struct sm_sharing sharing;
 	int64_t settled_ns[SM_IPV4_AND_IPV6]; /* by family: when all its addresses became known; 0: not yet */
 	bool has_signed, is_finished, is_listening;
+	bool may_be_shared; /* its reply is what DNS has just said */
+	bool is_settled;  /* its reply is set, and DNS need not answer */
 	bool is_behind;   /* its answer is used, and it asks for a family that glue made superfluous */
 	uint8_t behind_families;
 	bool is_complete; /* it ended with an answer of the name, which is kept */
@@ -31,7 +37,26 @@ struct sm_job {
 	uv_timer_t timer;
 };
 
-/* The lookup has ended: keeps its answer, and sets the final reply. */
+#define SM_JOB_DEADLINE_PERCENT 95 /* of a client's own: so that a failure still reaches it in time */
+
+/* For a lookup that begins now. */
+static inline int64_t sm_job_deadline_ns(const struct sm_rule *rule)
+{
+	return sm_clock_now_ns() + rule->deadline_ms * SM_NS_PER_MS / 100 * SM_JOB_DEADLINE_PERCENT;
+}
+
+/* Goes on as far as it can. */
+void sm_job_step(struct sm_job *job);
+
+/* The lookup has ended: keeps its answer, and sets the final reply, unless the job is settled. */
 void sm_job_conclude(struct sm_job *job);
+/* Sets the final reply, whatever DNS would say; the job ends with its next step. */
+void sm_job_settle(struct sm_job *job, enum sm_frame_kind kind, const void *body, size_t size);
+/* The same, where no server can be asked: what is old is given again, if anything is. */
+void sm_job_settle_in_vain(struct sm_job *job);
+/* Gives all clients that wait a record; the job goes on. */
+void sm_job_tell(struct sm_job *job, const void *record, size_t size);
+/* A record of a failure that is not kept. Returns its size; 0: it does not fit. */
+size_t sm_job_failure(const struct sm_name *name, void *ret, size_t size);
 /* Answers the clients that wait for one family alone, if it is time; returns when to call it again. */
 int64_t sm_job_serve_early(struct sm_job *job, int64_t now_ns);

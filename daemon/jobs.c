@@ -4,9 +4,9 @@
  *                     all known, or the deadline               main.c, before the loop waits
  *   ask ──► running ─────────────────────────► finished ──────────────────────────────► told ──► listening, freed
  *              │  ▲                             the answer is put into the host map,      the map is committed first
- *   sockets,   │  │ step_job                    or what is kept is good enough still
+ *   sockets,   │  │ sm_job_step                    or what is kept is good enough still
  *   timer      └──┘
- *                 ├─ a server was overtaken in any job: step_job
+ *                 ├─ a server was overtaken in any job: sm_job_step
  *                 ├─ after sign_ns: WORKING to all that wait
  *                 └─ one family known for 50 ms: the answer so far to the clients that asked for that family alone
  *
@@ -23,6 +23,7 @@
 #include "daemon/job.h"
 #include "daemon/keeping.h"
 #include "daemon/log.h"
+#include "daemon/values.h"
 #include "resolve/channel.h"
 #include "resolve/outlook.h"
 
@@ -33,7 +34,6 @@
 #define READY_AT_ONCE 64
 #define SIGN_AFTER_NS (100 * SM_NS_PER_MS) /* well before any client assumes that the daemon is dead, */
 #define SIGN_SHARE 6                       /* also one with little time: it waits a third of its time for a sign */
-#define DEADLINE_PERCENT 95 /* of a client's own: so that a failure still reaches it in time */
 #define LISTENING_MAX 64    /* beyond that nothing is learnt of servers that are late */
 #define LISTENING_SHARE 16  /* and of the descriptors of all jobs only so much */
 
@@ -68,6 +68,7 @@ static void on_job_closed(uv_handle_t *handle)
 static void close_job(struct sm_job *job)
 {
 	sm_lookup_close(job->lookup);
+	sm_shared_leave(job->jobs->shared, job);
 	uv_close((uv_handle_t *)&job->timer, on_job_closed);
 }
 
@@ -126,21 +127,27 @@ static void end_job(struct sm_job *job)
 	listen_on(job);
 }
 
-enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_name *name,
+enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
                                         const void **ret, size_t *ret_size)
 {
-	struct sm_job *job = find_job(jobs, name);
+	struct sm_job *job = find_job(jobs, &request->name);
+
+	enum sm_status status;
 
 	if (job && !job->is_finished)
 		process_job(job);
-	if (job)
+	if (sm_keeping_lacks(jobs->owner, &request->name, request->families))
+		return SM_MISS;
+	status = sm_keeping_old(jobs->owner, rule, &request->name, ret, ret_size);
+	if (job && status == SM_OK)
 		sm_lookup_note_silence(job->lookup, sm_clock_now_ns());
-	return sm_keeping_old(jobs->owner, rule, name, ret, ret_size);
+	return status;
 }
 
 static void finish_job(struct sm_job *job)
 {
 	uv_timer_stop(&job->timer);
+	sm_shared_leave(job->jobs->shared, job);
 	sm_job_conclude(job);
 	job->is_finished = true;
 	job->jobs->n_behind -= job->is_behind;
@@ -156,8 +163,6 @@ void sm_jobs_leave(struct sm_waiter *waiter)
 	waiter->job = NULL;
 }
 
-static void step_job(struct sm_job *job);
-
 /* A server was overtaken in one job: in the others, questions that wait for it move on. */
 static void pass_on(struct sm_jobs *jobs)
 {
@@ -168,16 +173,11 @@ static void pass_on(struct sm_jobs *jobs)
 	jobs->n_overtaken = jobs->upstream->servers.n_overtaken;
 	for (; job; job = next) {
 		next = TAILQ_NEXT(job, link);
-		step_job(job);
+		sm_job_step(job);
 	}
 }
 
 static void on_job_time(uv_timer_t *timer);
-
-static int64_t deadline_ns(const struct sm_rule *rule)
-{
-	return sm_clock_now_ns() + rule->deadline_ms * SM_NS_PER_MS / 100 * DEADLINE_PERCENT;
-}
 
 /* Where glue was enough for an answer, the family that it lacked is asked for behind it, once a lifetime. */
 static bool go_on_behind(struct sm_job *job)
@@ -187,10 +187,12 @@ static bool go_on_behind(struct sm_job *job)
 	if (job->is_complete && !job->is_behind && has_room_behind(job->jobs) &&
 	    !sm_memo_holds(&job->jobs->barren, &job->name, sm_clock_now_ns()))
 		families = sm_lookup_left_out(job->lookup);
-	if (!families || !sm_lookup_widen(job->lookup, families, deadline_ns(job->rule)))
+	if (!families || !sm_lookup_widen(job->lookup, families, sm_job_deadline_ns(job->rule)))
 		return false;
 	free(job->body);
 	job->body = NULL;
+	job->body_size = 0;
+	job->may_be_shared = false;
 	job->is_behind = true;
 	job->behind_families = families;
 	job->is_finished = false;
@@ -219,8 +221,10 @@ void sm_jobs_flush(struct sm_jobs *jobs)
 		}
 		if (!job->is_behind)
 			leave_name(job);
-		if (!go_on_behind(job))
-			end_job(job);
+		if (go_on_behind(job))
+			continue; /* its answer will be more complete */
+		sm_values_share(jobs->shared, job);
+		end_job(job);
 	}
 }
 
@@ -237,7 +241,7 @@ static void process_job(struct sm_job *job)
 	if (job->is_listening)
 		listen_on(job);
 	else
-		step_job(job);
+		sm_job_step(job);
 }
 
 /* A job that finishes here is reported and freed later, so that every event of a batch still finds its job. */
@@ -326,18 +330,25 @@ static void sign_of_life(struct sm_job *job)
 		waiter->tell(waiter, SM_FRAME_WORKING, NULL, 0);
 }
 
-static void step_job(struct sm_job *job)
+void sm_job_step(struct sm_job *job)
 {
 	int64_t now_ns = sm_clock_now_ns(), wakes_ns;
+	bool lets_ask;
 
-	if (sm_lookup_advance(job->lookup, now_ns)) {
+	if (job->is_finished)
+		return;
+	lets_ask = job->is_settled || sm_shared_lets_ask(job->jobs->shared, job, now_ns);
+	if (job->is_settled || (lets_ask && sm_lookup_advance(job->lookup, now_ns))) {
 		finish_job(job);
 		return;
 	}
-	watch_sockets(job);
 	if (!job->has_signed && now_ns >= job->sign_ns)
 		sign_of_life(job);
-	wakes_ns = sm_sooner(sm_job_serve_early(job, now_ns), sm_lookup_wakes_ns(job->lookup));
+	wakes_ns = job->sharing.course.wakes_ns;
+	if (lets_ask) {
+		watch_sockets(job);
+		wakes_ns = sm_sooner(sm_job_serve_early(job, now_ns), sm_lookup_wakes_ns(job->lookup));
+	}
 	if (!job->has_signed)
 		wakes_ns = sm_sooner(wakes_ns, job->sign_ns);
 	arm_timer(job, wakes_ns, now_ns);
@@ -379,9 +390,10 @@ static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule,
 	job->rule = rule;
 	job->name = request->name;
 	job->uid = uid;
+	job->needs = needs_of(request);
 	job->sign_ns = now_ns + SIGN_AFTER_NS;
 	TAILQ_INIT(&job->waiters);
-	if (sm_lookup_open(&means, rule, &request->name, SM_IPV4_AND_IPV6, deadline_ns(rule), &job->lookup) != SM_OK)
+	if (sm_lookup_open(&means, rule, &request->name, SM_IPV4_AND_IPV6, sm_job_deadline_ns(rule), &job->lookup) != SM_OK)
 		return SM_EXHAUSTED;
 	if (!tsearch(&job->name, &jobs->by_name, compare)) {
 		sm_lookup_close(job->lookup);
@@ -396,18 +408,16 @@ static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule,
 	return SM_OK;
 }
 
-/* While all servers are down, one name in a second asks them. */
-static bool may_scout(struct sm_servers *servers, const struct sm_rule *rule, int64_t now_ns)
-{
-	return !sm_outlook_is_down(servers, rule, now_ns) || sm_servers_take_scout(servers, rule, false, now_ns);
-}
-
 static enum sm_status begin_job(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
-                            uid_t uid, bool is_scout, struct sm_job **ret)
+                            uid_t uid, bool is_scout, bool is_awaited, struct sm_job **ret)
 {
+	int64_t now_ns = sm_clock_now_ns();
+	/* it first sees what the tier knows */
+	bool is_unsure = is_scout && is_awaited && sm_shared_may_know(jobs->shared) &&
+	                 sm_outlook_is_down(&jobs->upstream->servers, rule, now_ns);
 	enum sm_status status;
 
-	if (is_scout && !may_scout(&jobs->upstream->servers, rule, sm_clock_now_ns()))
+	if (is_scout && !is_unsure && !sm_upstream_may_scout(jobs->upstream, rule, now_ns))
 		return SM_SILENT;
 	if (!sm_limits_take(jobs->limits, SM_LIMITED_JOBS, uid))
 		return SM_FULL;
@@ -416,6 +426,7 @@ static enum sm_status begin_job(struct sm_jobs *jobs, const struct sm_rule *rule
 		sm_limits_give(jobs->limits, SM_LIMITED_JOBS, uid);
 		return status;
 	}
+	(*ret)->sharing.may_not_ask = is_unsure;
 	jobs->counters->jobs++;
 	return SM_OK;
 }
@@ -424,7 +435,10 @@ static void join_job(struct sm_job *job, const struct sm_request *request, struc
 {
 	if (!waiter)
 		return;
-	if (!job->is_finished && sm_lookup_widen(job->lookup, needs_of(request), deadline_ns(job->rule)))
+	job->needs |= needs_of(request);
+	if (!waiter->is_patient)
+		sm_shared_hurry(job->jobs->shared, job);
+	if (!job->is_finished && sm_lookup_widen(job->lookup, needs_of(request), sm_job_deadline_ns(job->rule)))
 		memset(job->settled_ns, 0, sizeof(job->settled_ns));
 	TAILQ_INSERT_TAIL(&job->waiters, waiter, link);
 	waiter->job = job;
@@ -455,13 +469,15 @@ enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, con
 	if (!is_new && job->is_finished && (sm_lookup_unasked(job->lookup) & needs_of(request)))
 		return SM_FULL; /* it has just ended without this family */
 	if (is_new)
-		status = begin_job(jobs, rule, request, uid, is_scout, &job);
+		status = begin_job(jobs, rule, request, uid, is_scout, waiter && !waiter->is_patient, &job);
 	if (status != SM_OK)
 		return status;
 	jobs->counters->joined += !is_new && waiter;
+	if (is_new)
+		sm_shared_begin(jobs->shared, job, waiter);
 	join_job(job, request, waiter);
 	if (is_new)
-		step_job(job);
+		sm_job_step(job);
 	else if (!job->is_finished)
 		uv_timer_start(&job->timer, on_job_time, 0, 0); /* perhaps there is an answer already; not sent from here */
 	return SM_OK;

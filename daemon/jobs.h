@@ -15,6 +15,7 @@
 #include <sys/queue.h>
 
 struct sm_job;
+struct sm_shared;
 
 /* A client that waits for a job. It gets WORKING any number of times, then one final reply, and then no longer
  * waits. */
@@ -22,6 +23,7 @@ struct sm_waiter {
 	TAILQ_ENTRY(sm_waiter) link;
 	struct sm_job *job; /* NULL: not waiting */
 	uint8_t families;   /* that the client asked for */
+	bool is_patient;    /* it is no client: the job may take its time, as one without waiters */
 	/* `body`: a record of SM_FORMAT, or NULL */
 	void (*tell)(struct sm_waiter *waiter, enum sm_frame_kind kind, const void *body, size_t size);
 };
@@ -37,6 +39,7 @@ struct sm_jobs {
 	struct sm_surroundings *around;
 	struct sm_upstream *upstream;
 	struct sm_targets *targets;
+	struct sm_shared *shared;
 
 	struct sm_memo plain;  /* names that had no SRV, and are plain hosts: their addresses are asked together with the SRV */
 	struct sm_memo barren; /* names whose other family, asked behind an answer, had nothing */
@@ -65,8 +68,8 @@ void sm_jobs_leave(struct sm_waiter *waiter);
 
 /* The name's renewal takes too long for a waiting client: reads what has come meanwhile, which may tell waiters; marks the
  * kept record as good enough for now, and returns it, valid until the next call of cache/owner.h. SM_MISS: there is no
- * record that may still serve. */
-enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_name *name,
+ * record that may still serve, or it lacks all families that are wanted. */
+enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
                                         const void **ret, size_t *ret_size) SM_MUST_CHECK;
 
 /* Commits the answers of finished jobs, then sends them to all clients that wait. */

@@ -33,6 +33,16 @@ enum sm_status sm_keeping_old(struct sm_owner *owner, const struct sm_rule *rule
 	return sm_owner_put(owner, name, &answer, &times, SM_LEDGER_NOBODY, now_ns, ret, ret_size);
 }
 
+bool sm_keeping_lacks(struct sm_owner *owner, const struct sm_name *name, uint8_t families)
+{
+	struct sm_record_head head;
+	const void *bytes;
+	size_t size;
+
+	return sm_owner_get(owner, name, &bytes, &size) == SM_OK && sm_record_head(bytes, size, &head) == SM_OK &&
+	       (head.unasked_families & families) == families;
+}
+
 struct sm_kept_marks sm_keeping_marks(struct sm_owner *owner, const struct sm_name *name)
 {
 	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
@@ -76,5 +86,7 @@ enum sm_status sm_keeping_answer(struct sm_owner *owner, const struct sm_job_ans
 		return SM_OK;
 	if (of->is_bad || (of->answer->is_metadata_unknown && !of->answer->uncertain_families))
 		times = lengthened(owner, of, times);
+	if (of->is_outdated)
+		times.expires_ns = times.recheck_ns = sm_sooner(times.expires_ns, of->answered_ns);
 	return sm_owner_put(owner, of->name, of->answer, &times, of->uid, of->answered_ns, &ret->record, &ret->size);
 }

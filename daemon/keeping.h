@@ -9,6 +9,9 @@
 enum sm_status sm_keeping_old(struct sm_owner *owner, const struct sm_rule *rule, const struct sm_name *name,
                               const void **ret, size_t *ret_size) SM_MUST_CHECK;
 
+/* Does the kept record leave out all of these families, so that it is of no use to a client that wants them? */
+bool sm_keeping_lacks(struct sm_owner *owner, const struct sm_name *name, uint8_t families);
+
 /* Of the kept record, however old: that the name had no SRV, that it was cut, and which families it has. */
 struct sm_kept_marks {
 	bool is_plain, is_cut;
@@ -24,6 +27,7 @@ struct sm_job_answer {
 	int64_t answered_ns; /* its lifetime begins then */
 	uid_t uid;           /* at whose expense it is kept */
 	bool is_bad;         /* servers have answered, but badly */
+	bool is_outdated;    /* it was asked for before a flush: the next lookup asks again */
 };
 
 struct sm_kept_answer {

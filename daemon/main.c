@@ -50,6 +50,8 @@ struct daemon {
 	struct sm_surroundings around;
 	struct sm_upstream upstream;
 	struct sm_targets targets;
+	struct sm_shared shared;
+	struct sm_flush_work flush_work;
 	struct sm_jobs jobs;
 	struct sm_requests requests;
 	struct sm_connections connections;
@@ -93,6 +95,8 @@ static void close_all(struct daemon *daemon)
 	sm_surroundings_stop(&daemon->around);
 	sm_jobs_stop(&daemon->jobs);
 	sm_targets_stop(&daemon->targets);
+	sm_flush_stop(&daemon->flush_work);
+	sm_shared_stop(&daemon->shared);
 	uv_close((uv_handle_t *)&daemon->flush, NULL);
 	uv_close((uv_handle_t *)&daemon->looking, NULL);
 	uv_close((uv_handle_t *)&daemon->watchdog, NULL);
@@ -113,6 +117,9 @@ static void on_flush(uv_prepare_t *prepare)
 
 	sm_jobs_flush(&daemon->jobs);
 	sm_targets_before_waiting(&daemon->targets);
+	sm_store_before_waiting(&daemon->shared.store);
+	if (!TAILQ_EMPTY(&daemon->jobs.finished)) /* the connection to the store has just ended */
+		sm_jobs_flush(&daemon->jobs);
 	if (has_nothing_to_do(daemon))
 		close_all(daemon);
 }
@@ -135,7 +142,7 @@ static void on_terminate(uv_signal_t *signal, int number)
 		uv_stop(&daemon->loop);
 		return;
 	}
-	daemon->is_stopping = daemon->requests.is_stopping = true;
+	daemon->is_stopping = daemon->requests.is_stopping = daemon->flush_work.is_stopping = true;
 	sm_log_number(SM_LOG_INFO, "stopping", "jobs", daemon->limits.used[SM_LIMITED_JOBS]);
 	sm_listener_notify(secure_getenv("NOTIFY_SOCKET"), "STOPPING=1");
 	sm_connections_stop(&daemon->connections);
@@ -264,6 +271,16 @@ static void wire(struct daemon *daemon)
 	daemon->requests.upstream = daemon->targets.upstream = &daemon->upstream;
 	daemon->jobs.targets = daemon->requests.targets = daemon->reload.targets = &daemon->targets;
 	daemon->targets.reload = &daemon->reload;
+	daemon->jobs.shared = daemon->flush_work.shared = daemon->reload.shared = &daemon->shared;
+	daemon->shared.store.loop = daemon->flush_work.loop = &daemon->loop;
+	daemon->shared.owner = daemon->flush_work.owner = daemon->owner;
+	daemon->shared.reload = daemon->flush_work.reload = &daemon->reload;
+	daemon->shared.around = &daemon->around;
+	daemon->shared.upstream = &daemon->upstream;
+	daemon->shared.targets = &daemon->targets;
+	daemon->shared.jobs = daemon->flush_work.jobs = &daemon->jobs;
+	daemon->shared.flush_work = daemon->requests.flush_work = &daemon->flush_work;
+	daemon->shared.follow = sm_flush_follow;
 	daemon->requests.limits = &daemon->limits;
 	daemon->requests.jobs = &daemon->jobs;
 	daemon->requests.reload = &daemon->reload;
@@ -280,6 +297,8 @@ static bool serve(struct daemon *daemon, const struct options *options)
 	start_handles(daemon);
 	sm_surroundings_start(&daemon->around, &daemon->loop, daemon->owner, &daemon->reload, &daemon->upstream,
 	                      &daemon->targets);
+	sm_flush_start(&daemon->flush_work);
+	sm_shared_start(&daemon->shared);
 	if (sm_jobs_start(&daemon->jobs) != SM_OK || sm_targets_start(&daemon->targets) != SM_OK ||
 	    sm_connections_start(&daemon->connections) != SM_OK)
 		return fail("no event loop", "", "cannot wait for events of a socket");

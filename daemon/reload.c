@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "daemon/log.h"
+#include "daemon/shared.h"
 #include "daemon/targets.h"
 
 #include <string.h>
@@ -90,6 +91,7 @@ static void follow(struct sm_reload *reload)
 		sm_log(SM_LOG_WARNING, "the host map could not be begun anew", NULL);
 	sm_upstream_publish_again(reload->upstream);
 	sm_targets_follow(reload->targets);
+	sm_shared_follow(reload->shared);
 	sm_log(SM_LOG_INFO, "reloaded", "config", reload->sources.file, NULL);
 }
 

@@ -9,6 +9,7 @@
 #include "daemon/upstream.h"
 
 struct sm_targets;
+struct sm_shared;
 
 struct sm_reload {
 	struct sm_conf_sources sources;
@@ -18,6 +19,7 @@ struct sm_reload {
 	struct sm_owner *owner;       /* follows the settings; NULL: there is none yet */
 	struct sm_upstream *upstream; /* publishes in the owner's new file */
 	struct sm_targets *targets;   /* are watched as the settings say */
+	struct sm_shared *shared;     /* with other hosts, as the settings say */
 };
 
 /* Loads the configuration for the first time, from `named` or the usual files, and logs every error in it. SM_EXHAUSTED: out of

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/scope.h"
+#include "daemon/job.h"
 #include "daemon/log.h"
 #include "daemon/status.h"
 #include "mesh/srvset.h"
@@ -39,7 +40,10 @@ static void free_wanted(struct sm_wanted *wanted)
 
 static void on_client_close(void *context, struct sm_client *client)
 {
-	sm_targets_forget(((struct sm_requests *)context)->targets, client);
+	struct sm_requests *requests = context;
+
+	sm_targets_forget(requests->targets, client);
+	sm_flush_forget(requests->flush_work, client);
 	if (client->wanted)
 		free_wanted(client->wanted);
 }
@@ -157,14 +161,11 @@ static void on_told(struct sm_waiter *waiter, enum sm_frame_kind kind, const voi
 /* No server can tell at the moment, and this is known without asking. It is not kept: the next client may be luckier. */
 static void reply_failure(struct sm_requests *requests, struct sm_client *client)
 {
-	const struct sm_answer answer = {.kind = SM_ANSWER_FAILURE};
-	int64_t now_ns = sm_clock_now_ns();
-	const struct sm_times times = {now_ns, now_ns, now_ns, now_ns, 0};
 	uint8_t record[512];
-	size_t size;
+	size_t size = sm_job_failure(&client->request.name, record, sizeof(record));
 
 	requests->counters->hopeless++;
-	if (sm_record_encode(&client->request.name, &answer, &times, SM_FORMAT, record, sizeof(record), &size) == SM_OK)
+	if (size > 0)
 		reply_record(client, record, size);
 	else
 		sm_client_reply(client, SM_FRAME_BUSY, NULL, 0);
@@ -186,6 +187,10 @@ static void on_client_time(void *context, struct sm_client *client)
 	const void *record;
 	size_t size;
 
+	if (client->request.kind == SM_FRAME_FLUSH) {
+		sm_flush_hurry(requests->flush_work, client);
+		return;
+	}
 	if (client->is_asking) {
 		sm_targets_list_now(requests->targets, client);
 		return;
@@ -194,7 +199,7 @@ static void on_client_time(void *context, struct sm_client *client)
 		sm_client_close(client);
 		return;
 	}
-	status = sm_jobs_settle_for_stale(requests->jobs, wanted->rule, &client->request.name, &record, &size);
+	status = sm_jobs_settle_for_stale(requests->jobs, wanted->rule, &client->request, &record, &size);
 	if (!client->wanted)
 		return; /* the job had the new answer, and has told the client; `wanted` is gone */
 	if (status == SM_OK) {
@@ -335,7 +340,8 @@ static void look_up(struct sm_requests *requests, struct sm_client *client)
 		refuse(requests, client);
 		return;
 	}
-	wanted->may_be_stale = kept.freshness == SM_OLD;
+	/* another host may have an old answer, too */
+	wanted->may_be_stale = kept.freshness == SM_OLD || sm_shared_may_know(requests->jobs->shared);
 	wanted->is_scout = kept.use == SM_ASK_OR_FAIL;
 	wait_for_job(requests, wanted);
 }
@@ -348,6 +354,7 @@ static void tell_status(struct sm_requests *requests, struct sm_client *client)
 		.limits = requests->limits,
 		.owner = requests->owner,
 		.targets = requests->targets,
+		.shared = requests->jobs->shared,
 	};
 	char text[SM_STATUS_MAX];
 	size_t size = sm_status_text(&from, text);
@@ -363,6 +370,8 @@ static void on_request(void *context, struct sm_client *client)
 		tell_status(requests, client);
 	else if (client->request.kind == SM_FRAME_HEALTH)
 		sm_targets_list(requests->targets, client);
+	else if (client->request.kind == SM_FRAME_FLUSH)
+		sm_flush_ask(requests->flush_work, client);
 	else
 		look_up(requests, client);
 }

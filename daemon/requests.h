@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon/connections.h"
+#include "daemon/flush.h"
 #include "daemon/jobs.h"
 #include "daemon/reload.h"
 #include "daemon/targets.h"
@@ -16,6 +17,7 @@ struct sm_requests {
 	struct sm_reload *reload;
 	const struct sm_upstream *upstream;
 	struct sm_targets *targets;
+	struct sm_flush_work *flush_work;
 	const struct sm_limits *limits;
 	struct sm_counters *counters;
 };

@@ -10,14 +10,36 @@ struct line {
 	uint64_t value;
 };
 
-static size_t write_lines(const struct line *lines, size_t n, char ret[SM_STATUS_MAX])
+static size_t write_lines(const struct line *lines, size_t n, char *ret, size_t size)
 {
-	size_t used = (size_t)snprintf(ret, SM_STATUS_MAX, "version=%s\n", PACKAGE_VERSION);
+	size_t used = 0;
 
 	for (size_t i = 0; i < n; i++)
-		used += (size_t)snprintf(ret + used, SM_STATUS_MAX - used, "%s=%llu\n", lines[i].name,
+		used += (size_t)snprintf(ret + used, size - used, "%s=%llu\n", lines[i].name,
 		                         (unsigned long long)lines[i].value);
 	return used;
+}
+
+/* With "shared=off", or "shared=up 10.0.0.9:6379 key 1a2b3c4d". */
+static size_t write_shared(const struct sm_shared *shared, char *ret, size_t size)
+{
+	const struct line lines[] = {
+		{"shared_reads", shared->store.n_reads},
+		{"shared_hits", shared->n_hits},
+		{"shared_writes", shared->store.n_written},
+		{"shared_dropped", shared->store.n_dropped},
+		{"shared_lost", shared->store.n_lost},
+		{"shared_refused", shared->n_refused},
+		{"flushes_refused", shared->n_late_flushes},
+	};
+	size_t used = write_lines(lines, sizeof(lines) / sizeof(lines[0]), ret, size);
+	char road[SM_PATH_MAX + 16];
+
+	if (!shared->seal)
+		return used + (size_t)snprintf(ret + used, size - used, "shared=off\n");
+	sm_store_road(&shared->store, road);
+	return used + (size_t)snprintf(ret + used, size - used, "shared=%s %s key %s\n", sm_store_word(&shared->store), road,
+	                               shared->identity);
 }
 
 size_t sm_status_text(const struct sm_status_sources *from, char ret[SM_STATUS_MAX])
@@ -54,6 +76,8 @@ size_t sm_status_text(const struct sm_status_sources *from, char ret[SM_STATUS_M
 		{"commits", usage.n_commits},
 		{"write_failures", usage.n_failures},
 	};
+	size_t used = (size_t)snprintf(ret, SM_STATUS_MAX, "version=%s\n", PACKAGE_VERSION);
 
-	return write_lines(lines, sizeof(lines) / sizeof(lines[0]), ret);
+	used += write_lines(lines, sizeof(lines) / sizeof(lines[0]), ret + used, SM_STATUS_MAX - used);
+	return used + write_shared(from->shared, ret + used, SM_STATUS_MAX - used);
 }

@@ -5,6 +5,7 @@
 #include "cache/owner.h"
 #include "daemon/counters.h"
 #include "daemon/limits.h"
+#include "daemon/shared.h"
 #include "daemon/targets.h"
 
 #define SM_STATUS_MAX 2048
@@ -15,6 +16,7 @@ struct sm_status_sources {
 	const struct sm_limits *limits;
 	const struct sm_owner *owner;
 	const struct sm_targets *targets;
+	const struct sm_shared *shared;
 };
 
 /* Returns the size; no NUL. */

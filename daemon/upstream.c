@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "daemon/log.h"
+#include "resolve/outlook.h"
 #include "resolve/table.h"
 
 #define PUBLISH_NS SM_NS_PER_S
@@ -75,4 +76,10 @@ void sm_upstream_publish_again(struct sm_upstream *upstream)
 {
 	upstream->published_ns = 0;
 	upstream->published = UINT64_MAX;
+}
+
+bool sm_upstream_may_scout(struct sm_upstream *upstream, const struct sm_rule *rule, int64_t now_ns)
+{
+	return !sm_outlook_is_down(&upstream->servers, rule, now_ns) ||
+	       sm_servers_take_scout(&upstream->servers, rule, false, now_ns);
 }

@@ -2,6 +2,7 @@
 #include "health/probe.h"
 
 #include "base/descriptor.h"
+#include "base/sockaddr.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -11,24 +12,6 @@
 #include <unistd.h>
 
 #define SECOND_NS (300 * 1000000LL)
-
-static socklen_t address_of(const struct sm_endpoint *endpoint, struct sockaddr_storage *ret)
-{
-	struct sockaddr_in *in = (struct sockaddr_in *)ret;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
-
-	memset(ret, 0, sizeof(*ret));
-	if (endpoint->address.family == SM_IPV4) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(endpoint->port);
-		memcpy(&in->sin_addr, endpoint->address.bytes, sizeof(in->sin_addr));
-		return sizeof(*in);
-	}
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(endpoint->port);
-	memcpy(&in6->sin6_addr, endpoint->address.bytes, sizeof(in6->sin6_addr));
-	return sizeof(*in6);
-}
 
 /* What an error says that came over the network. */
 static enum sm_health_reason reason_of(int error)
@@ -80,7 +63,8 @@ static int open_quiet(int family)
 static enum sm_health_reason send_syn(struct sm_probe *probe, int *fd)
 {
 	struct sockaddr_storage address;
-	socklen_t size = address_of(&probe->endpoint, &address);
+	const struct sm_address *to = &probe->endpoint.address;
+	socklen_t size = sm_sockaddr_inet(to->family == SM_IPV6, to->bytes, "", probe->endpoint.port, &address);
 
 	*fd = open_quiet(address.ss_family);
 	if (*fd < 0)

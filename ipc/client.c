@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/scope.h"
-#include "ipc/address.h"
+#include "base/sockaddr.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -187,7 +187,7 @@ static enum sm_status ask_in(enum sm_format format, uint32_t spent_ms, const cha
 	in_format.format = format;
 	in_format.wait_ms -= spent_ms < request->wait_ms ? spent_ms : request->wait_ms;
 	size = sm_frame_encode_request(&in_format, bytes);
-	if (sm_address_of(socket_path, "", &address) != SM_OK)
+	if (sm_sockaddr_local(socket_path, "", &address) != SM_OK)
 		return SM_REFUSED;
 	fd = sm_descriptor_socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	if (fd < 0)
@@ -227,7 +227,7 @@ enum sm_status sm_client_hint(const char *socket_path, const struct sm_request *
 	size_t size = sm_frame_encode_request(request, bytes);
 	struct sockaddr_un address;
 
-	if (sm_address_of(socket_path, SM_HINT_SUFFIX, &address) != SM_OK)
+	if (sm_sockaddr_local(socket_path, SM_HINT_SUFFIX, &address) != SM_OK)
 		return SM_REFUSED;
 	fd = sm_descriptor_socket(AF_UNIX, SOCK_DGRAM, 0);
 	if (fd < 0)

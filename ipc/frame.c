@@ -5,9 +5,20 @@
 #include "base/cursor.h"
 #include "mesh/answer.h"
 
+#include <string.h>
+
 #define MAGIC 0x484d5253U /* "SRMH" */
 
-enum field { FIELD_WAIT_MS = 1, FIELD_FAMILIES = 2, FIELD_NAME = 3, FIELD_RECORD = 4, FIELD_TEXT = 5, FIELDS_END };
+enum field {
+	FIELD_WAIT_MS = 1,
+	FIELD_FAMILIES = 2,
+	FIELD_NAME = 3,
+	FIELD_RECORD = 4,
+	FIELD_TEXT = 5,
+	FIELD_PATTERN = 6,
+	FIELD_EVERYWHERE = 7,
+	FIELDS_END,
+};
 
 static void write_head(struct sm_writer *writer, enum sm_format format, enum sm_frame_kind kind, uint32_t part,
                        uint32_t n_parts)
@@ -45,6 +56,15 @@ static void write_question(struct sm_writer *writer, const struct sm_request *re
 	sm_write_bytes(writer, request->name.text, request->name.length);
 }
 
+static void write_flush(struct sm_writer *writer, const struct sm_request *request)
+{
+	write_field_head(writer, FIELD_PATTERN, request->name.length);
+	sm_write_bytes(writer, request->name.text, request->name.length);
+	write_field_head(writer, FIELD_EVERYWHERE, sizeof(uint8_t));
+	sm_write_u8(writer, request->is_everywhere);
+}
+
+/* Without a body. */
 static bool wants_text(enum sm_frame_kind kind)
 {
 	return kind == SM_FRAME_STATUS || kind == SM_FRAME_HEALTH;
@@ -59,6 +79,8 @@ size_t sm_frame_encode_request(const struct sm_request *request, uint8_t ret[SM_
 		return writer.at;
 	if (request->format == SM_FORMAT_1)
 		write_question_of_format_1(&writer, request);
+	else if (request->kind == SM_FRAME_FLUSH)
+		write_flush(&writer, request);
 	else
 		write_question(&writer, request);
 	return writer.at;
@@ -86,6 +108,16 @@ static void read_name(struct sm_reader *reader, size_t length, struct sm_name *r
 
 	if (!name || sm_name_parse(name, length, ret) != SM_OK)
 		reader->failed = true;
+}
+
+static void read_pattern(struct sm_reader *reader, struct sm_name *ret)
+{
+	const char *pattern = (const char *)sm_read_bytes(reader, reader->size);
+
+	if (!pattern || sm_pattern_parse(pattern, reader->size, ret->text) != SM_OK)
+		reader->failed = true;
+	else
+		ret->length = (uint8_t)strlen(ret->text);
 }
 
 static void read_question_of_format_1(struct sm_reader *reader, struct sm_request *ret)
@@ -119,6 +151,12 @@ static void read_field(struct sm_reader *field, uint16_t tag, struct sm_request 
 	case FIELD_NAME:
 		read_name(field, field->size, &ret->name);
 		break;
+	case FIELD_PATTERN:
+		read_pattern(field, &ret->name);
+		break;
+	case FIELD_EVERYWHERE:
+		ret->is_everywhere = sm_read_u8(field) == 1;
+		break;
 	default:
 		field->at = field->size; /* of a newer release */
 	}
@@ -139,7 +177,7 @@ static void read_question(struct sm_reader *reader, struct sm_request *ret)
 		reader->failed |= field.failed || (tag < FIELDS_END && (seen & 1U << tag));
 		seen |= tag < FIELDS_END ? 1U << tag : 0;
 	}
-	reader->failed |= (seen & 1U << FIELD_NAME) == 0;
+	reader->failed |= (seen & 1U << (ret->kind == SM_FRAME_FLUSH ? FIELD_PATTERN : FIELD_NAME)) == 0;
 }
 
 enum sm_status sm_frame_decode_request(const void *bytes, size_t size, struct sm_request *ret)
@@ -153,9 +191,11 @@ enum sm_status sm_frame_decode_request(const void *bytes, size_t size, struct sm
 	ret->kind = head.kind;
 	ret->wait_ms = 0;
 	ret->families = SM_IPV4_AND_IPV6;
+	ret->is_everywhere = false;
 	if (wants_text(head.kind))
 		return head.format == SM_FORMAT_1 && reader.at != size ? SM_CORRUPT : SM_OK;
-	if (head.kind != SM_FRAME_LOOKUP && head.kind != SM_FRAME_HINT)
+	if (head.kind != SM_FRAME_LOOKUP && head.kind != SM_FRAME_HINT &&
+	    (head.kind != SM_FRAME_FLUSH || head.format == SM_FORMAT_1))
 		return SM_CORRUPT;
 	if (head.format == SM_FORMAT_1)
 		read_question_of_format_1(&reader, ret);

@@ -7,6 +7,7 @@
  * that is not known is passed over.
  *
  *   lookup, hint   1 u32 milliseconds that the client will wait   2 u8 families   3 name
+ *   flush          6 pattern (mesh/pattern.h)   7 u8: 1, all hosts; 0, this one [0]
  *   record         4 a record (mesh/record.h)
  *   text           5 UTF-8
  *
@@ -18,10 +19,14 @@
 
 #include "base/status.h"
 #include "mesh/format.h"
-#include "mesh/name.h"
+#include "mesh/pattern.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* What the path of the socket for hints has more than that of the other. */
+#define SM_HINT_SUFFIX ".hint"
 
 enum sm_frame_kind {
 	/* requests */
@@ -29,6 +34,7 @@ enum sm_frame_kind {
 	SM_FRAME_HINT = 2,   /* renew this name, it is in use */
 	SM_FRAME_STATUS = 3, /* the daemon's counters, as text */
 	SM_FRAME_HEALTH = 4, /* what it knows of targets, as text (daemon/targets.h) */
+	SM_FRAME_FLUSH = 5,  /* names are to be asked for again; of format 2 alone; answered by text (daemon/flush.h) */
 	/* replies */
 	SM_FRAME_RECORD = 16, /* fresh, or stale and the best there is */
 	SM_FRAME_WORKING = 17, /* not the final reply: the daemon is running, the name takes time */
@@ -54,7 +60,8 @@ struct sm_request {
 	enum sm_frame_kind kind;
 	uint32_t wait_ms;
 	uint8_t families; /* enum sm_families */
-	struct sm_name name;
+	bool is_everywhere; /* of a flush */
+	struct sm_name name; /* of a flush, a pattern */
 };
 
 /* Returns the size. Requests for text have no body. */

@@ -3,7 +3,6 @@
 #include "ipc/listener.h"
 
 #include "base/scope.h"
-#include "ipc/address.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +47,7 @@ static enum sm_status open_one(const char *path, const char *suffix, int type, s
 	struct sockaddr_un address;
 	struct stat file;
 
-	if (fd < 0 || sm_address_of(path, suffix, &address) != SM_OK || bind_to(fd, type, &address) != SM_OK)
+	if (fd < 0 || sm_sockaddr_local(path, suffix, &address) != SM_OK || bind_to(fd, type, &address) != SM_OK)
 		return SM_REFUSED;
 	if (lstat(address.sun_path, &file) == 0) {
 		memcpy(listener->files[which].path, address.sun_path, sizeof(address.sun_path));
@@ -194,7 +193,7 @@ void sm_listener_notify(const char *socket_path, const char *state)
 	struct sockaddr_un address;
 	socklen_t size;
 
-	if (!socket_path || sm_address_of(socket_path, "", &address) != SM_OK)
+	if (!socket_path || sm_sockaddr_local(socket_path, "", &address) != SM_OK)
 		return;
 	size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(socket_path));
 	if (address.sun_path[0] == '@')

@@ -2,7 +2,7 @@
 /* The daemon's side of its sockets. Nothing here waits. */
 #pragma once
 
-#include "ipc/address.h"
+#include "base/sockaddr.h"
 #include "ipc/frame.h"
 
 #include <stdbool.h>

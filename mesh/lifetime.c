@@ -84,15 +84,18 @@ struct sm_times sm_lifetime_failed_again(const struct sm_times *times, const str
 
 /* Names that were loaded together would all be renewed together, time and again. So each draws its moment in the last tenth
  * of its life, from its own times: far enough from the end that a hit still comes before it. */
+int64_t sm_lifetime_due_ns(const struct sm_times *times)
+{
+	int64_t tenth_ns = (times->expires_ns - times->made_ns) / 10;
+	/* 0 to 1023 */
+	uint64_t draw = ((uint64_t)times->made_ns ^ (uint64_t)times->expires_ns << 20) * 0x9e3779b97f4a7c15ULL >> 54;
+
+	return times->expires_ns - tenth_ns + tenth_ns / 4 * 3 / 1024 * (int64_t)draw;
+}
+
 static bool is_due(const struct sm_times *times, int64_t now_ns)
 {
-	int64_t tenth_ns = (times->expires_ns - times->made_ns) / 10, left_ns = times->expires_ns - now_ns;
-	uint64_t draw;
-
-	if (left_ns > tenth_ns)
-		return false;
-	draw = ((uint64_t)times->made_ns ^ (uint64_t)times->expires_ns << 20) * 0x9e3779b97f4a7c15ULL >> 54; /* 0 to 1023 */
-	return left_ns <= tenth_ns - tenth_ns / 4 * 3 / 1024 * (int64_t)draw;
+	return times->expires_ns - now_ns <= (times->expires_ns - times->made_ns) / 10 && now_ns >= sm_lifetime_due_ns(times);
 }
 
 enum sm_freshness sm_lifetime_freshness(const struct sm_times *times, int64_t now_ns)

@@ -39,6 +39,8 @@ enum sm_freshness {
 	SM_DEAD,  /* expired, or made in the future, which means in another boot */
 };
 
+/* When a hit in the last tenth of the life renews the name: a moment of its own. */
+int64_t sm_lifetime_due_ns(const struct sm_times *times);
 enum sm_freshness sm_lifetime_freshness(const struct sm_times *times, int64_t now_ns);
 
 /* What is known of the servers of a rule (resolve/servers.h). */

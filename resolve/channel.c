@@ -6,13 +6,13 @@
 #include "base/descriptor.h"
 #include "base/random.h"
 #include "base/scope.h"
+#include "base/sockaddr.h"
 #include "resolve/inbox.h"
 
 #define CARES_NO_DEPRECATED /* 1.18 has only the functions that 1.34 calls deprecated */
 #include <ares.h>
 #include <arpa/nameser.h>
 #include <errno.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,14 +87,6 @@ static int close_socket(ares_socket_t fd, void *context)
 }
 
 /* The number of the interface of a link-local address; 0: there is no such interface. */
-static uint32_t scope_of(const char *zone)
-{
-	char *end;
-	unsigned long number = strtoul(zone, &end, 10);
-
-	return *end == '\0' && number <= UINT32_MAX ? (uint32_t)number : if_nametoindex(zone);
-}
-
 /* c-ares knows no zones, so the address gets its zone here. */
 static int connect_socket(ares_socket_t fd, const struct sockaddr *address, ares_socklen_t size, void *context)
 {
@@ -104,7 +96,7 @@ static int connect_socket(ares_socket_t fd, const struct sockaddr *address, ares
 
 	if (connection->server.zone[0] != '\0' && address->sa_family == AF_INET6 && size >= sizeof(zoned)) {
 		memcpy(&zoned, address, sizeof(zoned));
-		zoned.sin6_scope_id = scope_of(connection->server.zone);
+		zoned.sin6_scope_id = sm_sockaddr_scope(connection->server.zone);
 		code = connect(fd, (const struct sockaddr *)&zoned, sizeof(zoned));
 	} else {
 		code = connect(fd, address, size);

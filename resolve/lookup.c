@@ -282,6 +282,11 @@ enum sm_status sm_lookup_answer(struct sm_lookup *lookup, struct sm_answer **ret
 	return SM_OK;
 }
 
+void sm_lookup_begin_again(struct sm_lookup *lookup, int64_t deadline_ns)
+{
+	lookup->deadline_ns = deadline_ns;
+}
+
 bool sm_lookup_widen(struct sm_lookup *lookup, uint8_t families, int64_t deadline_ns)
 {
 	uint32_t n = lookup->expand.n_questions;

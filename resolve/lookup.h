@@ -35,6 +35,9 @@ enum sm_status sm_lookup_open(const struct sm_lookup_means *means, const struct 
                               uint8_t families, int64_t deadline_ns, struct sm_lookup **ret) SM_MUST_CHECK;
 void sm_lookup_close(struct sm_lookup *lookup);
 
+/* Another deadline, for a lookup that has waited before it was advanced for the first time. */
+void sm_lookup_begin_again(struct sm_lookup *lookup, int64_t deadline_ns);
+
 /* Goes on as far as it can without waiting. true: finished, also if the deadline has passed. */
 bool sm_lookup_advance(struct sm_lookup *lookup, int64_t now_ns);
 /* Until it is finished: what to poll (at most SM_ASKER_FDS_MAX entries), until when, and how to handle the result. */

@@ -309,7 +309,7 @@ static void back_off(struct sm_servers *servers, struct sm_server_known *known, 
 	if (ms <= known->backoff_ms && (sent->backoff_ms != BACKOFF_MAX_MS || now_ns < known->retry_ns))
 		return;
 	known->backoff_ms = ms;
-	jittered_ms = ms * 3 / 4 + (int64_t)(sm_random_step(&servers->seed) % (ms / 2 + 1));
+	jittered_ms = sm_random_around(ms, sm_random_step(&servers->seed));
 	known->retry_ns = now_ns + (jittered_ms < BACKOFF_MAX_MS ? jittered_ms : BACKOFF_MAX_MS) * SM_NS_PER_MS;
 }
 

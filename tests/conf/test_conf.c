@@ -400,7 +400,7 @@ static void errors_name_file_line_key_and_what_was_expected(void **state)
 	assert_error("[resolver]\nsrv = x\n", ":2: srv: not in this section; expected in [domain NAME] or [service NAME]");
 	assert_error("timeout = 5s\n",
 	             ":1: timeout: a key before any section; expected [resolver] or another section above it");
-	assert_error("[resolve]\n", ":1: [resolve]: no such section; expected [resolver], [cache], [daemon], "
+	assert_error("[resolve]\n", ":1: [resolve]: no such section; expected [resolver], [cache], [daemon], [shared], "
 	                            "[domain NAME] or [service NAME]");
 	assert_error("[domain]\n", ":1: [domain]: \"\" is not a domain name; expected letters, digits, hyphens, "
 	                           "underscores and dots, such as [domain mesh]");

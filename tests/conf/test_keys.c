@@ -44,7 +44,7 @@ static enum sm_status apply(const char *name, const char *value)
 	struct sm_host_conf host;
 
 	sm_keys_defaults(&rule, &host);
-	return sm_key_apply(sm_key_find(name), value, &rule, &host);
+	return sm_key_apply(sm_key_find(name, SM_SECTION_RESOLVER), value, &rule, &host);
 }
 
 static void values_outside_their_bounds_are_invalid(void **state)
@@ -79,7 +79,7 @@ static void pairs_are_kept_as_they_are_written(void **state)
 	(void)state;
 	sm_keys_defaults(&kept, &host);
 	for (size_t i = 0; i < COUNT(good); i++) {
-		assert_int_equal(sm_key_apply(sm_key_find("prefer"), good[i], &kept, &host), SM_OK);
+		assert_int_equal(sm_key_apply(sm_key_find("prefer", SM_SECTION_RESOLVER), good[i], &kept, &host), SM_OK);
 		assert_ptr_equal(kept.prefer.text, good[i]);
 	}
 	for (size_t i = 0; i < COUNT(bad); i++)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
@@ -13,12 +14,13 @@ from lab import SRCDIR, Daemon, Knot, Lab, Tap, need  # noqa: E402
 from machine import cache, fetch, suite  # noqa: E402
 
 PACKAGES = ["libc-ares-dev", "libcmocka-dev", "libcmocka0", "liblmdb-dev", "liblmdb0", "libseccomp-dev", "libseccomp2",
+            "libssl-dev", "libssl3" if suite() == "bookworm" else "libssl3t64",
             "libuv1-dev", "libuv1" if suite() == "bookworm" else "libuv1t64"]
 LIBRARIES = "usr/lib/i386-linux-gnu"
 
 
 def sysroot():
-    place = cache(f"i386-{suite()}")
+    place = cache(f"i386-{suite()}-{zlib.crc32(str(PACKAGES).encode()):08x}")
     if not os.path.exists(place):
         with tempfile.TemporaryDirectory(dir=os.path.dirname(place)) as fresh:
             said = fetch(fresh, [name + ":i386" for name in PACKAGES], suite(), "i386")
@@ -33,7 +35,7 @@ def build(lab, root):
     place = os.path.join(lab.path, "build")
     os.mkdir(place)
     libraries = os.path.join(root, LIBRARIES)
-    script = ('"$0/configure" --quiet CC="gcc -m32" CPPFLAGS="-I$1" LDFLAGS="-L$2 -Wl,-rpath-link,$2" CARES_ARCHIVE="$2/libcares.a" && '
+    script = ('"$0/configure" --quiet CC="gcc -m32" CPPFLAGS="-I$1 -I$1/i386-linux-gnu" LDFLAGS="-L$2 -Wl,-rpath-link,$2" CARES_ARCHIVE="$2/libcares.a" && '
               "make --silent -j2 all tests/probe")
     done = subprocess.run(["sh", "-c", script, SRCDIR, os.path.join(root, "usr/include"), libraries], cwd=place,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)

@@ -27,7 +27,8 @@ ZONE = "_api._tcp SRV 10 0 8080 live\n_two._tcp SRV 10 65535 8080 dead\n_two._tc
 MANUAL = os.path.join(SRCDIR, "man", "nss_srvmesh.8")
 BEGIN, END = '.\\" the table of tests/programs: begin\n', '.\\" the table of tests/programs: end\n'
 COLUMNS = ("alone", "srvmeshd", "refused", "DNS dead")
-ALWAYS = ["mount", "liblmdb0", "libseccomp2", "libuv1" if suite() == "bookworm" else "libuv1t64"]  # what srvmeshd needs
+ALWAYS = ["mount", "liblmdb0", "libseccomp2",  # what srvmeshd needs
+          *(["libssl3", "libuv1"] if suite() == "bookworm" else ["libssl3t64", "libuv1t64"])]
 
 
 class Page(http.server.BaseHTTPRequestHandler):

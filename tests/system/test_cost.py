@@ -2,10 +2,12 @@
 """The cost of a hit in instructions, which noise does not affect: at most the measured value and a margin."""
 import os
 import re
+import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lab import PROBE, Daemon, Knot, Lab, Tap, need  # noqa: E402
+from stores import Store, make_key  # noqa: E402
 
 ZONE = """
 _one._tcp SRV 0 1 80 a
@@ -54,6 +56,12 @@ def main():
             tap.check(f"{what} costs at most {bound} instructions", 0 < cost <= bound, cost)
             print(f"# {cost:.0f} instructions")
         plain = whole(lab)
+        alone = instructions(lab, "one.mesh", 1000)
+        with Store(lab) as store:
+            daemon.config(f"{domain}[shared]\nservers = 127.0.0.1:{store.port}\nkey = {make_key(lab)}\n")
+            daemon.signal(signal.SIGHUP)
+            shared = instructions(lab, "one.mesh", 1000)
+        tap.check("a hit costs the same on a host that shares", abs(shared - alone) <= 0.01 * alone, shared, alone)
         daemon.stop()
         knot.change(ZONE + METADATA)
         daemon.config(domain + "filter = version=2\nprefer = zone=eu\n")
