@@ -16,6 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "tests"), HERE]
 import chart  # noqa: E402
 from lab import BUILDDIR, Daemon, Knot, Lab, in_namespaces, need  # noqa: E402
+from stores import Store, make_key  # noqa: E402
 
 LOOKUPS = os.path.join(BUILDDIR, "bench", "lookups")
 ENTRIES = 100000
@@ -27,8 +28,8 @@ def zone(rounds):
     text = "$TTL 3600\n" + "".join(f"t{i} A 127.0.0.{11 + i}\n" for i in range(4))
     text += "_one._tcp SRV 0 1 80 t0\n" + "".join(f"_four._tcp SRV 0 1 80 t{i}\n" for i in range(4))
     text += "".join(f"_e{i}._tcp SRV 0 1 80 t0\n" for i in range(ENTRIES))
-    text += "".join(f"_m{i}._tcp SRV 0 1 80 t{k}\n" for i in range(MISSES * (3 * rounds + 2)) for k in range(3))
-    text += "".join(f"h{i} A 127.0.0.11\nh{i} AAAA ::1\n" for i in range(MISSES * (3 * rounds + 2)))
+    text += "".join(f"_m{i}._tcp SRV 0 1 80 t{k}\n" for i in range(MISSES * (5 * rounds + 3)) for k in range(3))
+    text += "".join(f"h{i} A 127.0.0.11\nh{i} AAAA ::1\n" for i in range(MISSES * (5 * rounds + 3)))
     return text
 
 
@@ -131,6 +132,16 @@ def draw(bench):
                               "logarithmic. The lower three ask a DNS server.", [(what, bench.median(name), is_ours) for what, name, is_ours in rows]))
 
 
+def share(lab, config, name):
+    """A srvmeshd with a configuration of its own, NAME.conf."""
+    before, kept = (os.path.join(lab.path, file) for file in ("srvmesh.conf", "kept.conf"))
+    os.rename(before, kept)
+    daemon = Daemon(lab, config, "daemon quota = 100%\ncache size = 128M", run=os.path.join(lab.path, name))
+    os.rename(before, os.path.join(lab.path, name + ".conf"))
+    os.rename(kept, before)
+    return daemon
+
+
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 11
     in_namespaces()
@@ -138,7 +149,7 @@ def main():
         start_servers(lab, rounds)
         config = f"[domain mesh]\nservers = {KNOT}\nmax_ttl = 1h\nfallback = none\n"
         daemon_keys = "daemon quota = 100%\ncache size = 128M"
-        for name in ("run", "small"):  # in memory, as /run is
+        for name in ("run", "small", "filling", "taking"):  # in memory, as /run is
             os.mkdir(os.path.join(lab.path, name))
             subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", os.path.join(lab.path, name)], check=True)
         daemon = Daemon(lab, config, daemon_keys)
@@ -186,6 +197,26 @@ def main():
             resolv_is(lab, "unbound")
             return result
 
+        store = Store(lab)
+        sharing = [share(lab, config + f"[shared]\nservers = 127.0.0.1:{store.port}\nkey = {make_key(lab)}\nhead_start = 100ms\n", name)
+                   for name in ("filling", "taking")]
+        lookups("srvmesh", 10, 1, "one.mesh", conf="taking.conf")
+
+        def take_over():
+            """The names of the last miss on the host that fills the store, on the other one."""
+            time.sleep(0.5)
+            first = bench.miss_turn * MISSES
+            return lookups("srvmesh", 0, 1, "m%d.mesh", first, first + MISSES, "taking.conf")
+
+        for _ in range(rounds):  # in this order
+            for name, measure in (("miss, empty store", lambda: misses("srvmesh", "m%d.mesh", "filling.conf")),
+                                  ("miss, full store", take_over), ("miss beside", lambda: misses("srvmesh", "m%d.mesh")),
+                                  ("hit 1, sharing", lambda: lookups("srvmesh", 20000, 1, "one.mesh", conf="taking.conf")),
+                                  ("hit 1 beside", lambda: lookups("srvmesh", 20000, 1, "one.mesh"))):
+                bench.results.setdefault(name, []).append(measure())
+        for each in sharing:
+            each.stop()
+        store.stop()
         bench.run({
             "miss": lambda: misses("srvmesh", "m%d.mesh"),
             "embedded miss": lambda: misses("srvmesh", "m%d.mesh", "embedded.conf"),
@@ -217,9 +248,12 @@ def main():
         bench.show("nss_dns through unbound / hit", "dns through unbound", "hit 1 again", ">= 25  ")
         bench.show("miss, 3 targets / nss_dns at the same server", "miss", "dns at the server", "<= 2.5 ")
         bench.show("embedded miss / nss_dns at the same server", "embedded miss", "dns at the server", "")
+        bench.show("hit, on a host that shares / on one that does not", "hit 1, sharing", "hit 1 beside", "<= 1.02")
+        bench.show("miss, the store has the answer / without a store", "miss, full store", "miss beside", "<= 1.1 ")
+        bench.show("miss, the store has nothing / without a store", "miss, empty store", "miss beside", "")
         draw(bench)
         daemon.stop()
-        for name in ("run", "small"):
+        for name in ("run", "small", "filling", "taking"):
             subprocess.run(["umount", os.path.join(lab.path, name)], check=True)
 
 
