@@ -113,6 +113,16 @@ def silence(server):
     server.behaviours.append(["drop"])
 
 
+def change(server, *pairs):
+    """DNS says something else: pairs of addresses, the old one and the new one."""
+    zone = ZONE
+    for old, new in pairs:
+        zone = zone.replace(old, new)
+    server.records.clear()
+    for line in filter(str.strip, zone.split("\n")):
+        server.add(line)
+
+
 def written(store, n=1):
     """Waits until so many answers are kept."""
     wait_for(lambda: len(store.values()) >= n)
@@ -507,10 +517,7 @@ def first_answers_and_last_ones(tap):
     with fleet() as (server, store, host, _):
         host().ask("db.mesh")
         written(store)
-        server.records.clear()
-        for line in ZONE.replace("127.0.0.12", "127.0.0.22").split("\n"):
-            if line.strip():
-                server.add(line)
+        change(server, ("127.0.0.12", "127.0.0.22"))
         server.behaviours.append(["delay", "3000"])
         one = host("head_start = 0", more="stale_after = 20s\ndeadline = 30s\ntimeout = 20s")
         began = time.monotonic()
@@ -572,10 +579,7 @@ def a_flush(tap):
         for each in (one, two, apart):
             each.ask()
             each.ask("db.mesh")
-        server.records.clear()
-        for line in ZONE.replace("127.0.0.11", "127.0.0.21").replace("127.0.0.12", "127.0.0.22").split("\n"):
-            if line.strip():
-                server.add(line)
+        change(server, ("127.0.0.11", "127.0.0.21"), ("127.0.0.12", "127.0.0.22"))
         tap.equal("a change in DNS is not seen before the TTL", two.ask("db.mesh"), "127.0.0.12")
         code, said = one.command("cache", "flush", "api.mesh")
         tap.equal("a flush of one name on one host", (code, said), (0, "1 name flushed on this host"))
@@ -664,10 +668,7 @@ def a_flush_is_heard_by_those_who_were_away(tap):
         away.ask("db.mesh")
         road.close()
         wait_for(lambda: away.word() == "down")
-        server.records.clear()
-        for line in ZONE.replace("127.0.0.12", "127.0.0.22").split("\n"):
-            if line.strip():
-                server.add(line)
+        change(server, ("127.0.0.12", "127.0.0.22"))
         one.command("cache", "flush", "db.mesh", "--everywhere")
         tap.equal("a host that is away gives what it has", away.ask("db.mesh"), "127.0.0.12")
         away.daemon.config(away.text.replace(str(road.port), str(store.port)))
@@ -688,10 +689,7 @@ def a_flush_meets_a_question(tap):
         server.behaviours.append(["delay", "1500", "SRV"])
         first = subprocess.Popen([PROBE, "gai", "inet", "db.mesh"], stdout=subprocess.PIPE, text=True, env=one.lab.environment())
         wait_for(lambda: len(server.questions) > 0)
-        server.records.clear()
-        for line in ZONE.replace("127.0.0.12", "127.0.0.22").split("\n"):
-            if line.strip():
-                server.add(line)
+        change(server, ("127.0.0.12", "127.0.0.22"))
         one.command("cache", "flush", "db.mesh", "--everywhere")
         before = first.communicate()[0].split()
         server.behaviours.clear()
@@ -709,10 +707,7 @@ def many_flushes(tap):
         away.daemon.signal(signal.SIGHUP)
         wait_for(lambda: away.word() == "down")
         away.ask("db.mesh")
-        server.records.clear()
-        for line in ZONE.replace("127.0.0.12", "127.0.0.22").split("\n"):
-            if line.strip():
-                server.add(line)
+        change(server, ("127.0.0.12", "127.0.0.22"))
         one.command("cache", "flush", "db.mesh", "--everywhere")
         for i in range(256):
             one.command("cache", "flush", f"s{i}.mesh", "--everywhere")
