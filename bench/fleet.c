@@ -7,6 +7,7 @@
  * One event is the next lookup that matters of one name on one host, a renewal that pauses, or a host that hears of a flush.
  * Events lie in a wheel of milliseconds. A value that a host writes is visible to others when it has reached the store. */
 #include "base/random.h"
+#include "conf/keys.h"
 #include "resolve/outlook.h"
 #include "tier/breaker.h"
 #include "tier/course.h"
@@ -98,7 +99,6 @@ static struct {
 	uint32_t n_slots, free_slot;
 	uint32_t *wheel;
 	uint64_t flush;
-	int64_t flushed_ns;
 	uint32_t *questions, *reads; /* by second */
 	uint64_t n_failed; /* lookups that got nothing */
 } world;
@@ -609,18 +609,11 @@ static void *take(size_t n, size_t size)
 
 static void set_up(void)
 {
-	world.rule = (struct sm_rule){
-		.timeout_ms = 500,
-		.attempts = 3,
-		.deadline_ms = 3000,
-		.min_ttl_ms = 1000,
-		.max_ttl_ms = 3600000,
-		.negative_ttl_ms = 10000,
-		.failure_ttl_ms = 1000,
-		.stale_ms = 86400000,
-		.n_servers = 1,
-		.servers = {{.address = {SM_IPV4, {10, 0, 0, 53}}, .port = 53}},
-	};
+	struct sm_host_conf host;
+
+	sm_keys_defaults(&world.rule, &host);
+	world.rule.n_servers = 1;
+	world.rule.servers[0] = (struct sm_server){.address = {SM_IPV4, {10, 0, 0, 53}}, .port = 53};
 	world.answer = (struct sm_answer){.kind = SM_ANSWER_ADDRESSES, .ttl_s = world.ttl_s};
 	world.pairs = take(n_pairs(), sizeof(*world.pairs));
 	world.hosts = take(world.n_hosts, sizeof(*world.hosts));

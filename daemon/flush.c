@@ -15,7 +15,6 @@
 #define SLICE_NS (2 * SM_NS_PER_MS)     /* of a pass, in one turn of the loop */
 #define VISITS_AT_ONCE 16               /* between looks at the clock */
 #define PUTS_AT_ONCE 256                /* so many records a commit */
-#define IN_USE_NS (60 * SM_NS_PER_S)    /* past its lifetime a name may still be in use */
 #define WAIT_MS 4000                    /* of a client, for the end of the first pass and for other hosts */
 
 static void go_on(struct sm_flush_work *work);
@@ -155,7 +154,7 @@ static void renew_if_used(struct sm_flush_work *work, const struct sm_flush_run 
 	const struct sm_rule *rule = sm_rules_match(&work->reload->settings->conf->rules, name->text, name->length);
 
 	if (rule && !rule->is_disabled && !rule->is_torn && head->times.made_ns < run->taken_ns &&
-	    head->times.expires_ns <= now_ns && now_ns < head->times.expires_ns + IN_USE_NS)
+	    head->times.expires_ns <= now_ns && now_ns < head->times.expires_ns + SM_IN_USE_NS)
 		renew(work, rule, name);
 }
 

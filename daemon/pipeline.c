@@ -19,16 +19,16 @@ static struct sm_store_sent *at(const struct sm_store *store, uint32_t i)
 	return &store->sent[(store->first_sent + i) % UNDER_WAY_MAX];
 }
 
-static enum sm_status push(struct sm_store *store, enum sm_store_command command, struct sm_store_waiter *waiter, int64_t now_ns)
+static enum sm_status push(struct sm_store *store, const struct sm_store_sent *sent)
 {
 	if (!store->sent)
 		store->sent = calloc(UNDER_WAY_MAX, sizeof(*store->sent));
 	if (!store->sent || store->n_sent == UNDER_WAY_MAX)
 		return SM_FULL;
-	*at(store, store->n_sent++) = (struct sm_store_sent){.command = command, .waiter = waiter, .sent_ns = now_ns};
-	if (waiter)
-		waiter->n_under_way++;
-	store->n_writes += command == SM_STORE_WRITE;
+	*at(store, store->n_sent++) = *sent;
+	if (sent->waiter)
+		sent->waiter->n_under_way++;
+	store->n_writes += sent->command == SM_STORE_WRITE;
 	return SM_OK;
 }
 
@@ -86,8 +86,8 @@ struct word {
 	size_t size;
 };
 
-static enum sm_status send_words(struct sm_store *store, enum sm_store_command command, const struct word *words, uint32_t n,
-                                 struct sm_store_waiter *waiter, int64_t now_ns)
+static enum sm_status send_words(struct sm_store *store, struct sm_stream *stream, const struct sm_store_sent *sent,
+                                 const struct word *words, uint32_t n)
 {
 	size_t size = SM_RESP_WORD_LEAD;
 	struct sm_writer writer;
@@ -95,14 +95,23 @@ static enum sm_status send_words(struct sm_store *store, enum sm_store_command c
 
 	for (uint32_t i = 0; i < n; i++)
 		size += SM_RESP_WORD_LEAD + words[i].size;
-	if (sm_stream_room(store->stream, size, &room) != SM_OK || push(store, command, waiter, now_ns) != SM_OK)
+	if (sm_stream_room(stream, size, &room) != SM_OK || (stream == store->stream && push(store, sent) != SM_OK))
 		return SM_FULL;
 	writer = sm_writer_of(room, size);
 	sm_resp_begin(&writer, n);
 	for (uint32_t i = 0; i < n; i++)
 		sm_resp_word(&writer, words[i].bytes, words[i].size);
-	sm_stream_wrote(store->stream, writer.at);
+	sm_stream_wrote(stream, writer.at);
 	return SM_OK;
+}
+
+/* Of a job. */
+static enum sm_status send_command(struct sm_store *store, enum sm_store_command command, const struct word *words, uint32_t n,
+                                   struct sm_store_waiter *waiter, int64_t now_ns)
+{
+	const struct sm_store_sent sent = {.command = command, .waiter = waiter, .sent_ns = now_ns};
+
+	return send_words(store, store->stream, &sent, words, n);
 }
 
 static struct word text(const char *text)
@@ -118,14 +127,15 @@ static struct word number(uint64_t value, char room[NUMBER_TEXT])
 	return text(room);
 }
 
-enum sm_status sm_pipeline_send(struct sm_store *store, enum sm_store_command command, const char *const *words, uint32_t n,
-                                int64_t now_ns)
+enum sm_status sm_pipeline_send(struct sm_store *store, struct sm_stream *stream, enum sm_store_command command,
+                                const char *const *words, uint32_t n, int64_t now_ns)
 {
+	const struct sm_store_sent sent = {.command = command, .sent_ns = now_ns};
 	struct word all[8];
 
 	for (uint32_t i = 0; i < n; i++)
 		all[i] = text(words[i]);
-	return send_words(store, command, all, n, NULL, now_ns);
+	return send_words(store, stream, &sent, all, n);
 }
 
 enum sm_status sm_store_read(struct sm_store *store, const char *key, struct sm_store_waiter *waiter)
@@ -134,8 +144,8 @@ enum sm_status sm_store_read(struct sm_store *store, const char *key, struct sm_
 	int64_t now_ns = sm_clock_now_ns();
 
 	if (store->state != SM_STORE_READY || store->n_sent + 2 > UNDER_WAY_MAX ||
-	    send_words(store, SM_STORE_READ_TIME, time, 2, NULL, now_ns) != SM_OK ||
-	    send_words(store, SM_STORE_READ, value, 2, waiter, now_ns) != SM_OK) {
+	    send_command(store, SM_STORE_READ_TIME, time, 2, NULL, now_ns) != SM_OK ||
+	    send_command(store, SM_STORE_READ, value, 2, waiter, now_ns) != SM_OK) {
 		store->breaker.is_probing = false; /* if this was to be one */
 		return SM_FULL;
 	}
@@ -150,7 +160,7 @@ enum sm_status sm_store_claim(struct sm_store *store, const char *key, uint32_t 
 
 	if (store->state != SM_STORE_READY)
 		return SM_FULL;
-	return send_words(store, SM_STORE_CLAIM, words, 6, waiter, sm_clock_now_ns());
+	return send_command(store, SM_STORE_CLAIM, words, 6, waiter, sm_clock_now_ns());
 }
 
 enum sm_status sm_store_write(struct sm_store *store, const char *key, const void *value, size_t size, uint64_t ms)
@@ -159,7 +169,7 @@ enum sm_status sm_store_write(struct sm_store *store, const char *key, const voi
 	const struct word words[] = {text("SET"), text(key), {value, size}, text("PX"), number(ms, room)};
 
 	if (store->state == SM_STORE_READY && store->n_writes < SM_STORE_WRITES_MAX &&
-	    send_words(store, SM_STORE_WRITE, words, 5, NULL, sm_clock_now_ns()) == SM_OK)
+	    send_command(store, SM_STORE_WRITE, words, 5, NULL, sm_clock_now_ns()) == SM_OK)
 		return SM_OK;
 	store->n_dropped++;
 	return SM_FULL;
@@ -178,10 +188,10 @@ enum sm_status sm_store_tell(struct sm_store *store, const void *message, size_t
 
 	if (store->state != SM_STORE_READY)
 		return SM_FULL;
-	if (send_words(store, SM_STORE_TELL, append, 3, waiter, now_ns) != SM_OK ||
-	    send_words(store, SM_STORE_IGNORED, trim, 4, NULL, now_ns) != SM_OK ||
-	    send_words(store, SM_STORE_IGNORED, expire, 3, NULL, now_ns) != SM_OK ||
-	    send_words(store, SM_STORE_TELL, publish, 3, waiter, now_ns) != SM_OK) {
+	if (send_command(store, SM_STORE_TELL, append, 3, waiter, now_ns) != SM_OK ||
+	    send_command(store, SM_STORE_IGNORED, trim, 4, NULL, now_ns) != SM_OK ||
+	    send_command(store, SM_STORE_IGNORED, expire, 3, NULL, now_ns) != SM_OK ||
+	    send_command(store, SM_STORE_TELL, publish, 3, waiter, now_ns) != SM_OK) {
 		sm_store_forget(store, waiter);
 		return SM_FULL;
 	}

@@ -4,9 +4,10 @@
 
 #include "daemon/store.h"
 
-/* Sends a command of `n` words, each NUL-terminated. SM_FULL: too much is under way. */
-enum sm_status sm_pipeline_send(struct sm_store *store, enum sm_store_command command, const char *const *words, uint32_t n,
-                                int64_t now_ns) SM_MUST_CHECK;
+/* Sends a command of `n` words, each NUL-terminated, over `stream`; its answer is awaited in order if that is store->stream.
+ * SM_FULL: too much is under way. */
+enum sm_status sm_pipeline_send(struct sm_store *store, struct sm_stream *stream, enum sm_store_command command,
+                                const char *const *words, uint32_t n, int64_t now_ns) SM_MUST_CHECK;
 
 /* Which command the next answer is of; NULL: none is under way. */
 const struct sm_store_sent *sm_pipeline_next(const struct sm_store *store);

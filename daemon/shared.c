@@ -132,7 +132,7 @@ static uint8_t families_of(struct sm_shared *shared, const struct sm_rule *rule)
 	return network ? families & sm_network_families(network) : families;
 }
 
-/* The keys of what is kept of the name; of the last, for `what`, a claim of it. */
+/* Under which the name is kept, one of each of our keys. */
 static enum sm_status set_keys(struct sm_shared *shared, struct sm_job *job)
 {
 	struct sm_sharing *sharing = &job->sharing;

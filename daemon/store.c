@@ -63,27 +63,6 @@ static void log_road(struct sm_store *store, enum sm_log_level level, const char
 
 /* ---- the greeting: both connections log in, and the first one reads what was published before */
 
-static enum sm_status say(struct sm_store *store, struct sm_stream *stream, enum sm_store_command command,
-                          const char *const *words, uint32_t n, int64_t now_ns)
-{
-	struct sm_writer writer;
-	size_t size = SM_RESP_WORD_LEAD;
-	void *room;
-
-	if (stream == store->stream)
-		return sm_pipeline_send(store, command, words, n, now_ns);
-	for (uint32_t i = 0; i < n; i++)
-		size += SM_RESP_WORD_LEAD + strlen(words[i]);
-	if (sm_stream_room(stream, size, &room) != SM_OK)
-		return SM_FULL;
-	writer = sm_writer_of(room, size);
-	sm_resp_begin(&writer, n);
-	for (uint32_t i = 0; i < n; i++)
-		sm_resp_text(&writer, words[i]);
-	sm_stream_wrote(stream, writer.at);
-	return SM_OK;
-}
-
 static enum sm_status log_in(struct sm_store *store, struct sm_stream *stream, int64_t now_ns)
 {
 	const char *words[3] = {"AUTH"};
@@ -94,21 +73,21 @@ static enum sm_status log_in(struct sm_store *store, struct sm_stream *stream, i
 	if (store->conf.username[0] != '\0')
 		words[n++] = store->conf.username;
 	words[n++] = store->password;
-	return say(store, stream, SM_STORE_LOG_IN, words, n, now_ns);
+	return sm_pipeline_send(store, stream, SM_STORE_LOG_IN, words, n, now_ns);
 }
 
 static enum sm_status subscribe(struct sm_store *store, struct sm_stream *stream, int64_t now_ns)
 {
 	const char *const words[] = {"SUBSCRIBE", store->messages};
 
-	return say(store, stream, SM_STORE_SUBSCRIBE, words, 2, now_ns);
+	return sm_pipeline_send(store, stream, SM_STORE_SUBSCRIBE, words, 2, now_ns);
 }
 
 static enum sm_status list_messages(struct sm_store *store, int64_t now_ns)
 {
 	const char *const words[] = {"LRANGE", store->messages, "-" SM_STORE_MESSAGES, "-1"};
 
-	return say(store, store->stream, SM_STORE_LIST, words, 4, now_ns);
+	return sm_pipeline_send(store, store->stream, SM_STORE_LIST, words, 4, now_ns);
 }
 
 static enum sm_status greet(struct sm_store *store, int64_t now_ns)
@@ -121,7 +100,7 @@ static enum sm_status greet(struct sm_store *store, int64_t now_ns)
 		words[n++] = store->conf.username[0] != '\0' ? store->conf.username : "default";
 		words[n++] = store->password;
 	}
-	return say(store, store->stream, SM_STORE_HELLO, words, n, now_ns);
+	return sm_pipeline_send(store, store->stream, SM_STORE_HELLO, words, n, now_ns);
 }
 
 static const struct sm_stream_user listener;
@@ -134,8 +113,7 @@ static enum sm_status answer_hello(struct sm_store *store, const struct sm_resp_
 		sm_store_log_error(store, answer);
 		return SM_REFUSED;
 	}
-	store->is_resp3 = !is_old;
-	if (store->is_resp3)
+	if (!is_old)
 		return subscribe(store, store->stream, now_ns) == SM_OK ? list_messages(store, now_ns) : SM_REFUSED;
 	if (!store->listening &&
 	    sm_stream_begin(&listener, store, CONNECT_NS, READ_MAX, WRITE_MAX, &store->listening) != SM_OK)
@@ -150,7 +128,7 @@ static void ready(struct sm_store *store, const struct sm_resp_reply *list)
 	store->state = SM_STORE_READY;
 	store->lists_ns = sm_clock_now_ns() + DEAF_NS;
 	if (is_first) {
-		log_road(store, SM_LOG_INFO, "the shared store is reached", "protocol", store->is_resp3 ? "RESP 3" : "RESP 2");
+		log_road(store, SM_LOG_INFO, "the shared store is reached", "protocol", store->listening ? "RESP 2" : "RESP 3");
 		store->is_told_away = false;
 	}
 	for (uint32_t i = 1; i < list->n_items; i++)
@@ -218,12 +196,8 @@ static enum sm_status on_bytes(void *context, const uint8_t *bytes, size_t size,
 	const struct sm_store_sent *sent;
 	enum sm_status status = sm_resp_read(bytes, size, &reply, ret_used);
 
-	if (status == SM_MISS) {
-		*ret_used = 0;
-		return SM_OK;
-	}
 	if (status != SM_OK)
-		return SM_CORRUPT;
+		return status;
 	if (!is_push(&reply))
 		return take_answer(store, &reply, now_ns);
 	sent = sm_pipeline_next(store);
@@ -283,12 +257,8 @@ static enum sm_status on_heard(void *context, const uint8_t *bytes, size_t size,
 	struct sm_store *store = context;
 	enum sm_status status = sm_resp_read(bytes, size, &reply, ret_used);
 
-	if (status == SM_MISS) {
-		*ret_used = 0;
-		return SM_OK;
-	}
 	if (status != SM_OK)
-		return SM_CORRUPT;
+		return status;
 	if (reply.items[0].kind == SM_RESP_ERROR)
 		sm_store_log_error(store, &reply.items[0]);
 	if (reply.n_items > 1 && sm_resp_begins(&reply.items[1], "subscribe")) {

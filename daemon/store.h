@@ -81,10 +81,10 @@ struct sm_store {
 	char messages[SM_STORE_KEY_MAX]; /* the channel, and the list of the last messages */
 	enum sm_store_state state;
 	uint32_t road;                    /* which of the roads is taken */
-	bool is_told_away, is_resp3;
+	bool is_told_away;
 	bool hears;                    /* what hosts publish; else the list is read again and again */
 	int64_t listens_ns, lists_ns;  /* when the second connection was made, and when the list is read again */
-	struct sm_stream *stream, *listening; /* `listening`: for messages, in RESP 2; NULL: none */
+	struct sm_stream *stream, *listening; /* `listening`: for messages, in RESP 2; NULL: not needed, in RESP 3 */
 	struct sm_breaker breaker;
 	struct sm_store_sent *sent; /* a ring */
 	uint32_t first_sent, n_sent, n_writes;

@@ -17,7 +17,6 @@
 #define PAUSE_SHARE 4                    /* passes take a fifth of the time at most */
 #define CENSUS_NS (60 * SM_NS_PER_S)     /* between passes where nothing changes */
 #define EXACT_NS (5 * SM_NS_PER_S)       /* so old a count of names may be */
-#define GRACE_NS (60 * SM_NS_PER_S)      /* past its lifetime a name may still be in use */
 #define LISTING_MS 3000                  /* that a client waits for the table */
 
 /* ---- what is watched */
@@ -132,7 +131,7 @@ void sm_targets_mark(struct sm_targets *targets, const struct sm_rule *rule, con
 		.name = name,
 		.answer = answer,
 		.now_ns = now_ns,
-		.until_ns = now_ns + sm_lifetime_ms(answer, rule) * SM_NS_PER_MS + GRACE_NS,
+		.until_ns = now_ns + sm_lifetime_ms(answer, rule) * SM_NS_PER_MS + SM_IN_USE_NS,
 	};
 
 	answer->n_marks = 0;
@@ -153,12 +152,12 @@ static void want_pass(struct sm_targets *targets);
 static int64_t used_until_ns(const struct sm_targets *targets, const struct sm_rule *rule, const struct sm_times *times,
                              int64_t now_ns)
 {
-	int64_t until_ns = times->expires_ns + GRACE_NS;
+	int64_t until_ns = times->expires_ns + SM_IN_USE_NS;
 
 	if (now_ns < until_ns)
 		return until_ns;
 	if (now_ns < times->stale_ns && sm_outlook_is_down(&targets->upstream->servers, rule, now_ns))
-		return now_ns + GRACE_NS;
+		return now_ns + SM_IN_USE_NS;
 	return 0;
 }
 

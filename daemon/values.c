@@ -49,8 +49,8 @@ static enum sm_course_found judge_age(struct sm_shared *shared, const struct sm_
 }
 
 enum sm_course_found sm_values_read(struct sm_shared *shared, const struct sm_job *job, const char *key, const void *bytes,
-                                       size_t size, int64_t left_ms, struct sm_arena *arena, struct sm_answer *ret,
-                                       struct sm_times *ret_times)
+                                    size_t size, int64_t left_ms, struct sm_arena *arena, struct sm_answer *ret,
+                                    struct sm_times *ret_times)
 {
 	static uint8_t text[SM_RESP_BULK_MAX];
 	struct sm_value value;
@@ -94,8 +94,8 @@ void sm_values_share(struct sm_shared *shared, const struct sm_job *job)
 {
 	static uint8_t sealed[SM_VALUE_MAX + SM_SEAL_OVERHEAD];
 	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
-	int64_t passed_ms = (sm_clock_now_ns() - job->answered_ns) / SM_NS_PER_MS, left_ms;
-	struct sm_value value = {.made_ms = sm_values_wall_ms() - passed_ms, .flush = job->sharing.flush};
+	struct sm_value value = {.flush = job->sharing.flush};
+	int64_t passed_ms, left_ms;
 	struct sm_answer answer;
 	struct sm_times times;
 	enum sm_status status;
@@ -105,6 +105,8 @@ void sm_values_share(struct sm_shared *shared, const struct sm_job *job)
 	    sm_record_decode(&job->name, job->body, job->body_size, &arena, &answer, &times) != SM_OK ||
 	    !sm_value_is_shareable(&answer))
 		return;
+	passed_ms = (sm_clock_now_ns() - job->answered_ns) / SM_NS_PER_MS;
+	value.made_ms = sm_values_wall_ms() - passed_ms;
 	value.lifetime_ms = sm_lifetime_ms(&answer, job->rule);
 	value.stale_ms = answer.kind == SM_ANSWER_ADDRESSES ? job->rule->stale_ms : 0;
 	left_ms = (int64_t)value.lifetime_ms + value.stale_ms - passed_ms;

@@ -16,6 +16,7 @@ struct sm_times {
 };
 
 #define SM_UNRENEWED_MAX 3
+#define SM_IN_USE_NS (60 * 1000000000LL) /* past its lifetime a name may still be in use */
 
 /* Milliseconds; 0: not at all. */
 uint32_t sm_lifetime_ms(const struct sm_answer *answer, const struct sm_rule *rule);

@@ -213,12 +213,12 @@ static bool hand_on(struct sm_stream *stream, int64_t now_ns)
 
 		if (stream->state != OPEN)
 			return false;
+		if (status == SM_MISS)
+			return true;
 		if (status != SM_OK) {
 			end(stream, 0, now_ns);
 			return false;
 		}
-		if (used == 0)
-			return true;
 		consume(&stream->in, used);
 	}
 	return true;

@@ -31,7 +31,9 @@ static enum sm_status on_bytes(void *context, const uint8_t *bytes, size_t size,
 	(void)now_ns;
 	if (by->takes == 0)
 		return SM_CORRUPT;
-	*ret_used = size < by->takes ? 0 : by->takes;
+	if (size < by->takes)
+		return SM_MISS;
+	*ret_used = by->takes;
 	memcpy(by->bytes + by->size, bytes, *ret_used);
 	by->size += *ret_used;
 	return SM_OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tier/value.h"
 
+#include "conf/keys.h"
 #include "tests/answer.h"
 #include "tests/test.h"
 
@@ -14,20 +15,12 @@ ROOMY_ARENA(arena);
 
 static struct sm_rule rule_of_mesh(void)
 {
-	struct sm_rule rule = {
-		.name = name_of("mesh"),
-		.domain = name_of("mesh"),
-		.n_templates = 1,
-		.templates = {"_{service}._{proto}.{domain}"},
-		.proto = "tcp",
-		.min_ttl_ms = 1000,
-		.max_ttl_ms = 3600000,
-		.negative_ttl_ms = 10000,
-		.failure_ttl_ms = 1000,
-		.stale_ms = 86400000,
-		.n_servers = 1,
-	};
+	struct sm_host_conf host;
+	struct sm_rule rule;
 
+	sm_keys_defaults(&rule, &host);
+	rule.name = rule.domain = name_of("mesh");
+	rule.n_servers = 1;
 	rule.servers[0] = (struct sm_server){.address = {SM_IPV4, {127, 0, 0, 1}}, .port = 53};
 	return rule;
 }
