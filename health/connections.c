@@ -137,7 +137,8 @@ size_t sm_connections_filter(const struct sm_endpoint *endpoints, uint32_t n, ui
 static enum sm_status ask(int fd, uint8_t family, uint32_t states, const uint8_t *filter, size_t filter_size)
 {
 	const struct inet_diag_req_v2 request = {.sdiag_family = family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = states};
-	const struct nlattr attribute = {.nla_len = (uint16_t)(sizeof(attribute) + filter_size), .nla_type = INET_DIAG_REQ_BYTECODE};
+	const struct nlattr attribute = {.nla_len = (uint16_t)(sizeof(attribute) + filter_size),
+	                                 .nla_type = INET_DIAG_REQ_BYTECODE};
 	size_t attributes = filter_size > 0 ? sizeof(attribute) + filter_size : 0;
 	const struct nlmsghdr head = {.nlmsg_len = (uint32_t)(sizeof(head) + sizeof(request) + attributes),
 	                              .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP};

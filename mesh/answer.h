@@ -81,6 +81,8 @@ struct sm_answer {
 	uint64_t judged_by;            /* pairs_key of the rule that has judged the metadata of its targets; 0: none */
 	const uint8_t *packed_metadata; /* of all targets, as a record has them; NULL: they are in the targets */
 	uint32_t packed_size;
+	const uint8_t *origin; /* how it was come by, packed (mesh/origin.h); borrowed; NULL: not known */
+	uint16_t origin_size;
 	uint16_t n_targets;
 	uint16_t n_addresses;
 	struct sm_target *targets;     /* by priority, lowest first */

@@ -9,7 +9,8 @@
 struct sm_choice {
 	enum sm_answer_kind kind; /* ADDRESSES with at least one; NO_DATA or FAILURE when no address suits */
 	uint32_t n_addresses;
-	struct sm_address addresses[SM_ANSWERS_MAX]; /* each once */
+	struct sm_address addresses[SM_ANSWERS_MAX]; /* each once, */
+	uint16_t targets[SM_ANSWERS_MAX];            /* and whose it is: an index into the answer's targets */
 };
 
 /* A target whose port was given out before: the addresses must belong to this target. */
@@ -43,6 +44,11 @@ static inline uint64_t sm_choose_weight(uint16_t weight)
  * small chance" of RFC 2782. `pin` may be NULL; when no address of the pinned target is left, the answer is FAILURE. */
 void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families, const struct sm_pin *pin,
                uint64_t seed, int64_t now_ns, struct sm_choice *ret);
+
+/* Draws one target more, and one of its addresses, and takes its addresses out of the answer, so that the next call draws another
+ * one: first all of the group, then what is left of the service, in the order of priorities. SM_MISS: none is left. */
+enum sm_status sm_choose_take(struct sm_answer *answer, const struct sm_rule *rule, uint8_t families, uint64_t *seed,
+                              int64_t now_ns, uint16_t *ret_target, struct sm_address *ret) SM_MUST_CHECK;
 
 /* Draws among the targets that have a port, by the same rules, for the services database. SM_MISS: no target has a port and
  * these families. SM_SILENT: none of them passes the filter, but metadata of some are not known. */

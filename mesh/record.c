@@ -23,6 +23,7 @@
  *   6 marks       of each: u16 target, u16 address, u64 until, in this order [none]
  *   7 metadata    u64 of the pairs by which they were judged; of some targets: u16 which, or 65535 for all; u16 length;
  *                 strings as of mesh/metadata.h [none]
+ *   8 origin      how it was come by, as of mesh/origin.h [not known]
  *
  * Format 1 goes on with the targets, each as above with u8 0; NUL behind it, and the addresses, each u8 family; u64 rank;
  * 4 or 16 bytes. */
@@ -48,6 +49,7 @@ enum field {
 	FIELD_MISSING = 5,
 	FIELD_MARKS = 6,
 	FIELD_METADATA = 7,
+	FIELD_ORIGIN = 8,
 	FIELDS_END,
 };
 
@@ -61,7 +63,8 @@ static size_t address_size(uint8_t family)
 size_t sm_record_size(const struct sm_name *name, const struct sm_answer *answer)
 {
 	size_t size = HEAD_SIZE + name->length + (FIELDS_END - 1) * FIELD_HEAD_SIZE + answer->n_addresses * (1 + 16 + 8U) +
-	              SM_FIELD_MISSING_SIZE + answer->n_marks * (size_t)SM_FIELD_MARK_SIZE + 8 + answer->packed_size;
+	              SM_FIELD_MISSING_SIZE + answer->n_marks * (size_t)SM_FIELD_MARK_SIZE + 8 + answer->packed_size +
+	              answer->origin_size;
 
 	for (uint32_t i = 0; i < answer->n_targets; i++) {
 		const struct sm_target *target = &answer->targets[i];
@@ -151,6 +154,11 @@ static void encode_ranks(struct sm_writer *writer, const struct sm_answer *answe
 		sm_write_u64le(writer, answer->ranks[i]);
 }
 
+static void encode_origin(struct sm_writer *writer, const struct sm_answer *answer)
+{
+	sm_write_bytes(writer, answer->origin, answer->origin_size);
+}
+
 /* A field without bytes is left out. */
 static void encode_field(struct sm_writer *writer, enum field tag,
                          void (*encode)(struct sm_writer *writer, const struct sm_answer *answer),
@@ -179,6 +187,7 @@ static void encode_fields(struct sm_writer *writer, const struct sm_answer *answ
 	encode_field(writer, FIELD_MISSING, sm_field_encode_missing, answer);
 	encode_field(writer, FIELD_MARKS, sm_field_encode_marks, answer);
 	encode_field(writer, FIELD_METADATA, sm_field_encode_metadata, answer);
+	encode_field(writer, FIELD_ORIGIN, encode_origin, answer);
 }
 
 enum sm_status sm_record_encode(const struct sm_name *name, const struct sm_answer *answer, const struct sm_times *times,
@@ -317,24 +326,46 @@ static bool comes_too_early(uint16_t tag, uint32_t seen)
 	return tag == FIELD_MARKS && !(seen & SEEN(FIELD_TARGETS));
 }
 
+/* The field whose head is at *at, and moves *at behind it; one check for both. NULL: it is not whole. */
+static inline const uint8_t *next_field(const uint8_t **at, const uint8_t *end, uint16_t *ret_tag, uint32_t *ret_length)
+{
+	const uint8_t *bytes = *at + FIELD_HEAD_SIZE;
+
+	if (end - *at < FIELD_HEAD_SIZE)
+		return NULL;
+	*ret_tag = sm_load_u16le(*at);
+	*ret_length = sm_load_u32le(*at + 2);
+	if (*ret_length > (size_t)(end - bytes))
+		return NULL;
+	*at = bytes + *ret_length;
+	return bytes;
+}
+
 static void decode_fields(struct sm_reader *reader, struct sm_arena *arena, struct sm_answer *ret)
 {
-	uint32_t seen = 0;
+	const uint8_t *at = reader->bytes + reader->at, *end = reader->bytes + reader->size;
+	uint32_t seen = 0, length;
+	uint16_t tag;
 
-	while (reader->at < reader->size && !reader->failed) {
-		const uint8_t *head = sm_read_bytes(reader, FIELD_HEAD_SIZE), *bytes;
-		uint16_t tag = head ? sm_load_u16le(head) : 0;
-		uint32_t length = head ? sm_load_u32le(head + 2) : 0;
+	while (at < end && !reader->failed) {
+		const uint8_t *bytes = next_field(&at, end, &tag, &length);
 		struct sm_reader field;
 
-		bytes = sm_read_bytes(reader, length);
+		reader->failed |= !bytes;
 		if (!bytes || tag >= FIELDS_END)
 			continue;
+		if (tag == FIELD_ORIGIN) { /* rarely looked at: it costs no more than this */
+			reader->failed |= ret->origin || length > SM_ORIGIN_MAX;
+			ret->origin = bytes;
+			ret->origin_size = (uint16_t)length;
+			continue;
+		}
 		field = (struct sm_reader){.bytes = bytes, .size = length};
 		decode_field(tag, &field, arena, ret);
 		reader->failed |= field.failed || (seen & SEEN(tag)) || comes_too_early(tag, seen);
 		seen |= SEEN(tag);
 	}
+	reader->at = reader->size;
 	reader->failed |= (!(seen & SEEN(FIELD_TARGETS)) && ret->n_targets > 0) ||
 	                  (!(seen & SEEN(FIELD_ADDRESSES)) && ret->n_addresses > 0);
 }
@@ -400,6 +431,8 @@ static enum sm_status begin_answer(const struct head *head, struct sm_arena *are
 	ret->judged_by = 0;
 	ret->packed_metadata = NULL;
 	ret->packed_size = 0;
+	ret->origin = NULL;
+	ret->origin_size = 0;
 	ret->ttl_s = head->ttl_s;
 	ret->n_targets = head->n_targets;
 	ret->n_addresses = head->n_addresses;

@@ -9,12 +9,14 @@
 #include "mesh/format.h"
 #include "mesh/lifetime.h"
 #include "mesh/name.h"
+#include "mesh/origin.h"
 
 #include <stddef.h>
 
 /* Enough for any answer: fixed part, name, all targets with names and metadata, all addresses, the heads of fields. */
 #define SM_RECORD_MAX \
-	(128 + SM_TARGETS_MAX * (24 + SM_NAME_MAX + SM_METADATA_MAX) + SM_ADDRESSES_MAX * 25 + SM_MARKS_MAX * 12 + SM_NAME_MAX)
+	(128 + SM_ORIGIN_MAX + SM_TARGETS_MAX * (24 + SM_NAME_MAX + SM_METADATA_MAX) + SM_ADDRESSES_MAX * 25 + \
+	 SM_MARKS_MAX * 12 + SM_NAME_MAX)
 /* What the arrays of any answer take of an arena, with what is lost to its chunks. */
 #define SM_ANSWER_MEMORY_MAX \
 	(4096 + 2 * (SM_TARGETS_MAX * sizeof(struct sm_target) + SM_ADDRESSES_MAX * (sizeof(struct sm_address) + 8) + \

@@ -85,6 +85,8 @@ bool sm_server_is_at(const struct sm_server *a, const struct sm_server *b);
 struct sm_rule {
 	struct sm_name name;   /* the suffix, or the exact name */
 	struct sm_name domain; /* what {domain} stands for */
+	const char *path;      /* the file that has its section first, owned by the configuration; NULL: it has none */
+	uint32_t line;
 	bool is_exact;         /* a [service] section */
 	bool is_disabled;      /* switched off: the name is not ours */
 	bool is_torn;          /* the text that names its servers cannot be read: it has none, and none is asked */

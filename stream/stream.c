@@ -136,7 +136,8 @@ static int connect_to(struct sm_stream *stream, const struct sm_stream_end *to)
 			return ENAMETOOLONG;
 		memcpy(&address, &local, sizeof(local));
 	} else {
-		size = sm_sockaddr_inet(server->address.family == SM_IPV6, server->address.bytes, server->zone, server->port, &address);
+		size = sm_sockaddr_inet(server->address.family == SM_IPV6, server->address.bytes, server->zone, server->port,
+		                        &address);
 	}
 	stream->fd = make_socket(to->path ? AF_UNIX : address.ss_family, stream->timeout_ns);
 	if (stream->fd < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One connection, by TCP or to a local socket, that is kept open: where it ends or cannot be made, it is made again after 1 s, 2 s,
- * ... 60 s, a quarter more or less. What it carries is its user's. Nothing here waits: the user polls, and says what time it is. */
+/* One connection, by TCP or to a local socket, that is kept open: where it ends or cannot be made, it is made again after 1 s,
+ * 2 s, ... 60 s, a quarter more or less. What it carries is its user's. Nothing here waits: the user polls, and says what time
+ * it is. */
 #pragma once
 
 #include "base/status.h"
@@ -22,8 +23,8 @@ struct sm_stream_end {
 struct sm_stream_user {
 	/* It is connected, and may be written to. */
 	void (*on_open)(void *context, int64_t now_ns);
-	/* All bytes that have come and were not consumed; *ret_used: how many are consumed now. SM_MISS: none, until more have come.
-	 * Anything else but SM_OK: they are nothing that the user understands, and the connection is given up. */
+	/* All bytes that have come and were not consumed; *ret_used: how many are consumed now. SM_MISS: none, until more have
+	 * come. Anything else but SM_OK: they are nothing that the user understands, and the connection is given up. */
 	enum sm_status (*on_bytes)(void *context, const uint8_t *bytes, size_t size, int64_t now_ns, size_t *ret_used);
 	/* It has ended, or was not made: `why`, an errno; 0: the other side has closed it, or sent what nobody understands. */
 	void (*on_end)(void *context, int why, int64_t now_ns);

@@ -146,7 +146,8 @@ static bool begin_cipher(struct sm_seal *seal, uint32_t which, const uint8_t *sa
 {
 	struct once once;
 	int size;
-	bool is_good = derive(seal->kdf, seal->keys[which].values, salt, SM_SEAL_SALT_SIZE, "value", (uint8_t *)&once, sizeof(once)) &&
+	bool is_good = derive(seal->kdf, seal->keys[which].values, salt, SM_SEAL_SALT_SIZE, "value", (uint8_t *)&once,
+	                      sizeof(once)) &&
 	               EVP_CipherInit_ex2(seal->cipher_context, seal->cipher, once.key, once.nonce, is_closing, NULL) == 1 &&
 	               EVP_CipherUpdate(seal->cipher_context, NULL, &size, (const uint8_t *)name, (int)strlen(name)) == 1;
 

@@ -126,7 +126,14 @@ bool sm_value_is_shareable(const struct sm_answer *answer)
 /* What is each host's own is left out. The arrays stay those of `answer`. */
 static void strip(const struct sm_answer *answer, struct sm_target *targets, uint64_t *ranks, struct sm_answer *ret)
 {
+	static uint8_t origin[SM_ORIGIN_MAX];
+
 	*ret = *answer;
+	if (answer->origin) {
+		memcpy(origin, answer->origin, answer->origin_size);
+		sm_origin_lend(origin, answer->origin_size);
+		ret->origin = origin;
+	}
 	ret->n_marks = 0;
 	ret->marks = NULL;
 	ret->deferred_families = 0;

@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	const struct sm_name name = {8, "api.mesh"};
 	struct sm_answer answer, other;
 	struct sm_times times, other_times;
+	struct sm_origin origin;
 	uint8_t *copy = malloc(size ? size : 1);
 	uint64_t checksum;
 	size_t again_size;
@@ -41,6 +42,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		HOLDS(other.n_marks == answer.n_marks && other.packed_size == answer.packed_size);
 		for (uint32_t i = 0; i < answer.n_marks; i++)
 			HOLDS(answer.marks[i].target < answer.n_targets && answer.marks[i].address < answer.n_addresses);
+		HOLDS(other.origin_size == answer.origin_size);
+		if (answer.origin && sm_origin_unpack(answer.origin, answer.origin_size, &origin) == SM_OK)
+			HOLDS(strlen(origin.owner.text) <= SM_NAME_MAX && strlen(origin.server.zone) <= SM_ZONE_MAX);
 		sm_field_unpack_metadata(&answer);
 		for (uint32_t i = 0; i < answer.n_targets; i++)
 			HOLDS(sm_metadata_whole(answer.targets[i].metadata, answer.targets[i].metadata_size, SIZE_MAX) <=
