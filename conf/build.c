@@ -142,12 +142,14 @@ static void tear(struct sm_rule *rule, bool is_torn)
 		rule->n_servers = 0;
 }
 
-static struct sm_rule *add_rule(struct sm_conf *conf, const struct sm_rule *base, const struct sm_name *name)
+static struct sm_rule *add_rule(struct sm_conf *conf, const struct sm_rule *base, const struct merged *section)
 {
 	struct sm_rule *rule = &conf->rules.rules[conf->rules.n_rules++];
 
 	*rule = *base;
-	rule->name = *name;
+	rule->name = section->name;
+	rule->path = section->path;
+	rule->line = section->line;
 	return rule;
 }
 
@@ -196,7 +198,7 @@ static void build_domains(struct merging *merging)
 
 		if (section->kind != SM_SECTION_DOMAIN)
 			continue;
-		rule = add_rule(conf, &conf->rules.elsewhere, &section->name);
+		rule = add_rule(conf, &conf->rules.elsewhere, section);
 		rule->domain = section->name;
 		rule->is_exact = false;
 		apply(merging, section, rule, &conf->host);
@@ -237,7 +239,7 @@ static void build_services(struct merging *merging)
 			continue;
 		/* the services that are there already come behind the domains, and are of other names */
 		domain = sm_rules_match(&conf->rules, section->name.text, section->name.length);
-		rule = add_rule(conf, domain ? domain : &conf->rules.elsewhere, &section->name);
+		rule = add_rule(conf, domain ? domain : &conf->rules.elsewhere, section);
 		rule->is_exact = true;
 		rule->n_excepts = 0; /* of the domain, not of this name */
 		if (!domain)

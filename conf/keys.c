@@ -14,7 +14,7 @@
 #define NAMED (SM_SECTION_DOMAIN | SM_SECTION_SERVICE)
 
 enum kind { DURATION, SIZE, COUNT, RATIO, PERCENT, CHOICE, SWITCH, SERVERS, TEMPLATES, LABEL, NAMES, PAIRS, PATH,
-            ROADS, FILES, FILE_OR_NONE, WORD };
+            ROADS, DOOR, FILES, FILE_OR_NONE, WORD };
 
 struct sm_key {
 	const char *name;
@@ -36,6 +36,7 @@ struct sm_key {
 #define UNIX "unix:"
 #define TLS "tls://"
 #define REDIS_PORT 6379
+#define METRICS_PORT 9853
 #define MS_PER_DAY 86400000
 #define MONTH (30ULL * MS_PER_DAY)
 #define A_DURATION(range) "a duration such as 500ms, 2s, 5m, 1h or 1d, " range
@@ -117,6 +118,10 @@ static const struct sm_key keys[] = {
 	{"log_level", "info", "error, warning, info or debug", CHOICE, SM_SECTION_DAEMON, .choices = levels,
 	 HOST(log_level)},
 	{"log_format", "logfmt", "logfmt or json", CHOICE, SM_SECTION_DAEMON, .choices = formats, HOST(log_format)},
+	{"metrics", "",
+	 "an address of loopback with an optional port, such as 127.0.0.1:9853, or a local socket such as "
+	 "unix:/run/srvmesh/metrics",
+	 DOOR, SM_SECTION_DAEMON, HOST(metrics), .may_be_empty = true},
 
 	{"servers", "",
 	 "addresses with optional ports, such as 10.0.0.9:6379 or [fd00::9]:6379, or a local socket such as "
@@ -240,6 +245,11 @@ bool sm_key_is_switch(const struct sm_key *key)
 	return key->kind == SWITCH;
 }
 
+bool sm_key_is_secret(const struct sm_key *key)
+{
+	return strcmp(key->name, "password") == 0 || strcmp(key->name, "key") == 0;
+}
+
 bool sm_key_is_servers(const struct sm_key *key)
 {
 	return key->kind == SERVERS;
@@ -308,6 +318,7 @@ static enum sm_status number_of(const struct sm_key *key, const char *value, uin
 	case PAIRS:
 	case PATH:
 	case ROADS:
+	case DOOR:
 	case FILES:
 	case FILE_OR_NONE:
 	case WORD:
@@ -435,13 +446,13 @@ static enum sm_status apply_text(const struct sm_key *key, const char *value, st
 	return key->kind == WORD ? SM_OK : apply_path(key, value, host);
 }
 
-static enum sm_status road_of(const char *word, struct sm_road *ret)
+static enum sm_status road_of(const char *word, uint16_t port, struct sm_road *ret)
 {
 	bool is_local = strncmp(word, UNIX, strlen(UNIX)) == 0;
 
 	*ret = (struct sm_road){.path = ""};
 	if (!is_local)
-		return sm_value_server_with(word, REDIS_PORT, &ret->server);
+		return sm_value_server_with(word, port, &ret->server);
 	if (sm_value_path(word + strlen(UNIX)) != SM_OK)
 		return SM_INVALID;
 	memcpy(ret->path, word + strlen(UNIX), strlen(word + strlen(UNIX)) + 1);
@@ -456,12 +467,32 @@ static enum sm_status apply_roads(const char *value, struct sm_shared_conf *shar
 	uint32_t n = 0;
 
 	while ((status = sm_value_word(&value, word, sizeof(word))) == SM_OK)
-		if (n == SM_ROADS_MAX || road_of(word, &roads[n++]) != SM_OK)
+		if (n == SM_ROADS_MAX || road_of(word, REDIS_PORT, &roads[n++]) != SM_OK)
 			return SM_INVALID;
 	if (status != SM_MISS)
 		return SM_INVALID;
 	memcpy(shared->roads, roads, n * sizeof(roads[0]));
 	shared->n_roads = n;
+	return SM_OK;
+}
+
+static bool is_loopback(const struct sm_address *address)
+{
+	static const uint8_t ipv6[16] = {[15] = 1};
+
+	return address->family == SM_IPV4 ? address->bytes[0] == 127 : memcmp(address->bytes, ipv6, sizeof(ipv6)) == 0;
+}
+
+/* Whoever reaches it reads it: so it is for this host alone. */
+static enum sm_status apply_door(const char *value, struct sm_road *ret)
+{
+	struct sm_road door = {.path = ""};
+
+	if (value[0] != '\0' && road_of(value, METRICS_PORT, &door) != SM_OK)
+		return SM_INVALID;
+	if (value[0] != '\0' && door.path[0] == '\0' && !is_loopback(&door.server.address))
+		return SM_INVALID;
+	*ret = door;
 	return SM_OK;
 }
 
@@ -517,6 +548,8 @@ enum sm_status sm_key_apply(const struct sm_key *key, const char *value, struct 
 		return apply_pairs(key, value, rule);
 	case PATH:
 		return apply_path(key, value, host);
+	case DOOR:
+		return apply_door(value, &host->metrics);
 	case ROADS:
 		return apply_roads(value, &host->shared);
 	case FILES:

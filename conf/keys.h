@@ -56,6 +56,7 @@ struct sm_host_conf {
 	uint32_t quota_percent;
 	enum sm_log_level log_level;
 	enum sm_log_format log_format;
+	struct sm_road metrics; /* where scrapers are served; port 0 and no path: nowhere */
 
 	struct sm_shared_conf shared;
 };
@@ -78,6 +79,8 @@ const char *sm_key_expected(const struct sm_key *key);
 const char *sm_key_remedy(const struct sm_key *key, const char *value, char text[SM_REMEDY_MAX]);
 /* Does the key switch names off? Its "no" applies in whichever file it is, and no later file can override it. */
 bool sm_key_is_switch(const struct sm_key *key);
+/* Does the key name a file of secrets? Its value is not quoted: it may be the secret itself, by mistake. */
+bool sm_key_is_secret(const struct sm_key *key);
 /* Does the key name the servers to ask? */
 bool sm_key_is_servers(const struct sm_key *key);
 /* Is its value a list of pairs? */

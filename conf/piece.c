@@ -173,7 +173,9 @@ static bool is_good_value(struct reading *reading, uint32_t line, const struct s
 	char remedy[SM_REMEDY_MAX];
 	enum sm_status status = sm_key_apply(key, value, &reading->rule, &reading->host);
 
-	if (status != SM_OK)
+	if (status != SM_OK && sm_key_is_secret(key))
+		COMPLAIN(reading, line, "%s: the value is not valid; expected %s", sm_key_name(key), sm_key_expected(key));
+	else if (status != SM_OK)
 		COMPLAIN(reading, line, "%s: \"%.100s\" is not valid; expected %s%s", sm_key_name(key), value,
 		         sm_key_expected(key), sm_key_remedy(key, value, remedy));
 	return status == SM_OK;

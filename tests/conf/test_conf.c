@@ -2,6 +2,7 @@
 #include "conf/conf.h"
 
 #include "base/clock.h"
+#include "conf/show.h"
 #include "tests/directory.h"
 
 #define COMPLAINTS_MAX 64
@@ -644,6 +645,52 @@ static void the_files_of_values_are_few(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, clear)
+/* The value and the line, or "default". */
+static void shows(enum sm_section_kind kind, const char *name, const char *key, const char *value, uint32_t line)
+{
+	struct sm_name section = name_of(name[0] ? name : "x");
+	struct sm_shown shown = sm_show_value(conf, kind, name[0] ? &section : NULL, sm_key_find(key, kind));
+
+	assert_string_equal(shown.value, value);
+	assert_int_equal(shown.line, line);
+	assert_int_equal(shown.path == NULL, line == 0);
+}
+
+static void a_value_is_shown_with_its_place(void **state)
+{
+	(void)state;
+	write_file("c", "[resolver]\ntimeout = 1s\nattempts = 5\n[domain mesh]\ntimeout = 2s\n[service db.mesh]\nattempts = 1\n"
+	                "[cache]\nsize = 2M\n");
+	load_files();
+	shows(SM_SECTION_RESOLVER, "", "timeout", "1s", 2);
+	shows(SM_SECTION_DOMAIN, "mesh", "timeout", "2s", 5);
+	shows(SM_SECTION_DOMAIN, "mesh", "attempts", "5", 3);
+	shows(SM_SECTION_SERVICE, "db.mesh", "timeout", "2s", 5);
+	shows(SM_SECTION_SERVICE, "db.mesh", "attempts", "1", 7);
+	shows(SM_SECTION_SERVICE, "db.mesh", "deadline", "3s", 0);
+	shows(SM_SECTION_CACHE, "", "size", "2M", 9);
+	shows(SM_SECTION_DAEMON, "", "max_jobs", "4096", 0);
+}
+
+static void the_last_file_counts_and_a_no_in_any(void **state)
+{
+	(void)state;
+	write_file("c", "[domain mesh]\ntimeout = 2s\nenabled = no\n");
+	dropin("1.conf", "[domain mesh]\ntimeout = 3s\nenabled = yes\n");
+	load_files();
+	shows(SM_SECTION_DOMAIN, "mesh", "timeout", "3s", 2);
+	shows(SM_SECTION_DOMAIN, "mesh", "enabled", "no", 3);
+}
+
+static void what_is_left_out_is_not_shown(void **state)
+{
+	(void)state;
+	write_file("c", "[domain mesh]\ntimeout = 2s\n");
+	dropin("1.conf", "[domain mesh]\ntimeout = 3s\nbogus = 1\n");
+	load_files();
+	shows(SM_SECTION_DOMAIN, "mesh", "timeout", "2s", 2);
+}
+
 static const struct CMUnitTest tests[] = {
 	TEST(without_a_file_there_are_no_names),
 	TEST(a_domain_has_the_servers_of_the_host),
@@ -679,6 +726,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(the_files_of_values_are_few),
 	TEST(the_fingerprint_is_of_what_shapes_answers),
 	TEST(noise_is_an_error_never_a_crash),
+	TEST(a_value_is_shown_with_its_place),
+	TEST(the_last_file_counts_and_a_no_in_any),
+	TEST(what_is_left_out_is_not_shown),
 };
 
 TESTS_MAIN(tests)
