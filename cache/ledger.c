@@ -247,7 +247,7 @@ static bool is_beyond(const struct order *order, uint32_t cost, uint64_t max_cos
 }
 
 enum sm_status sm_ledger_victim(const struct sm_ledger *ledger, uid_t uid, uint32_t cost, int64_t now_ns,
-                                struct sm_name *ret)
+                                struct sm_name *ret, bool *ret_is_quota)
 {
 	uint64_t percent = uid == SM_LEDGER_NOBODY ? 100 : ledger->quota_percent;
 	uint64_t max_cost = ledger->max_cost * percent / 100, max_entries = ledger->max_entries * percent / 100;
@@ -255,7 +255,8 @@ enum sm_status sm_ledger_victim(const struct sm_ledger *ledger, uid_t uid, uint3
 
 	if (cost > max_cost || max_entries == 0)
 		return SM_FULL;
-	if (share && is_beyond(&share->order, cost, max_cost, max_entries)) {
+	*ret_is_quota = share && is_beyond(&share->order, cost, max_cost, max_entries);
+	if (*ret_is_quota) {
 		copy_name(first_to_go(&share->order, now_ns), ret);
 		return SM_OK;
 	}
@@ -321,6 +322,23 @@ enum sm_status sm_ledger_put(struct sm_ledger *ledger, const struct sm_name *nam
 	enter(&ledger->all, ALL, entry);
 	enter(&share->order, OWN, entry);
 	return SM_OK;
+}
+
+struct sm_ledger_states sm_ledger_states(const struct sm_ledger *ledger, int64_t now_ns)
+{
+	struct sm_ledger_states states = {.n_fresh = 0};
+
+	for (uint32_t i = 0; i < ledger->all.n; i++) {
+		const struct sm_ledger_entry *entry = &ledger->all.heap[i]->is;
+
+		if (entry->is_negative)
+			states.n_negative++;
+		else if (entry->expires_ns > now_ns)
+			states.n_fresh++;
+		else
+			states.n_expired++;
+	}
+	return states;
 }
 
 struct sm_ledger_usage sm_ledger_usage(const struct sm_ledger *ledger)

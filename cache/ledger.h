@@ -36,10 +36,10 @@ enum sm_status sm_ledger_get(const struct sm_ledger *ledger, const struct sm_nam
 void sm_ledger_remove(struct sm_ledger *ledger, const struct sm_name *name);
 
 /* The entry to remove before a new one of this cost and uid fits: one of the same uid if the uid would exceed its
- * quota, else one of any uid. Expired entries go first, then negative answers, then the oldest. SM_MISS: the new
+ * quota (*ret_is_quota), else one of any uid. Expired entries go first, then negative answers, then the oldest. SM_MISS: the new
  * entry fits. SM_FULL: it is larger than the uid's quota. */
 enum sm_status sm_ledger_victim(const struct sm_ledger *ledger, uid_t uid, uint32_t cost, int64_t now_ns,
-                                struct sm_name *ret) SM_MUST_CHECK;
+                                struct sm_name *ret, bool *ret_is_quota) SM_MUST_CHECK;
 /* The entry to remove when the map itself is full: one of the uid that uses most of it. SM_MISS: the ledger is
  * empty. */
 enum sm_status sm_ledger_least(const struct sm_ledger *ledger, int64_t now_ns, struct sm_name *ret) SM_MUST_CHECK;
@@ -47,6 +47,12 @@ enum sm_status sm_ledger_least(const struct sm_ledger *ledger, int64_t now_ns, s
 /* Adds an entry, as the newest one. The ledger must not hold its name yet. SM_EXHAUSTED. */
 enum sm_status sm_ledger_put(struct sm_ledger *ledger, const struct sm_name *name,
                              const struct sm_ledger_entry *entry) SM_MUST_CHECK;
+
+/* How many there are of each kind; it takes a look at every entry. */
+struct sm_ledger_states {
+	uint32_t n_fresh, n_expired, n_negative; /* negative ones are counted as such, expired or not */
+};
+struct sm_ledger_states sm_ledger_states(const struct sm_ledger *ledger, int64_t now_ns);
 
 /* Replaces the `max_cost` of sm_ledger_open. */
 void sm_ledger_set_max(struct sm_ledger *ledger, uint64_t max_cost);

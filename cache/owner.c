@@ -3,6 +3,7 @@
 #include "cache/owner.h"
 
 #include "base/clock.h"
+#include "base/usdt.h"
 #include "base/scope.h"
 #include "cache/environment.h"
 #include "cache/map.h"
@@ -17,6 +18,8 @@
 #define PAGES_PER_PUT 64    /* of the map: pages freed by the last three transactions cannot be reused yet */
 #define THIN_AT_ONCE 4      /* entries of a transaction that makes room: it needs pages itself */
 #define RETRY_NS SM_NS_PER_S
+
+SM_USDT_DEFINE(commit);
 
 struct sm_owner {
 	struct sm_environment map;
@@ -299,9 +302,10 @@ enum sm_status sm_owner_get_servers(struct sm_owner *owner, const void **ret, si
 static enum sm_status evict(struct sm_owner *owner, uid_t uid, uint32_t cost, int64_t now_ns)
 {
 	struct sm_name victim;
+	bool is_quota;
 
 	for (;;) {
-		enum sm_status status = sm_ledger_victim(owner->ledger, uid, cost, now_ns, &victim);
+		enum sm_status status = sm_ledger_victim(owner->ledger, uid, cost, now_ns, &victim, &is_quota);
 
 		if (status == SM_MISS)
 			return SM_OK;
@@ -310,6 +314,7 @@ static enum sm_status evict(struct sm_owner *owner, uid_t uid, uint32_t cost, in
 		if (!delete(owner, &victim))
 			return SM_CORRUPT;
 		owner->usage.n_evicted++;
+		owner->usage.n_over_quota += is_quota;
 	}
 }
 
@@ -454,6 +459,7 @@ enum sm_status sm_owner_commit(struct sm_owner *owner)
 
 	if (!txn)
 		return SM_OK;
+	SM_USDT_1(commit, owner->n_puts);
 	owner->puts = NULL;
 	owner->n_puts = 0;
 	if (!succeeded(owner, mdb_txn_commit(txn))) {
@@ -463,6 +469,11 @@ enum sm_status sm_owner_commit(struct sm_owner *owner)
 	owner->usage.n_commits++;
 	set_max_cost(owner, owner->max_cost + owner->max_cost / 256); /* there may be space again */
 	return SM_OK;
+}
+
+struct sm_ledger_states sm_owner_states(const struct sm_owner *owner, int64_t now_ns)
+{
+	return sm_ledger_states(owner->ledger, now_ns);
 }
 
 struct sm_owner_usage sm_owner_usage(const struct sm_owner *owner)

@@ -56,7 +56,9 @@ enum sm_status sm_owner_next(struct sm_owner *owner, const struct sm_name *after
 struct sm_owner_usage {
 	struct sm_ledger_usage held;
 	uint64_t n_commits, n_evicted, n_failures;
+	uint64_t n_over_quota; /* of the evicted: their uid had more than its share */
 	uint64_t file_bytes;
 	uint32_t n_restored; /* entries taken over when the file was opened */
 };
+struct sm_ledger_states sm_owner_states(const struct sm_owner *owner, int64_t now_ns);
 struct sm_owner_usage sm_owner_usage(const struct sm_owner *owner);

@@ -39,6 +39,19 @@ static struct sm_servers *learn_servers(const struct wish *wish)
 	return servers;
 }
 
+enum sm_status sm_find_servers(struct sm_servers *ret)
+{
+	struct wish wish = {.now_ns = sm_clock_now_ns()};
+
+	wish.generation = sm_process_enter(wish.now_ns);
+	if (!wish.generation)
+		return SM_EXHAUSTED;
+	sm_process_get_servers(ret);
+	learn_from_map(&wish, ret);
+	sm_process_leave();
+	return SM_OK;
+}
+
 bool sm_wish_is_over(const struct wish *wish, const struct sm_times *times)
 {
 	SM_SCOPE_FREE struct sm_servers *servers = learn_servers(wish);
@@ -73,7 +86,8 @@ static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup, i
 	}
 	times = sm_lifetime_times(answer, wish->rule, wish->now_ns);
 	sm_wish_remember(wish, answer, &times);
-	return sm_wish_choose(wish, answer, times.expires_ns);
+	wish->place = SM_PLACE_DNS;
+	return sm_wish_choose(wish, answer, &times);
 }
 
 /* While all servers are down, what is old is given at once; but one lookup asks them when the time of one has come. Where

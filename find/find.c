@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "base/scope.h"
+#include "base/usdt.h"
+#include "find/trace.h"
 #include "find/wish.h"
 #include "ipc/client.h"
 #include "mesh/expand.h"
@@ -22,10 +24,13 @@
 #define SILENT_NS (5 * SM_NS_PER_S) /* and at one that does not answer */
 #define SPARE_NS (50 * SM_NS_PER_MS) /* extra time for the daemon to report that the time is up */
 
+SM_USDT_DEFINE(lookup_start);
+SM_USDT_DEFINE(lookup_end);
+
 /* Tells the daemon that the name is in use and near its end. */
 static void send_hint(const struct wish *wish, const void *bytes)
 {
-	const struct sm_request hint = {
+	struct sm_request hint = {
 		.format = sm_process_format(wish->now_ns),
 		.kind = SM_FRAME_HINT,
 		.families = SM_IPV4_AND_IPV6,
@@ -36,6 +41,7 @@ static void send_hint(const struct wish *wish, const void *bytes)
 	memcpy(&record, bytes, sizeof(record)); /* the record's checksum */
 	if (!sm_process_has_daemon(wish->generation, wish->now_ns) || !sm_process_takes_hint(record, wish->now_ns))
 		return;
+	hint.bypass = sm_process_take_bypass(wish->now_ns);
 	if (sm_client_hint(wish->generation->conf->host.socket, &hint) != SM_OK)
 		sm_process_untake_hint(record);
 }
@@ -58,6 +64,7 @@ static enum sm_status use_record(struct wish *wish, bool is_shared, const void *
 	if (sm_record_decode(&wish->name, bytes, size, &arena, &answer, &times) != SM_OK)
 		return SM_MISS;
 	sm_wish_take(wish, is_shared, &answer);
+	wish->place = is_shared ? SM_PLACE_MAP : SM_PLACE_MEMORY;
 	if (answer.unawaited_families & wish->families)
 		return miss(wish, &answer);
 	if (wish->lacking && wish->now_ns >= times.recheck_ns && sm_lifetime_freshness(&times, wish->now_ns) != SM_DEAD) {
@@ -83,7 +90,7 @@ static enum sm_status use_record(struct wish *wish, bool is_shared, const void *
 	}
 	if (answer.kind == SM_ANSWER_FAILURE && sm_wish_is_over(wish, &times))
 		return SM_MISS;
-	*ret = sm_wish_choose(wish, &answer, times.expires_ns);
+	*ret = sm_wish_choose(wish, &answer, &times);
 	return SM_OK;
 }
 
@@ -146,7 +153,8 @@ static enum sm_status use_reply(struct wish *wish, const void *bytes, size_t siz
 	/* a record from the future comes from a daemon in another time namespace */
 	if (!atomic_load_explicit(&wish->generation->view, memory_order_relaxed) && times.made_ns <= wish->now_ns)
 		sm_memory_put(&wish->generation->memory, &wish->name, bytes, size, times.expires_ns, wish->now_ns);
-	*ret = sm_wish_choose(wish, &answer, times.expires_ns);
+	wish->place = SM_PLACE_DAEMON;
+	*ret = sm_wish_choose(wish, &answer, &times);
 	return SM_OK;
 }
 
@@ -159,6 +167,7 @@ static enum sm_status ask_daemon(struct wish *wish, enum sm_verdict *ret)
 		.kind = SM_FRAME_LOOKUP,
 		.wait_ms = (uint32_t)(left_ns / SM_NS_PER_MS),
 		.families = sm_wish_families(wish),
+		.bypass = (uint8_t)sm_process_take_bypass(wish->now_ns),
 		.name = wish->name,
 	};
 	struct sm_client_reply reply;
@@ -169,11 +178,19 @@ static enum sm_status ask_daemon(struct wish *wish, enum sm_verdict *ret)
 	if (status != SM_OK)
 		return status;
 	sm_process_set_format(reply.format, wish->now_ns);
+	if (reply.kind == SM_FRAME_NOT_OURS)
+		sm_process_note_bypass(SM_BYPASS_CONFIG_DIFFERS);
 	status = reply.kind == SM_FRAME_NOT_OURS || reply.kind == SM_FRAME_BUSY ? SM_MISS : SM_CORRUPT;
 	if (reply.kind == SM_FRAME_RECORD)
 		status = use_reply(wish, reply.content, reply.size, ret);
 	free(reply.bytes);
 	return status;
+}
+
+static void give_up(const struct wish *wish, enum sm_bypass why, int64_t ns)
+{
+	sm_process_give_daemon_up(wish->now_ns + ns);
+	sm_process_note_bypass(why);
 }
 
 static enum sm_status find_by_daemon(struct wish *wish, enum sm_verdict *ret)
@@ -184,10 +201,10 @@ static enum sm_status find_by_daemon(struct wish *wish, enum sm_verdict *ret)
 		return SM_MISS;
 	status = ask_daemon(wish, ret);
 	if (status == SM_REFUSED)
-		sm_process_give_daemon_up(wish->now_ns + ABSENT_NS);
+		give_up(wish, SM_BYPASS_SOCKET_REFUSED, ABSENT_NS);
 	/* it is not to blame where a short name left it little time */
 	if (status == SM_CORRUPT || (status == SM_SILENT && !wish->has_daemon && wish->spent_ns == 0))
-		sm_process_give_daemon_up(wish->now_ns + SILENT_NS);
+		give_up(wish, SM_BYPASS_SILENT, SILENT_NS);
 	return status == SM_OK ? SM_OK : SM_MISS;
 }
 
@@ -235,6 +252,7 @@ static void begin(struct wish *wish)
 	wish->lacking = wish->keeps = 0;
 	wish->partial = NULL;
 	wish->is_plain = wish->is_cut_short = wish->has_daemon = false;
+	wish->place = SM_PLACE_NOWHERE;
 }
 
 static void release(struct wish *wish)
@@ -323,31 +341,64 @@ static enum sm_verdict find_in(struct wish *wish, const struct sm_conf *conf, co
 	return wish->rule->is_disabled ? SM_VERDICT_NOT_OURS : find_ours(wish, name, length, proto);
 }
 
-static enum sm_verdict find_name(struct wish *wish, const char *name, const char *proto)
+__attribute__((noinline))
+static enum sm_verdict find_and_trace(struct wish *wish, const struct sm_conf *conf, const char *name, const char *proto)
+{
+	struct sm_trace trace;
+	struct sm_watcher watcher = sm_trace_begin(&trace, name, wish->families, wish->now_ns);
+	enum sm_verdict verdict;
+
+	wish->watcher = &watcher;
+	verdict = find_in(wish, conf, name, proto);
+	sm_trace_end(&trace, verdict, sm_clock_now_ns());
+	return verdict;
+}
+
+__attribute__((always_inline))
+static inline enum sm_verdict find_name(struct wish *wish, const char *name, const char *proto)
 {
 	enum sm_verdict verdict = SM_VERDICT_NOT_OURS;
 
-	wish->now_ns = sm_clock_now_ns();
+	wish->place = SM_PLACE_NOWHERE;
+	wish->now_ns = wish->entered_ns = sm_clock_now_ns();
 	wish->spent_ns = 0;
 	wish->generation = sm_process_enter(wish->now_ns);
 	if (!wish->generation)
 		return SM_VERDICT_TRY_AGAIN; /* no memory or descriptor: which names are ours is not known */
-	if (wish->generation->conf)
+	if (wish->generation->conf && wish->generation->is_traced && !wish->watcher)
+		verdict = find_and_trace(wish, wish->generation->conf, name, proto);
+	else if (wish->generation->conf)
 		verdict = find_in(wish, wish->generation->conf, name, proto);
 	sm_process_leave();
 	return verdict;
 }
 
+__attribute__((noinline, cold))
+static void tell_probe(const struct wish *wish, const char *name, enum sm_verdict verdict)
+{
+	SM_USDT_4(lookup_end, name, verdict, wish->place, sm_clock_now_ns() - wish->entered_ns);
+}
+
 /* The program's thread must not be cancelled while it holds our resources. */
-static enum sm_verdict find_uncancelled(struct wish *wish, const char *name, const char *proto)
+__attribute__((always_inline))
+static inline enum sm_verdict find_uncancelled(struct wish *wish, const char *name, const char *proto)
 {
 	enum sm_verdict verdict;
 	int state;
 
+	SM_USDT_1(lookup_start, name);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	verdict = find_name(wish, name, proto);
+	if (SM_USDT_IS_WATCHED(lookup_end))
+		tell_probe(wish, name, verdict);
 	pthread_setcancelstate(state, NULL);
 	return verdict;
+}
+
+__attribute__((noinline))
+static enum sm_verdict find_seldom(struct wish *wish, const char *name, const char *proto)
+{
+	return find_uncancelled(wish, name, proto);
 }
 
 enum sm_verdict sm_find(const char *name, uint8_t families, struct sm_found *ret)
@@ -358,7 +409,19 @@ enum sm_verdict sm_find(const char *name, uint8_t families, struct sm_found *ret
 	wish.families = families;
 	wish.found = ret;
 	wish.service = NULL;
+	wish.watcher = NULL;
 	return find_uncancelled(&wish, name, NULL);
+}
+
+enum sm_verdict sm_find_watched(const char *name, uint8_t families, const struct sm_watcher *watcher, struct sm_found *ret)
+{
+	struct wish wish;
+
+	wish.families = families;
+	wish.found = ret;
+	wish.service = NULL;
+	wish.watcher = watcher;
+	return find_seldom(&wish, name, NULL);
 }
 
 enum sm_verdict sm_find_service(const char *name, const char *proto, struct sm_found_service *ret)
@@ -368,5 +431,6 @@ enum sm_verdict sm_find_service(const char *name, const char *proto, struct sm_f
 	wish.families = SM_IPV4_AND_IPV6;
 	wish.found = NULL;
 	wish.service = ret;
-	return find_uncancelled(&wish, name, proto);
+	wish.watcher = NULL;
+	return find_seldom(&wish, name, proto);
 }

@@ -2,10 +2,15 @@
 /* The lookup of a name for a program, from the request to the answer. */
 #pragma once
 
+#include "base/status.h"
 #include "mesh/choose.h"
+#include "mesh/lifetime.h"
 #include "mesh/name.h"
 
 #include <stdint.h>
+
+struct sm_conf;
+struct sm_servers;
 
 /* The result of a lookup. */
 enum sm_verdict {
@@ -17,15 +22,49 @@ enum sm_verdict {
 	SM_VERDICT_FOUND,
 };
 
+/* Where an answer was found. */
+enum sm_place {
+	SM_PLACE_NOWHERE,
+	SM_PLACE_MAP,    /* the host map, */
+	SM_PLACE_MEMORY, /* the memory of this process, */
+	SM_PLACE_DAEMON, /* srvmeshd, which may have asked DNS, */
+	SM_PLACE_DNS,    /* DNS, asked by this process */
+};
+
 struct sm_found {
 	struct sm_name name;
 	struct sm_choice choice;
 	uint32_t ttl_s; /* the rest of the answer's lifetime, rounded down */
 };
 
+/* An answer that a lookup is about to give, or to draw from; all of it is borrowed for the call. */
+struct sm_sight {
+	enum sm_place place;
+	const struct sm_conf *conf;
+	const struct sm_rule *rule;
+	const struct sm_name *name;     /* in full, where the program asked for a short one */
+	const struct sm_answer *answer; /* judged by the rule */
+	const struct sm_times *times;
+	uint8_t families;
+	int64_t now_ns;
+	const struct sm_choice *choice; /* what the program gets; NULL: a port was asked for */
+};
+
+/* Is shown each answer that a lookup considers; the last one is the one that counts. */
+struct sm_watcher {
+	void (*see)(void *context, const struct sm_sight *sight);
+	void *context;
+};
+
+/* The same lookup as sm_find, with somebody watching. */
+enum sm_verdict sm_find_watched(const char *name, uint8_t families, const struct sm_watcher *watcher, struct sm_found *ret);
+
 /* `families`: enum sm_families. With SM_VERDICT_FOUND, *ret has at least one address. For a name that is not ours it
  * takes no lock, allocates nothing and makes no system call, except to check the configuration files once a second. */
 enum sm_verdict sm_find(const char *name, uint8_t families, struct sm_found *ret);
+
+/* What this process knows of servers, with what srvmeshd has published. SM_EXHAUSTED. */
+enum sm_status sm_find_servers(struct sm_servers *ret) SM_MUST_CHECK;
 
 struct sm_found_service {
 	struct sm_name name;

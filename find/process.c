@@ -25,6 +25,7 @@
 #define HINTS 64
 #define HINT_AGAIN_NS (10 * SM_NS_PER_S)
 #define HINT_OTHER_NS (SM_NS_PER_S / 10) /* so that two records that share a slot do not send hints in turn */
+#define BYPASS_AGAIN_NS (60 * SM_NS_PER_S)
 #define RETIRED_MAX 8 /* if a process always has lookups running, it stops replacing generations at this number */
 
 /* Zeroed in the child of a fork. */
@@ -34,6 +35,8 @@ struct wiped_state {
 	_Alignas(64) _Atomic uint64_t dice;
 	_Alignas(64) _Atomic int64_t daemon_back_ns; /* not asked until then */
 	_Atomic int64_t older_until_ns; /* the daemon knows only the format before ours */
+	_Atomic uint32_t bypass;        /* not told yet */
+	_Atomic int64_t bypass_told_ns; /* 0: never */
 	struct hint {
 		_Atomic uint64_t record;
 		_Atomic int64_t sent_ns;
@@ -130,6 +133,8 @@ static enum sm_status map_view(const struct sm_generation *generation, struct sm
 
 	if (status == SM_OK)
 		look_at_namespace(view, sm_clock_now_ns());
+	if (status == SM_REFUSED || status == SM_CORRUPT)
+		sm_process_note_bypass(status == SM_REFUSED ? SM_BYPASS_MAP_UNTRUSTED : SM_BYPASS_MAP_VERSION);
 	return status;
 }
 
@@ -165,12 +170,12 @@ static struct sm_conf_sources sources(void)
 	return sources;
 }
 
-/* SRVMESH=off: the plugin is switched off in this process. */
-static bool is_off(void)
+/* SRVMESH=off: the plugin is switched off in this process; SRVMESH=trace: it tells what it does. */
+static bool is_told(const char *what)
 {
 	const char *word = secure_getenv("SRVMESH");
 
-	return word && strcmp(word, "off") == 0;
+	return word && strcmp(word, what) == 0;
 }
 
 /* Loads the files as they are now; for a file that cannot be used, takes its contents from `old`. */
@@ -184,13 +189,14 @@ static enum sm_status load_generation(const struct sm_conf *old, struct sm_gener
 	if (!generation)
 		return SM_EXHAUSTED;
 	sm_watch_begin(&generation->watch);
-	if (!is_off())
+	if (!is_told("off"))
 		status = sm_conf_load(&from, old, &generation->watch, &nobody, &generation->conf);
 	if (status != SM_OK) {
 		free(generation);
 		return status;
 	}
 	generation->is_conf_private = from.is_conf_private;
+	generation->is_traced = is_told("trace");
 	if (generation->conf) {
 		sm_memory_init(&generation->memory, generation->conf->host.memory_entries);
 		atomic_init(&generation->view, make_view(generation));
@@ -338,6 +344,24 @@ void sm_process_set_format(enum sm_format format, int64_t now_ns)
 void sm_process_give_daemon_up(int64_t until_ns)
 {
 	atomic_store_explicit(&state_of_process()->daemon_back_ns, until_ns, memory_order_relaxed);
+}
+
+void sm_process_note_bypass(enum sm_bypass why)
+{
+	atomic_store_explicit(&state_of_process()->bypass, why, memory_order_relaxed);
+}
+
+enum sm_bypass sm_process_take_bypass(int64_t now_ns)
+{
+	struct wiped_state *state = state_of_process();
+	int64_t told_ns = atomic_load_explicit(&state->bypass_told_ns, memory_order_relaxed);
+
+	if (told_ns != 0 && now_ns - told_ns < BYPASS_AGAIN_NS)
+		return SM_BYPASS_NONE;
+	if (atomic_load_explicit(&state->bypass, memory_order_relaxed) == SM_BYPASS_NONE)
+		return SM_BYPASS_NONE;
+	atomic_store_explicit(&state->bypass_told_ns, now_ns, memory_order_relaxed);
+	return atomic_exchange_explicit(&state->bypass, SM_BYPASS_NONE, memory_order_relaxed);
 }
 
 bool sm_process_takes_hint(uint64_t record, int64_t now_ns)

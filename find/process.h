@@ -7,6 +7,7 @@
 #include "cache/memory.h"
 #include "cache/reader.h"
 #include "conf/conf.h"
+#include "ipc/frame.h"
 #include "mesh/format.h"
 #include "resolve/servers.h"
 
@@ -26,6 +27,7 @@ struct sm_generation {
 	bool is_conf_private; /* a configuration of the user's own */
 	struct sm_memory memory;
 	_Atomic(struct sm_view *) view; /* NULL: there is no host map */
+	bool is_traced; /* SRVMESH=trace: a line for each lookup */
 	struct sm_watch watch;
 	struct sm_generation *next; /* retired, waiting for the last user */
 };
@@ -46,6 +48,12 @@ void sm_process_give_daemon_up(int64_t until_ns);
 /* The format that the daemon was last heard in; the newest where that was ten seconds ago. */
 enum sm_format sm_process_format(int64_t now_ns);
 void sm_process_set_format(enum sm_format format, int64_t now_ns);
+
+/* The process has passed over the host map or srvmeshd: srvmeshd hears why, once a minute at most, with the next request or hint
+ * that reaches it. */
+void sm_process_note_bypass(enum sm_bypass why);
+/* What to tell it now; SM_BYPASS_NONE: nothing. */
+enum sm_bypass sm_process_take_bypass(int64_t now_ns);
 
 /* May a hint be sent for this record (`record` identifies it, for example its checksum)? true once, then not again
  * for ten seconds; never true for many records in a short time. */

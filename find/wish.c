@@ -94,10 +94,33 @@ uint8_t sm_wish_families(const struct wish *wish)
 	return wish->lacking ? wish->lacking : wish->families;
 }
 
-enum sm_verdict sm_wish_choose(const struct wish *wish, struct sm_answer *answer, int64_t expires_ns)
+__attribute__((noinline, cold))
+static void show(const struct wish *wish, const struct sm_answer *answer, const struct sm_times *times)
 {
+	const struct sm_sight sight = {
+		.place = wish->place,
+		.conf = wish->generation->conf,
+		.rule = wish->rule,
+		.name = &wish->name,
+		.answer = answer,
+		.times = times,
+		.families = wish->families,
+		.now_ns = wish->now_ns,
+		.choice = wish->found ? &wish->found->choice : NULL,
+	};
+
+	wish->watcher->see(wish->watcher->context, &sight);
+}
+
+enum sm_verdict sm_wish_choose(const struct wish *wish, struct sm_answer *answer, const struct sm_times *times)
+{
+	enum sm_verdict verdict;
+
 	sm_judge_if_needed(answer, wish->rule);
-	return wish->service ? choose_port(wish, answer) : choose_addresses(wish, answer, expires_ns);
+	verdict = wish->service ? choose_port(wish, answer) : choose_addresses(wish, answer, times->expires_ns);
+	if (wish->watcher)
+		show(wish, answer, times);
+	return verdict;
 }
 
 static void *copy_of(const void *bytes, size_t size)
@@ -189,7 +212,7 @@ enum sm_status sm_wish_use_old(const struct wish *wish, enum sm_verdict *ret)
 
 	if (take_old(wish, wish->now_ns, &arena, &answer, &times) != SM_OK)
 		return SM_MISS;
-	*ret = sm_wish_choose(wish, &answer, times.expires_ns);
+	*ret = sm_wish_choose(wish, &answer, &times);
 	return SM_OK;
 }
 

@@ -18,6 +18,7 @@ struct wish {
 	uint8_t families;
 	int64_t now_ns, deadline_ns;
 	int64_t began_ns;
+	int64_t entered_ns;     /* began_ns of the first name, where a short one may stand for several */
 	int64_t spent_ns;       /* of the deadline, by other names that a short one may stand for */
 	void *old;              /* the record of an old answer; NULL: none */
 	size_t old_size;
@@ -28,6 +29,8 @@ struct wish {
 	uint8_t keeps;     /* families that what is kept has */
 	bool is_plain;     /* what is kept says that the name had no SRV */
 	bool has_daemon;   /* the daemon is alive, but gave no answer */
+	enum sm_place place; /* of the answer that was looked at last */
+	const struct sm_watcher *watcher; /* NULL: nobody watches */
 	bool is_cut_short; /* this very lookup has waited for its renewal, and in vain */
 	const struct sm_pin *pin; /* of the name, as it was when the lookup started; NULL: none */
 	struct sm_found *found;
@@ -55,7 +58,7 @@ static inline void sm_wish_take(struct wish *wish, bool is_shared, struct sm_ans
 uint8_t sm_wish_families(const struct wish *wish);
 
 /* Draws from the answer. */
-enum sm_verdict sm_wish_choose(const struct wish *wish, struct sm_answer *answer, int64_t expires_ns);
+enum sm_verdict sm_wish_choose(const struct wish *wish, struct sm_answer *answer, const struct sm_times *times);
 /* Keeps the answer in the memory of the process. */
 void sm_wish_remember(const struct wish *wish, const struct sm_answer *answer, const struct sm_times *times);
 

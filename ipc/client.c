@@ -136,7 +136,7 @@ static enum sm_status open_reply(struct gathered *gathered, struct sm_client_rep
 	enum sm_status status = SM_OK;
 
 	*ret = (struct sm_client_reply){.kind = gathered->head.kind};
-	if (ret->kind == SM_FRAME_RECORD || ret->kind == SM_FRAME_TEXT)
+	if (ret->kind == SM_FRAME_RECORD || ret->kind == SM_FRAME_TEXT || ret->kind == SM_FRAME_EVENT)
 		status = sm_frame_content(&gathered->head, gathered->bytes + SM_FRAME_HEAD, gathered->size - SM_FRAME_HEAD,
 		                          &ret->content, &ret->size);
 	if (status != SM_OK)
@@ -172,6 +172,31 @@ static enum sm_status gather(int fd, int64_t sign_ns, int64_t deadline_ns, bool 
 	return status;
 }
 
+/* Connects, and sends the request. */
+static enum sm_status open_request(const char *socket_path, const struct sm_request *request, int64_t until_ns, int *ret_fd)
+{
+	SM_SCOPE_CLOSE int fd = -1;
+	uint8_t bytes[SM_REQUEST_MAX];
+	size_t size = sm_frame_encode_request(request, bytes);
+	struct sockaddr_un address;
+	enum sm_status status;
+
+	if (sm_sockaddr_local(socket_path, "", &address) != SM_OK)
+		return SM_REFUSED;
+	fd = sm_descriptor_socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	if (fd < 0)
+		return status_of_errno();
+	status = connect_to(fd, &address, until_ns);
+	if (status != SM_OK)
+		return status;
+	/* EPIPE: the daemon has said its word already, without listening */
+	if (send(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)size && errno != EPIPE)
+		return status_of_errno();
+	*ret_fd = fd;
+	fd = -1;
+	return SM_OK;
+}
+
 /* SM_MISS: the daemon has ended the connection without a word. */
 static enum sm_status ask_in(enum sm_format format, uint32_t spent_ms, const char *socket_path, const struct sm_request *request,
                              int64_t sign_ns, int64_t deadline_ns, bool *has_sign, struct sm_client_reply *ret)
@@ -179,25 +204,13 @@ static enum sm_status ask_in(enum sm_format format, uint32_t spent_ms, const cha
 	SM_SCOPE_CLOSE int fd = -1;
 	struct sm_request in_format = *request;
 	struct gathered gathered = {.bytes = NULL};
-	uint8_t bytes[SM_REQUEST_MAX];
-	struct sockaddr_un address;
 	enum sm_status status;
-	size_t size;
 
 	in_format.format = format;
 	in_format.wait_ms -= spent_ms < request->wait_ms ? spent_ms : request->wait_ms;
-	size = sm_frame_encode_request(&in_format, bytes);
-	if (sm_sockaddr_local(socket_path, "", &address) != SM_OK)
-		return SM_REFUSED;
-	fd = sm_descriptor_socket(AF_UNIX, SOCK_SEQPACKET, 0);
-	if (fd < 0)
-		return status_of_errno();
-	status = connect_to(fd, &address, sign_ns);
+	status = open_request(socket_path, &in_format, sign_ns, &fd);
 	if (status != SM_OK)
 		return status;
-	/* EPIPE: the daemon has said its word already, without listening */
-	if (send(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)size && errno != EPIPE)
-		return status_of_errno();
 	status = gather(fd, sign_ns, deadline_ns, has_sign, &gathered);
 	if (status == SM_OK)
 		status = open_reply(&gathered, ret);
@@ -218,6 +231,30 @@ enum sm_status sm_client_ask(const char *socket_path, const struct sm_request *r
 		status = ask_in(SM_FORMAT_1, (uint32_t)((sm_clock_now_ns() - began_ns) / SM_NS_PER_MS), socket_path, request,
 		                sign_ns, deadline_ns, has_sign, ret);
 	return status == SM_MISS ? SM_REFUSED : status;
+}
+
+enum sm_status sm_client_open_stream(const char *socket_path, const struct sm_request *request, int64_t until_ns, int *ret_fd)
+{
+	return open_request(socket_path, request, until_ns, ret_fd);
+}
+
+enum sm_status sm_client_next(int fd, int64_t until_ns, struct sm_client_reply *ret)
+{
+	int64_t now_ns = sm_clock_now_ns();
+	struct gathered gathered = {.bytes = NULL};
+	SM_SCOPE_FREE uint8_t *frame = NULL;
+	enum sm_status status;
+	size_t size;
+
+	status = next_frame(fd, until_ns, &now_ns, &frame, &size);
+	if (status == SM_OK)
+		status = take_frame(&gathered, &frame, size);
+	if (status == SM_MISS && gathered.bytes)
+		status = SM_CORRUPT; /* an event has one part */
+	if (status == SM_OK)
+		status = open_reply(&gathered, ret);
+	free(gathered.bytes);
+	return status;
 }
 
 enum sm_status sm_client_hint(const char *socket_path, const struct sm_request *request)

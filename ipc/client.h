@@ -22,5 +22,11 @@ struct sm_client_reply {
 enum sm_status sm_client_ask(const char *socket_path, const struct sm_request *request, int64_t sign_ns,
                              int64_t deadline_ns, bool *has_sign, struct sm_client_reply *ret) SM_MUST_CHECK;
 
+/* Asks for a stream of events; *ret_fd is the connection, the caller's to close. As with sm_client_ask. */
+enum sm_status sm_client_open_stream(const char *socket_path, const struct sm_request *request, int64_t until_ns,
+                                     int *ret_fd) SM_MUST_CHECK;
+/* The next event, or a final reply. SM_SILENT: nothing came until `until_ns`. SM_MISS: the daemon has ended the connection. */
+enum sm_status sm_client_next(int fd, int64_t until_ns, struct sm_client_reply *ret) SM_MUST_CHECK;
+
 /* Sends a datagram to the hint socket next to `socket_path`, without waiting. SM_REFUSED: it could not be sent. */
 enum sm_status sm_client_hint(const char *socket_path, const struct sm_request *request) SM_MUST_CHECK;

@@ -17,6 +17,9 @@ enum field {
 	FIELD_TEXT = 5,
 	FIELD_PATTERN = 6,
 	FIELD_EVERYWHERE = 7,
+	FIELD_BYPASS = 8,
+	FIELD_LAST = 9,
+	FIELD_LEVEL = 10,
 	FIELDS_END,
 };
 
@@ -38,6 +41,12 @@ static void write_field_head(struct sm_writer *writer, enum field tag, size_t le
 
 /* ---- requests */
 
+static void write_byte(struct sm_writer *writer, enum field tag, uint8_t value)
+{
+	write_field_head(writer, tag, sizeof(value));
+	sm_write_u8(writer, value);
+}
+
 static void write_question_of_format_1(struct sm_writer *writer, const struct sm_request *request)
 {
 	sm_write_u32le(writer, request->wait_ms);
@@ -54,35 +63,57 @@ static void write_question(struct sm_writer *writer, const struct sm_request *re
 	sm_write_u8(writer, request->families);
 	write_field_head(writer, FIELD_NAME, request->name.length);
 	sm_write_bytes(writer, request->name.text, request->name.length);
+	if (request->bypass != SM_BYPASS_NONE)
+		write_byte(writer, FIELD_BYPASS, request->bypass);
 }
 
 static void write_flush(struct sm_writer *writer, const struct sm_request *request)
 {
 	write_field_head(writer, FIELD_PATTERN, request->name.length);
 	sm_write_bytes(writer, request->name.text, request->name.length);
-	write_field_head(writer, FIELD_EVERYWHERE, sizeof(uint8_t));
-	sm_write_u8(writer, request->is_everywhere);
+	write_byte(writer, FIELD_EVERYWHERE, request->is_everywhere);
 }
 
-/* Without a body. */
-static bool wants_text(enum sm_frame_kind kind)
+static void write_monitor(struct sm_writer *writer, const struct sm_request *request)
 {
-	return kind == SM_FRAME_STATUS || kind == SM_FRAME_HEALTH;
+	write_field_head(writer, FIELD_LAST, sizeof(request->n_last));
+	sm_write_u32le(writer, request->n_last);
 }
+
+static void write_level(struct sm_writer *writer, const struct sm_request *request)
+{
+	if (request->level != SM_LEVEL_STAYS)
+		write_byte(writer, FIELD_LEVEL, request->level);
+}
+
+/* A row for each kind of request: how it is written, and what it must have. */
+static const struct request_kind {
+	void (*write)(struct sm_writer *writer, const struct sm_request *request); /* NULL: it has no body */
+	enum field needs;    /* 0: nothing */
+	bool is_of_format_1, is_known;
+} request_kinds[] = {
+	[SM_FRAME_LOOKUP] = {write_question, FIELD_NAME, true, true},
+	[SM_FRAME_HINT] = {write_question, FIELD_NAME, true, true},
+	[SM_FRAME_STATUS] = {NULL, 0, true, true},
+	[SM_FRAME_HEALTH] = {NULL, 0, true, true},
+	[SM_FRAME_FLUSH] = {write_flush, FIELD_PATTERN, false, true},
+	[SM_FRAME_SERVERS] = {NULL, 0, false, true},
+	[SM_FRAME_METRICS] = {NULL, 0, false, true},
+	[SM_FRAME_MONITOR] = {write_monitor, 0, false, true},
+	[SM_FRAME_LOG_LEVEL] = {write_level, 0, false, true},
+	[SM_FRAME_RELOAD] = {NULL, 0, false, true},
+	[SM_FRAME_OPENMETRICS] = {NULL, 0, false, true},
+};
 
 size_t sm_frame_encode_request(const struct sm_request *request, uint8_t ret[SM_REQUEST_MAX])
 {
 	struct sm_writer writer = sm_writer_of(ret, SM_REQUEST_MAX);
 
 	write_head(&writer, request->format, request->kind, 0, 1);
-	if (wants_text(request->kind))
-		return writer.at;
-	if (request->format == SM_FORMAT_1)
+	if (request->format == SM_FORMAT_1 && request_kinds[request->kind].needs == FIELD_NAME)
 		write_question_of_format_1(&writer, request);
-	else if (request->kind == SM_FRAME_FLUSH)
-		write_flush(&writer, request);
-	else
-		write_question(&writer, request);
+	else if (request->format != SM_FORMAT_1 && request_kinds[request->kind].write)
+		request_kinds[request->kind].write(&writer, request);
 	return writer.at;
 }
 
@@ -157,13 +188,22 @@ static void read_field(struct sm_reader *field, uint16_t tag, struct sm_request 
 	case FIELD_EVERYWHERE:
 		ret->is_everywhere = sm_read_u8(field) == 1;
 		break;
+	case FIELD_BYPASS:
+		ret->bypass = sm_read_u8(field);
+		break;
+	case FIELD_LAST:
+		ret->n_last = sm_read_u32le(field);
+		break;
+	case FIELD_LEVEL:
+		ret->level = sm_read_u8(field);
+		break;
 	default:
 		field->at = field->size; /* of a newer release */
 	}
 	field->failed |= field->at != field->size;
 }
 
-static void read_question(struct sm_reader *reader, struct sm_request *ret)
+static void read_fields(struct sm_reader *reader, enum field needs, struct sm_request *ret)
 {
 	uint32_t seen = 0;
 
@@ -177,30 +217,39 @@ static void read_question(struct sm_reader *reader, struct sm_request *ret)
 		reader->failed |= field.failed || (tag < FIELDS_END && (seen & 1U << tag));
 		seen |= tag < FIELDS_END ? 1U << tag : 0;
 	}
-	reader->failed |= (seen & 1U << (ret->kind == SM_FRAME_FLUSH ? FIELD_PATTERN : FIELD_NAME)) == 0;
+	reader->failed |= needs && !(seen & 1U << needs);
+}
+
+static const struct request_kind *find_kind(unsigned kind)
+{
+	if (kind >= sizeof(request_kinds) / sizeof(request_kinds[0]) || !request_kinds[kind].is_known)
+		return NULL;
+	return &request_kinds[kind];
 }
 
 enum sm_status sm_frame_decode_request(const void *bytes, size_t size, struct sm_request *ret)
 {
 	struct sm_reader reader = sm_reader_of(bytes, size);
+	const struct request_kind *kind;
 	struct sm_frame_head head;
 
 	if (read_head(&reader, &head) != SM_OK || head.n_parts != 1)
 		return SM_CORRUPT;
+	kind = find_kind(head.kind);
 	ret->format = head.format;
 	ret->kind = head.kind;
 	ret->wait_ms = 0;
 	ret->families = SM_IPV4_AND_IPV6;
 	ret->is_everywhere = false;
-	if (wants_text(head.kind))
-		return head.format == SM_FORMAT_1 && reader.at != size ? SM_CORRUPT : SM_OK;
-	if (head.kind != SM_FRAME_LOOKUP && head.kind != SM_FRAME_HINT &&
-	    (head.kind != SM_FRAME_FLUSH || head.format == SM_FORMAT_1))
+	ret->bypass = SM_BYPASS_NONE;
+	ret->level = SM_LEVEL_STAYS;
+	ret->n_last = 0;
+	if (!kind || (head.format == SM_FORMAT_1 && !kind->is_of_format_1))
 		return SM_CORRUPT;
-	if (head.format == SM_FORMAT_1)
+	if (head.format != SM_FORMAT_1)
+		read_fields(&reader, kind->needs, ret);
+	else if (kind->needs == FIELD_NAME)
 		read_question_of_format_1(&reader, ret);
-	else
-		read_question(&reader, ret);
 	if (ret->families == 0 || (ret->families & ~SM_IPV4_AND_IPV6))
 		return SM_CORRUPT;
 	return reader.failed || reader.at != size ? SM_CORRUPT : SM_OK;
@@ -230,7 +279,7 @@ size_t sm_frame_encode_part(const struct sm_frame_reply *reply, uint32_t part, u
 
 	write_head(&writer, reply->format, reply->kind, part, sm_frame_parts(reply));
 	if (part == 0 && lead > 0)
-		write_field_head(&writer, reply->kind == SM_FRAME_TEXT ? FIELD_TEXT : FIELD_RECORD, reply->size);
+		write_field_head(&writer, reply->kind == SM_FRAME_RECORD ? FIELD_RECORD : FIELD_TEXT, reply->size);
 	if (reply->format == SM_FORMAT_1 || end > reply->size)
 		end = reply->size;
 	*ret_content = reply->content ? (const uint8_t *)reply->content + begin : NULL;
@@ -242,7 +291,7 @@ enum sm_status sm_frame_decode_head(const void *bytes, size_t size, struct sm_fr
 {
 	struct sm_reader reader = sm_reader_of(bytes, size);
 
-	if (read_head(&reader, ret) != SM_OK || ret->kind < SM_FRAME_RECORD || ret->kind > SM_FRAME_TEXT)
+	if (read_head(&reader, ret) != SM_OK || ret->kind < SM_FRAME_RECORD || ret->kind > SM_FRAME_EVENT)
 		return SM_CORRUPT;
 	return SM_OK;
 }
@@ -251,7 +300,7 @@ enum sm_status sm_frame_content(const struct sm_frame_head *head, const void *bo
                                 size_t *ret_size)
 {
 	struct sm_reader reader = sm_reader_of(body, size);
-	uint16_t wanted = head->kind == SM_FRAME_TEXT ? FIELD_TEXT : FIELD_RECORD, tag;
+	uint16_t wanted = head->kind == SM_FRAME_RECORD ? FIELD_RECORD : FIELD_TEXT, tag;
 	bool is_found = false;
 
 	if (head->format == SM_FORMAT_1) {

@@ -7,9 +7,12 @@
  * that is not known is passed over.
  *
  *   lookup, hint   1 u32 milliseconds that the client will wait   2 u8 families   3 name
+ *                  8 u8 why this process has passed over the map or srvmeshd [0: it has not]
  *   flush          6 pattern (mesh/pattern.h)   7 u8: 1, all hosts; 0, this one [0]
+ *   monitor        9 u32 how many events of the past to begin with [0]
+ *   log level      10 u8 the new one [none: it stays]
  *   record         4 a record (mesh/record.h)
- *   text           5 UTF-8
+ *   text, event    5 UTF-8
  *
  * Format 1: one part, with 0 for part and parts.
  *
@@ -34,18 +37,25 @@ enum sm_frame_kind {
 	SM_FRAME_HINT = 2,   /* renew this name, it is in use */
 	SM_FRAME_STATUS = 3, /* the daemon's counters, as text */
 	SM_FRAME_HEALTH = 4, /* what it knows of targets, as text (daemon/targets.h) */
-	SM_FRAME_FLUSH = 5,  /* names are to be asked for again; of format 2 alone; answered by text (daemon/flush.h) */
+	SM_FRAME_FLUSH = 5,  /* names are to be asked for again; answered by text (daemon/flush.h) */
+	SM_FRAME_SERVERS = 6, /* of the servers, as text (daemon/telling.h) */
+	SM_FRAME_METRICS = 7, /* as text, in the older format of Prometheus (daemon/metrics.h) */
+	SM_FRAME_MONITOR = 8, /* answered by events, until one side ends the connection; of format 2 alone, as are all below */
+	SM_FRAME_LOG_LEVEL = 9, /* answered by text, as the next one */
+	SM_FRAME_RELOAD = 10,
+	SM_FRAME_OPENMETRICS = 11, /* as SM_FRAME_METRICS */
 	/* replies */
 	SM_FRAME_RECORD = 16, /* fresh, or stale and the best there is */
 	SM_FRAME_WORKING = 17, /* not the final reply: the daemon is running, the name takes time */
 	SM_FRAME_NOT_OURS = 18, /* the daemon's configuration does not have this name */
 	SM_FRAME_BUSY = 19, /* a limit is reached; or the daemon itself lacks something */
 	SM_FRAME_TEXT = 20,
+	SM_FRAME_EVENT = 21, /* not the final reply: something has happened (daemon/monitor.h) */
 };
 
 #define SM_FRAME_HEAD 8
 #define SM_FRAME_FIELD_HEAD 6
-#define SM_REQUEST_MAX (SM_FRAME_HEAD + 3 * SM_FRAME_FIELD_HEAD + 4 + 1 + SM_NAME_MAX)
+#define SM_REQUEST_MAX (SM_FRAME_HEAD + 4 * SM_FRAME_FIELD_HEAD + 4 + 1 + 1 + SM_NAME_MAX)
 #define SM_REQUEST_ROOM 1024 /* for a request with fields of a newer release */
 
 /* One message of SOCK_SEQPACKET ends at some 212,000 bytes (net.core.wmem_default). */
@@ -55,11 +65,27 @@ enum sm_frame_kind {
 #define SM_FRAME_PARTS_MAX 255U
 #define SM_REPLY_MAX (4U << 20) /* bytes of a body in all its parts: above the largest record, 32 parts */
 
+/* Why a process has passed over the host map or srvmeshd. */
+enum sm_bypass {
+	SM_BYPASS_NONE,
+	SM_BYPASS_MAP_UNTRUSTED,  /* of another owner, or others can write it or a directory above it */
+	SM_BYPASS_MAP_VERSION,    /* of another format, boot or time namespace, or damaged */
+	SM_BYPASS_CONFIG_DIFFERS, /* srvmeshd's configuration does not have a name that the process's has */
+	SM_BYPASS_SOCKET_REFUSED, /* nobody listens, or the system forbids it */
+	SM_BYPASS_SILENT,
+	SM_BYPASS_KINDS,
+};
+
+#define SM_LEVEL_STAYS UINT8_MAX
+
 struct sm_request {
 	enum sm_format format;
 	enum sm_frame_kind kind;
 	uint32_t wait_ms;
 	uint8_t families; /* enum sm_families */
+	uint8_t bypass; /* enum sm_bypass, of a lookup or hint */
+	uint8_t level;  /* of a log level; SM_LEVEL_STAYS: it is only asked for */
+	uint32_t n_last; /* of a monitor */
 	bool is_everywhere; /* of a flush */
 	struct sm_name name; /* of a flush, a pattern */
 };

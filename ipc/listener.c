@@ -126,7 +126,7 @@ void sm_listener_close(struct sm_listener *listener)
 	listener->requests = listener->hints = -1;
 }
 
-enum sm_status sm_listener_accept(const struct sm_listener *listener, int *ret_fd, uid_t *ret_uid)
+enum sm_status sm_listener_accept(const struct sm_listener *listener, int *ret_fd, struct sm_peer *ret)
 {
 	SM_SCOPE_CLOSE int fd = accept4(listener->requests, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct ucred peer;
@@ -137,7 +137,7 @@ enum sm_status sm_listener_accept(const struct sm_listener *listener, int *ret_f
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
 		return SM_MISS;
 	*ret_fd = fd;
-	*ret_uid = peer.uid;
+	*ret = (struct sm_peer){peer.uid, peer.pid};
 	fd = -1;
 	return SM_OK;
 }

@@ -26,8 +26,14 @@ enum sm_status sm_listener_open(const char *path, struct sm_listener *ret) SM_MU
 enum sm_status sm_listener_take(int n, struct sm_listener *ret) SM_MUST_CHECK;
 void sm_listener_close(struct sm_listener *listener);
 
+/* Who asks, as the kernel says (SO_PEERCRED). */
+struct sm_peer {
+	uid_t uid;
+	pid_t pid; /* 0: not known, as from another pid namespace */
+};
+
 /* SM_MISS: no client is waiting. SM_EXHAUSTED: a client is waiting, but no descriptor is free for it. */
-enum sm_status sm_listener_accept(const struct sm_listener *listener, int *ret_fd, uid_t *ret_uid) SM_MUST_CHECK;
+enum sm_status sm_listener_accept(const struct sm_listener *listener, int *ret_fd, struct sm_peer *ret) SM_MUST_CHECK;
 /* SM_MISS: no hint is waiting. SM_CORRUPT: a datagram that is not a valid hint. */
 enum sm_status sm_listener_hint(const struct sm_listener *listener, struct sm_request *ret) SM_MUST_CHECK;
 

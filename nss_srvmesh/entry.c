@@ -10,6 +10,9 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+/* For `srvmesh doctor`, which reads it in the file. */
+__attribute__((used)) static const char release[] = "srvmesh-release:" PACKAGE_VERSION;
+
 #define EXPORTED __attribute__((visibility("default")))
 
 EXPORTED enum nss_status _nss_srvmesh_gethostbyname4_r(const char *name, struct gaih_addrtuple **pat, char *buffer,

@@ -131,6 +131,7 @@ static void begin(struct sm_asked *asked, const struct sm_rule *rule, bool is_fo
 	asked->gap_ns = 0;
 	asked->ends_ns = asked->is_scout ? now_ns : now_ns + patience_ns(asked);
 	asked->newest = NULL;
+	asked->winner = NULL;
 	sm_servers_order(asker->servers, rule, !asker->listens_on && !asked->is_scout, now_ns, asked->order);
 	asker->n_open++;
 	do {
@@ -166,6 +167,12 @@ void sm_asker_ask_again(struct sm_asker *asker, uint32_t number, const struct sm
 const struct sm_rule *sm_asker_rule(const struct sm_asker *asker, uint32_t number)
 {
 	return asker->asked[number]->rule;
+}
+
+const struct sm_server *sm_asker_winner(const struct sm_asker *asker, uint32_t number, int64_t *ret_took_ns)
+{
+	*ret_took_ns = asker->asked[number]->took_ns;
+	return asker->asked[number]->winner;
 }
 
 bool sm_asker_was_declined(const struct sm_asker *asker, uint32_t number)
@@ -263,6 +270,8 @@ static void settle(struct sm_asked *asked, const struct sm_try *winner, int64_t 
 {
 	struct sm_asker *asker = asked->asker;
 
+	asked->winner = sm_try_server(winner);
+	asked->took_ns = now_ns - winner->sent.at_ns;
 	for (struct sm_try *try = asked->tries; try; try = try->next)
 		if (try->is_waiting && !try->is_copy && try->rule == winner->rule && try->server != winner->server &&
 		    try->sent.at_ns < winner->sent.at_ns)

@@ -18,6 +18,7 @@
 
 #include "base/arena.h"
 #include "mesh/expand.h"
+#include "resolve/counts.h"
 #include "resolve/servers.h"
 #include "wire/transport.h"
 
@@ -35,6 +36,7 @@ struct sm_asker {
 	bool listens_on;   /* late answers are waited for, behind the lookup: then old servers are tried by copies */
 	bool is_scout;     /* sees whether servers that are down are there again */
 	bool is_closing;
+	struct sm_counts *counts; /* NULL: nobody counts */
 	uint32_t n_connections;
 	struct {
 		struct sm_server server;
@@ -66,6 +68,8 @@ void sm_asker_ask_again(struct sm_asker *asker, uint32_t number, const struct sm
 /* Has the question ended because its servers say that it is not for them? */
 bool sm_asker_was_declined(const struct sm_asker *asker, uint32_t number);
 
+/* The server whose reply settled it, and how long that took; NULL: none has. */
+const struct sm_server *sm_asker_winner(const struct sm_asker *asker, uint32_t number, int64_t *ret_took_ns);
 /* By whose servers it was answered last. */
 const struct sm_rule *sm_asker_rule(const struct sm_asker *asker, uint32_t number);
 

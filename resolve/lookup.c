@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/random.h"
+#include "mesh/origin.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,11 @@ struct sm_lookup {
 	struct sm_expand expand;
 	struct sm_asker asker;
 	struct sm_answer answer;
+	struct origin {
+		uint16_t size; /* 0: there is no reply yet */
+		bool has_records;
+		uint8_t bytes[SM_ORIGIN_MAX];
+	} of_owner, of_host; /* of the SRV owner that was asked for last, and of the name as a host */
 };
 
 /* ---- what the expansion wants to know */
@@ -94,6 +100,7 @@ static void init(struct sm_lookup *lookup, const struct sm_name *name)
 	sm_asker_init(&lookup->asker, means->transport, &lookup->arena, means->servers, sm_name_hash(name->text), seed);
 	lookup->asker.listens_on = means->listens_on;
 	lookup->asker.is_scout = means->is_scout;
+	lookup->asker.counts = means->counts;
 	sm_expand_init(&lookup->expand, lookup->rule, name, &wants, &lookup->arena);
 }
 
@@ -110,6 +117,7 @@ enum sm_status sm_lookup_open(const struct sm_lookup_means *means, const struct 
 	lookup->families = families & sm_rule_families(rule);
 	lookup->is_settled = lookup->is_cut = lookup->is_spent = lookup->is_over = false;
 	lookup->has_bad = lookup->has_silent = false;
+	lookup->of_owner.size = lookup->of_host.size = 0;
 	lookup->deadline_ns = deadline_ns;
 	init(lookup, name);
 	*ret = lookup;
@@ -185,6 +193,38 @@ static void fail(struct sm_lookup *lookup, uint32_t number, enum sm_status statu
 	sm_expand_failed(&lookup->expand, number);
 }
 
+static bool has_records(const struct sm_reply *reply)
+{
+	for (uint32_t i = 0; i < reply->n_records; i++)
+		if (!reply->records[i].is_additional)
+			return true;
+	return false;
+}
+
+/* What is asked for targets says nothing of how the service was found; nor does an empty reply of one family, where the other has
+ * addresses. */
+static void note_origin(struct sm_lookup *lookup, uint32_t number, const struct sm_reply *reply)
+{
+	const struct sm_expand_question *question = &lookup->expand.questions[number];
+	bool is_owner = question->asks.is_owner && question->asks.type == SM_RR_SRV;
+	struct sm_origin origin = {.type = (uint16_t)question->asks.type, .rcode = (uint8_t)reply->rcode};
+	const struct sm_server *server;
+	struct origin *place = is_owner ? &lookup->of_owner : &lookup->of_host;
+	int64_t took_ns;
+
+	if (!is_owner && (!sm_family_of(question->asks.type) || strcmp(question->asks.name, lookup->expand.name.text) != 0))
+		return;
+	if (place->size > 0 && place->has_records && !has_records(reply))
+		return;
+	server = sm_asker_winner(&lookup->asker, number, &took_ns);
+	if (!server || sm_name_parse(question->asks.name, strlen(question->asks.name), &origin.owner) != SM_OK)
+		return;
+	origin.server = *server;
+	origin.took_us = took_ns / 1000 < UINT32_MAX ? (uint32_t)(took_ns / 1000) : UINT32_MAX;
+	place->size = sm_origin_pack(&origin, place->bytes);
+	place->has_records = has_records(reply);
+}
+
 /* Handles one settled question; false: there is none. */
 static bool take_one(struct sm_lookup *lookup, int64_t now_ns)
 {
@@ -194,10 +234,12 @@ static bool take_one(struct sm_lookup *lookup, int64_t now_ns)
 
 	if (status == SM_MISS)
 		return false;
-	if (status == SM_OK)
+	if (status == SM_OK) {
+		note_origin(lookup, number, &reply);
 		sm_expand_reply(&lookup->expand, number, &reply);
-	else if (!goes_elsewhere(lookup, number, now_ns))
+	} else if (!goes_elsewhere(lookup, number, now_ns)) {
 		fail(lookup, number, status);
+	}
 	return true;
 }
 
@@ -262,6 +304,17 @@ bool sm_lookup_is_settled(const struct sm_lookup *lookup, uint8_t families)
 	return sm_expand_is_settled(&lookup->expand, families);
 }
 
+static void set_origin(const struct sm_lookup *lookup, struct sm_answer *answer)
+{
+	bool is_plain = answer->kind == SM_ANSWER_ADDRESSES && lookup->expand.is_fallback && lookup->of_host.size > 0;
+	const struct origin *origin = is_plain ? &lookup->of_host : &lookup->of_owner;
+
+	if (answer->kind == SM_ANSWER_FAILURE || origin->size == 0)
+		return;
+	answer->origin = origin->bytes;
+	answer->origin_size = origin->size;
+}
+
 enum sm_status sm_lookup_answer(struct sm_lookup *lookup, struct sm_answer **ret)
 {
 	const struct sm_network *network = NULL;
@@ -270,6 +323,7 @@ enum sm_status sm_lookup_answer(struct sm_lookup *lookup, struct sm_answer **ret
 	sm_expand_answer(&lookup->expand, &lookup->room, &lookup->answer);
 	if (lookup->room.is_exhausted)
 		return SM_EXHAUSTED;
+	set_origin(lookup, &lookup->answer);
 	if (lookup->is_cut && lookup->answer.kind == SM_ANSWER_ADDRESSES) {
 		lookup->answer.unawaited_families = lookup->answer.uncertain_families & (uint8_t)~lookup->families;
 		lookup->answer.uncertain_families &= lookup->families;

@@ -24,6 +24,7 @@ struct sm_lookup_means {
 	uint8_t keeps;   /* families that the last answer held */
 	bool is_plain;   /* the name had no SRV the last time */
 	bool listens_on; /* sm_lookup_listen is called when it is finished */
+	struct sm_counts *counts; /* NULL: nobody counts */
 	bool is_scout;   /* where all servers are down, it asks each of them once, and waits for `timeout` */
 };
 

@@ -51,6 +51,7 @@ static void hear(void *context, enum sm_status status, const uint8_t *message, s
 	if (status == SM_REFUSED) {
 		fail_everywhere(asker, sm_try_server(try));
 		sm_servers_heard(asker->servers, sm_try_server(try), &try->sent, SM_HEARD_UNREACHABLE, now_ns);
+		sm_counts_outcome(asker->counts, sm_try_server(try), SM_OUTCOME_UNREACHABLE, 0);
 	}
 	try->message = status == SM_OK ? malloc(size) : NULL;
 	if (try->message) {
@@ -102,6 +103,7 @@ void sm_try_send(struct sm_asked *asked, uint32_t server, bool is_copy, int64_t 
 		.is_plain = goes_plain(asked, server, now_ns),
 		.is_waiting = true,
 	};
+	sm_counts_asked(asker->counts, to);
 	asked->tries = try;
 	if (!is_copy)
 		asked->newest = try;
@@ -130,6 +132,7 @@ void sm_try_count(struct sm_try *try, int64_t now_ns)
 	if (try->asked->question.type == SM_RR_TXT)
 		return; /* some filters in the network drop TXT: that says nothing about the server */
 	sm_servers_silent(asker->servers, sm_try_server(try), &try->sent, asker->name, now_ns);
+	sm_counts_outcome(asker->counts, sm_try_server(try), SM_OUTCOME_SILENT, 0);
 	if (sm_try_is_hedged(try))
 		sm_servers_count_hedges(asker->servers, try->asked->number, 0);
 }
@@ -157,6 +160,22 @@ static void learn_edns(const struct sm_try *try, int64_t now_ns)
 		sm_servers_note_plain(servers, sm_try_server(try), has_rejected, now_ns);
 }
 
+static enum sm_outcome outcome_of(enum sm_heard what)
+{
+	switch (what) {
+	case SM_HEARD_GOOD:
+		return SM_OUTCOME_GOOD;
+	case SM_HEARD_POOR:
+		return SM_OUTCOME_SERVFAIL;
+	case SM_HEARD_UNREACHABLE:
+		return SM_OUTCOME_UNREACHABLE;
+	case SM_HEARD_ALIVE:
+	case SM_HEARD_BAD:
+		break;
+	}
+	return SM_OUTCOME_BAD;
+}
+
 enum sm_heard sm_try_read(struct sm_try *try, struct sm_arena *room, struct sm_reply *ret, int64_t now_ns)
 {
 	struct sm_asked *asked = try->asked;
@@ -176,6 +195,7 @@ enum sm_heard sm_try_read(struct sm_try *try, struct sm_arena *room, struct sm_r
 		return SM_HEARD_UNREACHABLE; /* our own fault, or already noted */
 	what = try->status == SM_SILENT ? SM_HEARD_UNREACHABLE : meaning_of(try, status, ret);
 	sm_servers_heard(asked->asker->servers, sm_try_server(try), &try->sent, what, now_ns);
+	sm_counts_outcome(asked->asker->counts, sm_try_server(try), outcome_of(what), now_ns - try->sent.at_ns);
 	if (what == SM_HEARD_GOOD)
 		learn_edns(try, now_ns);
 	else if (what != SM_HEARD_UNREACHABLE && status == SM_OK && asked->rule == try->rule && sm_message_declines(ret))

@@ -35,6 +35,8 @@ struct sm_asked {
 	int64_t began_ns, next_ns, gap_ns;
 	int64_t hedged_ns;       /* the first hedge */
 	int64_t ends_ns;         /* the tries are over */
+	const struct sm_server *winner; /* whose reply settled it; NULL: none yet */
+	int64_t took_ns;         /* that reply, from its sending on */
 	struct sm_try *newest;      /* of the rule, without copies */
 	struct sm_try *tries;       /* all, the last one first */
 };

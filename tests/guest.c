@@ -105,7 +105,8 @@ static int quiet(const char *name, int lookups)
 		UNLESS(SYS_exit_group), RETURN(SECCOMP_RET_ALLOW),
 		RETURN(SECCOMP_RET_KILL_PROCESS),
 	};
-	gethostbyname4 *module = (gethostbyname4 *)dlsym(dlopen("libnss_srvmesh.so.2", RTLD_NOW), "_nss_srvmesh_gethostbyname4_r");
+	gethostbyname4 *module = (gethostbyname4 *)dlsym(dlopen("libnss_srvmesh.so.2", RTLD_NOW),
+	                                                 "_nss_srvmesh_gethostbyname4_r");
 	enum nss_status status;
 
 	if (!module)

@@ -34,8 +34,9 @@ static void put(const char *text, uid_t uid, uint32_t cost, bool is_negative, in
 static const char *victim(uid_t uid, uint32_t cost)
 {
 	static struct sm_name name;
+	bool is_quota;
 
-	switch ((int)sm_ledger_victim(ledger, uid, cost, NOW, &name)) {
+	switch ((int)sm_ledger_victim(ledger, uid, cost, NOW, &name, &is_quota)) {
 	case SM_OK:
 		return name.text;
 	case SM_MISS:

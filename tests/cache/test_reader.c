@@ -4,6 +4,7 @@
 #include "tests/cache/host_map.h"
 
 #include "base/random.h"
+#include "cache/scan.h"
 
 #include <dirent.h>
 #include <sys/mman.h>
@@ -61,6 +62,23 @@ static int drop_map(void **state)
 	return remove_directory(state);
 }
 
+/* How many services a scan sees; each one above the one before, and whole. */
+static int scan(void)
+{
+	struct sm_name at, next;
+	size_t size;
+	int n = 0;
+
+	for (;; n++) {
+		enum sm_status status = sm_scan_next(&mapped, n ? &at : NULL, &next, record, sizeof(record), &size);
+
+		if (status != SM_OK)
+			return status == SM_MISS ? n : -1;
+		assert_true(n == 0 || strcmp(at.text, next.text) < 0);
+		at = next;
+	}
+}
+
 /* Each answer must be right, or a miss. */
 static void ask_all(int step)
 {
@@ -69,6 +87,25 @@ static void ask_all(int step)
 
 		assert_true(found < 0 || found == targets_of(i));
 	}
+	scan();
+}
+
+static void a_scan_sees_every_name_once(void **state)
+{
+	(void)state;
+	assert_int_equal(scan(), NAMES);
+}
+
+static void a_scan_goes_on_behind_any_name(void **state)
+{
+	struct sm_name before = name_of("n599.mes"), next;
+	size_t size;
+
+	(void)state;
+	assert_int_equal(sm_scan_next(&mapped, &before, &next, record, sizeof(record), &size), SM_OK);
+	assert_string_equal(next.text, "n599.mesh");
+	assert_int_equal(sm_scan_next(&mapped, &next, &before, record, 10, &size), SM_FULL);
+	assert_string_equal(before.text, "n6.mesh");
 }
 
 static void a_whole_map_has_every_name(void **state)
@@ -118,8 +155,12 @@ static void random_mutations_are_a_miss_at_worst(void **state)
 		}
 		for (int i = 0; i < 3; i++) {
 			int asked = (int)(sm_random_step(&dice) % NAMES), found = find_service(name_at(asked));
+			struct sm_name before = name_of(name_at(asked)), next;
+			size_t size;
 
 			assert_true(found < 0 || found == targets_of(asked));
+			if (sm_scan_next(&mapped, &before, &next, record, sizeof(record), &size) == SM_OK)
+				assert_true(strcmp(before.text, next.text) < 0);
 		}
 		for (unsigned i = 0; i < n; i++)
 			bytes[touched[i]] = whole[touched[i]];
@@ -277,6 +318,8 @@ static void a_mapping_keeps_no_descriptor(void **state)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_map, drop_map)
 static const struct CMUnitTest tests[] = {
 	TEST(a_whole_map_has_every_name),
+	TEST(a_scan_sees_every_name_once),
+	TEST(a_scan_goes_on_behind_any_name),
 	TEST(every_changed_byte_is_a_miss_at_worst),
 	TEST(random_mutations_are_a_miss_at_worst),
 	TEST(a_truncated_map_is_a_miss_at_worst),

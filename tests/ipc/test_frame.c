@@ -59,6 +59,45 @@ static void a_request_survives_the_round_trip(void **state)
 	assert_int_equal(decoded.format, format);
 }
 
+/* Those of the administrator are of format 2 alone. */
+static void the_administrators_requests_survive_the_round_trip(void **state)
+{
+	static const struct sm_request requests[] = {
+		{.format = SM_FORMAT_2, .kind = SM_FRAME_MONITOR, .n_last = 256, .level = SM_LEVEL_STAYS},
+		{.format = SM_FORMAT_2, .kind = SM_FRAME_LOG_LEVEL, .level = 3},
+		{.format = SM_FORMAT_2, .kind = SM_FRAME_LOG_LEVEL, .level = SM_LEVEL_STAYS},
+		{.format = SM_FORMAT_2, .kind = SM_FRAME_RELOAD, .level = SM_LEVEL_STAYS},
+		{.format = SM_FORMAT_2, .kind = SM_FRAME_SERVERS, .level = SM_LEVEL_STAYS},
+		{.format = SM_FORMAT_2, .kind = SM_FRAME_METRICS, .level = SM_LEVEL_STAYS},
+		{.format = SM_FORMAT_2, .kind = SM_FRAME_OPENMETRICS, .level = SM_LEVEL_STAYS},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(requests); i++) {
+		size_t size = sm_frame_encode_request(&requests[i], bytes);
+
+		assert_int_equal(decode(size), SM_OK);
+		assert_int_equal(decoded.kind, requests[i].kind);
+		assert_int_equal(decoded.level, requests[i].level);
+		assert_int_equal(decoded.n_last, requests[i].n_last);
+		bytes[4] = SM_FORMAT_1;
+		bytes[7] = 0;
+		assert_int_equal(decode(size), SM_CORRUPT);
+	}
+}
+
+static void a_lookup_says_why_it_has_passed_over_us(void **state)
+{
+	struct sm_request request = {.format = SM_FORMAT_2, .kind = SM_FRAME_LOOKUP, .families = SM_IPV4,
+	                             .bypass = SM_BYPASS_SILENT, .name = name_of("api.mesh")};
+
+	(void)state;
+	assert_int_equal(decode(sm_frame_encode_request(&request, bytes)), SM_OK);
+	assert_int_equal(decoded.bypass, SM_BYPASS_SILENT);
+	assert_int_equal(decode(encode(SM_FRAME_LOOKUP)), SM_OK);
+	assert_int_equal(decoded.bypass, SM_BYPASS_NONE);
+}
+
 static void every_truncation_and_extension_is_corrupt(void **state)
 {
 	size_t size = encode(SM_FRAME_LOOKUP);
@@ -214,7 +253,7 @@ static void a_reply_is_none_of_the_requests(void **state)
 	assert_int_equal(decode(SM_FRAME_HEAD), SM_CORRUPT);
 	bytes[5] = SM_FRAME_LOOKUP;
 	assert_int_equal(sm_frame_decode_head(bytes, SM_FRAME_HEAD, &head), SM_CORRUPT);
-	bytes[5] = SM_FRAME_TEXT + 1;
+	bytes[5] = SM_FRAME_EVENT + 1;
 	assert_int_equal(sm_frame_decode_head(bytes, SM_FRAME_HEAD, &head), SM_CORRUPT);
 }
 
@@ -227,6 +266,8 @@ static const struct CMUnitTest tests[] = {
 	IN_BOTH(families_and_names_must_be_some),
 	IN_BOTH(a_reply_travels_in_as_many_frames_as_it_needs),
 	IN_BOTH(a_reply_is_none_of_the_requests),
+	cmocka_unit_test_setup(the_administrators_requests_survive_the_round_trip, in_format_2),
+	cmocka_unit_test_setup(a_lookup_says_why_it_has_passed_over_us, in_format_2),
 	cmocka_unit_test_setup(the_bytes_of_format_1_are_those_of_the_release_before, in_format_1),
 	cmocka_unit_test_setup(a_field_of_a_newer_release_is_passed_over, in_format_2),
 	cmocka_unit_test_setup(a_field_twice_and_a_request_without_a_name_are_corrupt, in_format_2),
