@@ -3,14 +3,19 @@
 #include "daemon/job.h"
 
 #include "base/clock.h"
+#include "base/usdt.h"
 #include "daemon/keeping.h"
 #include "daemon/log.h"
 #include "mesh/expand.h"
+#include "mesh/origin.h"
 #include "mesh/record.h"
+#include "mesh/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+SM_USDT_DEFINE(job_end);
 
 #define PLAIN_NS (86400 * SM_NS_PER_S)
 #define BARREN_NS (10 * SM_NS_PER_S)
@@ -60,7 +65,7 @@ void sm_job_settle_in_vain(struct sm_job *job)
 	size_t size;
 
 	if (sm_keeping_old(job->jobs->owner, job->rule, &job->name, &record, &size) == SM_OK)
-		job->jobs->counters->stale++;
+		sm_counters_note_stale(job->jobs->counters, record, size, sm_clock_now_ns());
 	else
 		size = sm_job_failure(&job->name, failure, sizeof(failure));
 	job->jobs->counters->hopeless += record == failure;
@@ -94,6 +99,38 @@ static void note_nature(struct sm_job *job, const struct sm_answer *answer)
 		sm_memo_set(&job->jobs->barren, &job->name, job->answered_ns + BARREN_NS);
 }
 
+static void write_server(const struct sm_answer *answer, char ret[SM_TEXT_ENDPOINT_MAX])
+{
+	struct sm_origin origin;
+
+	snprintf(ret, SM_TEXT_ENDPOINT_MAX, "-");
+	if (answer->origin && sm_origin_unpack(answer->origin, answer->origin_size, &origin) == SM_OK)
+		sm_text_server(&origin.server, ret);
+}
+
+/* For those who follow: what has become of a job. */
+static void tell_outcome(const struct sm_job *job, const struct sm_answer *answer, bool is_old)
+{
+	static const char *const words[] = {
+		[SM_ANSWER_ADDRESSES] = "addresses", [SM_ANSWER_NO_NAME] = "no-name",
+		[SM_ANSWER_NO_DATA] = "no-data", [SM_ANSWER_FAILURE] = "failure",
+	};
+	const char *event = job->is_behind ? "a name is completed" : job->is_renewal ? "a name is renewed" : "a name is resolved";
+	char took[24], server[SM_TEXT_ENDPOINT_MAX], uid[24] = "-", pid[24] = "-";
+
+	SM_USDT_3(job_end, job->name.text, answer->kind, sm_clock_now_ns() - job->began_ns);
+	if (!sm_log_is_heard(SM_LOG_DEBUG))
+		return;
+	write_server(answer, server);
+	snprintf(took, sizeof(took), "%.1f", (double)(sm_clock_now_ns() - job->began_ns) / SM_NS_PER_MS);
+	if (job->peer.uid != SM_LEDGER_NOBODY)
+		snprintf(uid, sizeof(uid), "%u", job->peer.uid);
+	if (job->peer.pid > 0)
+		snprintf(pid, sizeof(pid), "%d", job->peer.pid);
+	sm_log(SM_LOG_DEBUG, event, "name", job->name.text, "answer", is_old ? "old" : words[answer->kind], "server", server,
+	       "took_ms", took, "uid", uid, "pid", pid, NULL);
+}
+
 static void keep_answer(struct sm_job *job, struct sm_answer *answer)
 {
 	struct sm_counters *counters = job->jobs->counters;
@@ -102,7 +139,7 @@ static void keep_answer(struct sm_job *job, struct sm_answer *answer)
 		.name = &job->name,
 		.answer = answer,
 		.answered_ns = job->answered_ns,
-		.uid = job->uid,
+		.uid = job->peer.uid,
 		.is_bad = sm_lookup_was_answered_badly(job->lookup),
 		.is_outdated = sm_shared_is_outdated(job->jobs->shared, job),
 	};
@@ -111,12 +148,17 @@ static void keep_answer(struct sm_job *job, struct sm_answer *answer)
 	struct sm_kept_answer kept;
 
 	sm_targets_mark(job->jobs->targets, job->rule, &job->name, answer);
+	counters->changed += sm_changes_note(&job->jobs->changes, job->jobs->owner, &job->name, answer);
+	counters->answers[answer->kind]++;
+	sm_histogram_add(&counters->job_times, sm_clock_now_ns() - job->began_ns);
 	counters->failed += answer->kind == SM_ANSWER_FAILURE;
 	if (sm_keeping_answer(job->jobs->owner, &of, &kept) != SM_OK) {
 		set_final_reply(job, SM_FRAME_BUSY, NULL, 0);
 		return;
 	}
-	counters->stale += kept.is_old;
+	if (kept.is_old)
+		sm_counters_note_stale(counters, kept.record, kept.size, job->answered_ns);
+	tell_outcome(job, answer, kept.is_old);
 	if (is_cut)
 		note_cut(job, answer, was_cut);
 	if (answer->kind == SM_ANSWER_ADDRESSES) {

@@ -14,6 +14,7 @@
 #define PAUSE_MS 100    /* before it accepts again, when there are no descriptors */
 #define SILENCE_MS 5000 /* that a client may have between connecting and asking */
 #define TAKING_MS 5000  /* that a client may have for a reply */
+#define LARGE_TEXT 16384 /* bytes */
 
 /* ---- the end of a client */
 
@@ -36,7 +37,9 @@ void sm_client_close(struct sm_client *client)
 	struct sm_connections *connections = client->connections;
 
 	connections->events->on_client_close(connections->context, client);
-	sm_limits_give(connections->limits, SM_LIMITED_CLIENTS, client->uid);
+	if (client->has_large_text)
+		sm_limits_give(connections->limits, SM_LIMITED_TEXTS, client->peer.uid);
+	sm_limits_give(connections->limits, SM_LIMITED_CLIENTS, client->peer.uid);
 	if (client->is_watched)
 		uv_close((uv_handle_t *)&client->poll, on_handle_closed);
 	if (client->has_timer)
@@ -54,8 +57,13 @@ static void start_timer(struct sm_client *client, uint32_t ms);
 /* Keeps what did not go out; the copy is good until the client is freed. */
 static enum sm_status keep_reply(struct sm_client *client, const struct sm_frame_reply *reply)
 {
-	void *copy = malloc(reply->size);
+	bool is_large = reply->kind == SM_FRAME_TEXT && reply->size > LARGE_TEXT;
+	void *copy;
 
+	if (is_large && !sm_limits_take(client->connections->limits, SM_LIMITED_TEXTS, client->peer.uid))
+		return SM_FULL;
+	client->has_large_text = is_large;
+	copy = malloc(reply->size);
 	if (!copy)
 		return SM_EXHAUSTED;
 	memcpy(copy, reply->content, reply->size);
@@ -105,6 +113,8 @@ static void on_client_event(uv_poll_t *poll, int status, int events)
 
 	if (client->reply.content && status == 0 && !(events & UV_READABLE))
 		send_rest(client);
+	else if (client->follower && status == 0 && !(events & UV_READABLE))
+		client->connections->events->on_client_writable(client->connections->context, client);
 	else if (client->is_read)
 		sm_client_close(client);
 	else
@@ -143,6 +153,28 @@ static void start_timer(struct sm_client *client, uint32_t ms)
 	}
 	uv_update_time(client->connections->loop);
 	uv_timer_start(&client->timer, on_client_time, ms, 0);
+}
+
+enum sm_status sm_client_event(struct sm_client *client, const char *text, size_t size)
+{
+	const struct sm_frame_reply reply = {client->request.format, SM_FRAME_EVENT, text, size};
+	uint32_t part = 0;
+	enum sm_status status = sm_listener_reply(client->fd, &reply, &part);
+
+	watch_client(client, UV_READABLE | (status == SM_FULL ? UV_WRITABLE : 0));
+	return status;
+}
+
+void sm_client_follow(struct sm_client *client)
+{
+	if (client->has_timer)
+		uv_timer_stop(&client->timer);
+	watch_client(client, UV_READABLE);
+}
+
+bool sm_client_is_trusted(const struct sm_client *client)
+{
+	return client->peer.uid == 0 || client->peer.uid == geteuid();
 }
 
 void sm_client_wait(struct sm_client *client, uint32_t ms)
@@ -191,22 +223,22 @@ static void turn_away(struct sm_connections *connections, int fd)
 	close(fd);
 }
 
-static void welcome(struct sm_connections *connections, int fd, uid_t uid)
+static void welcome(struct sm_connections *connections, int fd, struct sm_peer peer)
 {
 	struct sm_client *client;
 
-	if (!sm_limits_take(connections->limits, SM_LIMITED_CLIENTS, uid)) {
+	if (!sm_limits_take(connections->limits, SM_LIMITED_CLIENTS, peer.uid)) {
 		turn_away(connections, fd);
 		return;
 	}
 	client = calloc(1, sizeof(*client));
 	if (!client) {
-		sm_limits_give(connections->limits, SM_LIMITED_CLIENTS, uid);
+		sm_limits_give(connections->limits, SM_LIMITED_CLIENTS, peer.uid);
 		close(fd);
 		return;
 	}
 	client->connections = connections;
-	client->uid = uid;
+	client->peer = peer;
 	client->fd = fd;
 	read_request(client);
 }
@@ -227,9 +259,9 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 	(void)status;
 	(void)events;
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-		uid_t uid;
+		struct sm_peer peer;
 		int fd;
-		enum sm_status accepted = sm_listener_accept(&connections->listener, &fd, &uid);
+		enum sm_status accepted = sm_listener_accept(&connections->listener, &fd, &peer);
 
 		if (accepted == SM_EXHAUSTED) {
 			sm_log(SM_LOG_WARNING, "no descriptor for a client", NULL);
@@ -238,7 +270,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 		}
 		if (accepted != SM_OK)
 			return;
-		welcome(connections, fd, uid);
+		welcome(connections, fd, peer);
 	}
 }
 

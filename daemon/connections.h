@@ -17,15 +17,17 @@ struct sm_client {
 	TAILQ_ENTRY(sm_client) asking; /* in a list of daemon/targets.c, where is_asking */
 	bool is_asking;
 	struct sm_request request;
-	uid_t uid;
+	struct sm_peer peer;
 	int fd;
 	bool is_read; /* the request is complete */
+	struct sm_follower *follower; /* of daemon/monitor.c; NULL: it does not follow events */
 	bool is_watched, has_timer;
 	int n_handles;
 	uv_poll_t poll;
 	uv_timer_t timer;
 	struct sm_frame_reply reply; /* that the client has not yet taken all of; its content is owned */
 	uint32_t reply_part;
+	bool has_large_text; /* counted in SM_LIMITED_TEXTS */
 };
 
 /* What connections tell. */
@@ -37,6 +39,8 @@ struct sm_client_events {
 	/* The client is about to be freed: forget it. */
 	void (*on_client_close)(void *context, struct sm_client *client);
 	void (*on_hint)(void *context, const struct sm_request *hint);
+	/* What sm_client_event could not send before may go out now. */
+	void (*on_client_writable)(void *context, struct sm_client *client);
 };
 
 struct sm_connections {
@@ -63,3 +67,10 @@ void sm_client_sign(struct sm_client *client);
 /* The final reply: a record or text of the client's format, or NULL. It is copied where it cannot be sent at once. */
 void sm_client_reply(struct sm_client *client, enum sm_frame_kind kind, const void *content, size_t size);
 void sm_client_close(struct sm_client *client);
+/* The client stays connected, and gets events from now on; its time does not end. */
+void sm_client_follow(struct sm_client *client);
+/* Sends a frame that is not the final one. SM_FULL: the client has to take some first; on_client_writable will be called.
+ * SM_REFUSED: it is gone; its end is noticed by itself. */
+enum sm_status sm_client_event(struct sm_client *client, const char *text, size_t size) SM_MUST_CHECK;
+/* May it see what concerns other users, and change what concerns all: is it root, or srvmeshd's own user? */
+bool sm_client_is_trusted(const struct sm_client *client);

@@ -2,13 +2,17 @@
 #include "daemon/endpoints.h"
 
 #include "base/clock.h"
+#include "base/usdt.h"
 #include "daemon/log.h"
+#include "mesh/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+SM_USDT_DEFINE(health);
+
 #define WHY_MAX 64
-#define LINE_MAX_BYTES (SM_LOG_ADDRESS_MAX + SM_NAME_MAX + WHY_MAX + 100)
+#define LINE_MAX_BYTES (SM_TEXT_ENDPOINT_MAX + SM_NAME_MAX + WHY_MAX + 100)
 
 static void write_why(const struct sm_watched *watched, char text[WHY_MAX])
 {
@@ -36,7 +40,7 @@ void sm_endpoints_log(const struct sm_watched *watched, const struct sm_name *na
 {
 	enum sm_log_level level = SM_LOG_DEBUG;
 	const char *event = watched->state == SM_HEALTH_DOUBT ? "a target is in doubt" : "a doubt is over";
-	char endpoint[SM_LOG_ADDRESS_MAX], why[WHY_MAX];
+	char endpoint[SM_TEXT_ENDPOINT_MAX], why[WHY_MAX];
 
 	if (watched->state == SM_HEALTH_DOWN) {
 		level = SM_LOG_WARNING;
@@ -46,8 +50,9 @@ void sm_endpoints_log(const struct sm_watched *watched, const struct sm_name *na
 		event = "a target is up again";
 	}
 
-	sm_log_address(&watched->is.address, "", watched->is.port, endpoint);
+	sm_text_endpoint(&watched->is.address, "", watched->is.port, endpoint);
 	write_why(watched, why);
+	SM_USDT_2(health, endpoint, watched->state);
 	sm_log(level, event, "endpoint", endpoint, "why", why, "name", name->text, NULL);
 }
 
@@ -55,9 +60,9 @@ static int write_line(const struct sm_watched *watched, const struct sm_name *na
 {
 	static const char *const states[] = {[SM_HEALTH_UP] = "up", [SM_HEALTH_DOUBT] = "doubt", [SM_HEALTH_DOWN] = "down"};
 	int64_t next_ns = watched->is_probing || watched->due_ns < now_ns ? now_ns : watched->due_ns;
-	char endpoint[SM_LOG_ADDRESS_MAX], why[WHY_MAX], next[32] = "-";
+	char endpoint[SM_TEXT_ENDPOINT_MAX], why[WHY_MAX], next[32] = "-";
 
-	sm_log_address(&watched->is.address, "", watched->is.port, endpoint);
+	sm_text_endpoint(&watched->is.address, "", watched->is.port, endpoint);
 	write_why(watched, why);
 	if (next_ns != INT64_MAX)
 		snprintf(next, sizeof(next), "%lld", (long long)((next_ns - now_ns) / SM_NS_PER_MS));

@@ -111,7 +111,7 @@ static void renew(struct sm_flush_work *work, const struct sm_rule *rule, const 
 		renewal++;
 	*renewal = (struct sm_flush_renewal){.waiter = {.tell = on_renewed, .is_patient = true}, .work = work, .is_used = true};
 	work->n_renewals++;
-	if (sm_jobs_ask(work->jobs, rule, &request, SM_LEDGER_NOBODY, true, &renewal->waiter) == SM_OK)
+	if (sm_jobs_ask(work->jobs, rule, &request, sm_jobs_nobody, true, &renewal->waiter) == SM_OK)
 		return;
 	renewal->is_used = false; /* the next lookup asks */
 	work->n_renewals--;
@@ -367,18 +367,13 @@ void sm_flush_follow(struct sm_flush_work *work, const struct sm_flush *flush)
 	go_on(work);
 }
 
-static bool may_flush(const struct sm_client *client)
-{
-	return client->uid == 0 || client->uid == geteuid();
-}
-
 void sm_flush_ask(struct sm_flush_work *work, struct sm_client *client)
 {
 	const struct sm_request *request = &client->request;
 	struct sm_flush flush;
 	struct sm_flush_run *run;
 
-	if (!may_flush(client)) {
+	if (!sm_client_is_trusted(client)) {
 		refuse(client, "only root and the user of srvmeshd may flush");
 		return;
 	}

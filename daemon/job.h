@@ -16,7 +16,9 @@ struct sm_job {
 	struct sm_settings *settings;
 	const struct sm_rule *rule;
 	struct sm_name name;
-	uid_t uid;
+	struct sm_peer peer; /* that asked first */
+	int64_t began_ns;
+	bool is_renewal;     /* nobody waited for it when it began */
 	struct sm_lookup *lookup;
 	struct waiters waiters;
 	uint8_t needs; /* families that clients want alone */

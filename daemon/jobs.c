@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/scope.h"
+#include "base/usdt.h"
 #include "daemon/job.h"
 #include "daemon/keeping.h"
 #include "daemon/log.h"
@@ -36,6 +37,10 @@
 #define SIGN_SHARE 6                       /* also one with little time: it waits a third of its time for a sign */
 #define LISTENING_MAX 64    /* beyond that nothing is learnt of servers that are late */
 #define LISTENING_SHARE 16  /* and of the descriptors of all jobs only so much */
+
+SM_USDT_DEFINE(job_start);
+
+const struct sm_peer sm_jobs_nobody = {SM_LEDGER_NOBODY, 0};
 
 /* The tree contains the names, each of which is a member of its job. */
 static int compare(const void *a, const void *b)
@@ -102,7 +107,7 @@ static void listen_on(struct sm_job *job)
 static void leave_name(struct sm_job *job)
 {
 	tdelete(&job->name, &job->jobs->by_name, compare);
-	sm_limits_give(job->jobs->limits, SM_LIMITED_JOBS, job->uid);
+	sm_limits_give(job->jobs->limits, SM_LIMITED_JOBS, job->peer.uid);
 }
 
 /* Jobs that nobody waits for are few. */
@@ -365,8 +370,14 @@ static uint8_t needs_of(const struct sm_request *request)
 	return request->families == SM_IPV4_AND_IPV6 ? 0 : request->families;
 }
 
+static bool enter_name(struct sm_job *job)
+{
+	SM_USDT_1(job_start, job->name.text);
+	return tsearch(&job->name, &job->jobs->by_name, compare);
+}
+
 static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
-                               uid_t uid, bool is_scout, struct sm_job **ret)
+                               struct sm_peer peer, bool is_scout, struct sm_job **ret)
 {
 	int64_t now_ns = sm_clock_now_ns();
 	SM_SCOPE_FREE struct sm_job *job = calloc(1, sizeof(*job));
@@ -381,6 +392,7 @@ static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule,
 		.keeps = marks.families,
 		.is_plain = marks.is_plain || sm_memo_holds(&jobs->plain, &request->name, now_ns),
 		.listens_on = true,
+		.counts = &jobs->upstream->counts,
 		.is_scout = is_scout,
 	};
 
@@ -389,13 +401,14 @@ static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule,
 	job->jobs = jobs;
 	job->rule = rule;
 	job->name = request->name;
-	job->uid = uid;
+	job->peer = peer;
+	job->began_ns = now_ns;
 	job->needs = needs_of(request);
 	job->sign_ns = now_ns + SIGN_AFTER_NS;
 	TAILQ_INIT(&job->waiters);
 	if (sm_lookup_open(&means, rule, &request->name, SM_IPV4_AND_IPV6, sm_job_deadline_ns(rule), &job->lookup) != SM_OK)
 		return SM_EXHAUSTED;
-	if (!tsearch(&job->name, &jobs->by_name, compare)) {
+	if (!enter_name(job)) {
 		sm_lookup_close(job->lookup);
 		return SM_EXHAUSTED;
 	}
@@ -409,7 +422,7 @@ static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule,
 }
 
 static enum sm_status begin_job(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
-                            uid_t uid, bool is_scout, bool is_awaited, struct sm_job **ret)
+                            struct sm_peer peer, bool is_scout, bool is_awaited, struct sm_job **ret)
 {
 	int64_t now_ns = sm_clock_now_ns();
 	/* it first sees what the tier knows */
@@ -419,11 +432,11 @@ static enum sm_status begin_job(struct sm_jobs *jobs, const struct sm_rule *rule
 
 	if (is_scout && !is_unsure && !sm_upstream_may_scout(jobs->upstream, rule, now_ns))
 		return SM_SILENT;
-	if (!sm_limits_take(jobs->limits, SM_LIMITED_JOBS, uid))
+	if (!sm_limits_take(jobs->limits, SM_LIMITED_JOBS, peer.uid))
 		return SM_FULL;
-	status = make_job(jobs, rule, request, uid, is_scout, ret);
+	status = make_job(jobs, rule, request, peer, is_scout, ret);
 	if (status != SM_OK) {
-		sm_limits_give(jobs->limits, SM_LIMITED_JOBS, uid);
+		sm_limits_give(jobs->limits, SM_LIMITED_JOBS, peer.uid);
 		return status;
 	}
 	(*ret)->sharing.may_not_ask = is_unsure;
@@ -459,7 +472,8 @@ static struct sm_job *find_job_for(struct sm_jobs *jobs, const struct sm_request
 	return find_job(jobs, &request->name);
 }
 
-enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request, uid_t uid,
+enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
+                           struct sm_peer peer,
                            bool is_scout, struct sm_waiter *waiter)
 {
 	struct sm_job *job = find_job_for(jobs, request);
@@ -469,10 +483,11 @@ enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, con
 	if (!is_new && job->is_finished && (sm_lookup_unasked(job->lookup) & needs_of(request)))
 		return SM_FULL; /* it has just ended without this family */
 	if (is_new)
-		status = begin_job(jobs, rule, request, uid, is_scout, waiter && !waiter->is_patient, &job);
+		status = begin_job(jobs, rule, request, peer, is_scout, waiter && !waiter->is_patient, &job);
 	if (status != SM_OK)
 		return status;
 	jobs->counters->joined += !is_new && waiter;
+	job->is_renewal |= is_new && (!waiter || waiter->is_patient);
 	if (is_new)
 		sm_shared_begin(jobs->shared, job, waiter);
 	join_job(job, request, waiter);

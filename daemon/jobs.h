@@ -2,6 +2,7 @@
 /* Names being resolved: one job for each name, for any number of waiting clients. */
 #pragma once
 
+#include "daemon/changes.h"
 #include "daemon/counters.h"
 #include "daemon/limits.h"
 #include "daemon/loop.h"
@@ -10,7 +11,7 @@
 #include "daemon/surroundings.h"
 #include "daemon/targets.h"
 #include "daemon/upstream.h"
-#include "ipc/frame.h"
+#include "ipc/listener.h"
 
 #include <sys/queue.h>
 
@@ -40,6 +41,7 @@ struct sm_jobs {
 	struct sm_upstream *upstream;
 	struct sm_targets *targets;
 	struct sm_shared *shared;
+	struct sm_changes changes;
 
 	struct sm_memo plain;  /* names that had no SRV, and are plain hosts: their addresses are asked together with the SRV */
 	struct sm_memo barren; /* names whose other family, asked behind an answer, had nothing */
@@ -55,13 +57,17 @@ struct sm_jobs {
 	uv_poll_t sockets;
 };
 
+/* Whom a renewal is for. */
+extern const struct sm_peer sm_jobs_nobody;
+
 enum sm_status sm_jobs_start(struct sm_jobs *jobs) SM_MUST_CHECK;
 void sm_jobs_stop(struct sm_jobs *jobs);
 
 /* Starts the job of a name, or joins it if it is running. `waiter` may be NULL. `is_scout`: where all servers of the rule are
  * down, it only sees whether they are there again. SM_FULL: a limit is reached. SM_SILENT: a scout is not needed, because
  * another name has just asked. SM_EXHAUSTED. */
-enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request, uid_t uid,
+enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
+                           struct sm_peer peer,
                            bool is_scout, struct sm_waiter *waiter) SM_MUST_CHECK;
 /* The waiter stops waiting; the job goes on. */
 void sm_jobs_leave(struct sm_waiter *waiter);

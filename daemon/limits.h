@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Counts the use of limited resources: connections and jobs, in total and for each uid. */
+/* Counts the use of limited resources: connections, jobs, and what they keep, in total and for each uid. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-enum sm_limited { SM_LIMITED_CLIENTS, SM_LIMITED_JOBS, SM_LIMITED_KINDS };
+enum sm_limited {
+	SM_LIMITED_CLIENTS,
+	SM_LIMITED_JOBS,
+	SM_LIMITED_FOLLOWERS, /* clients that follow events */
+	SM_LIMITED_TEXTS,     /* large texts for administrators that are kept until the client has taken them */
+	SM_LIMITED_KINDS
+};
 
 struct sm_limits {
 	uint32_t max[SM_LIMITED_KINDS];

@@ -2,7 +2,8 @@
 /* The log. A line is composed in a bounded buffer and written with one call; text that does not fit is cut. */
 #include "daemon/log.h"
 
-#include <arpa/inet.h>
+#include "base/json.h"
+
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,13 +12,16 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 2048
+#define FIELDS_MAX 12
 #define TAIL_BYTES 8    /* always reserved to close a value and the line */
 #define FIELD_BYTES 128 /* needed for a key and the start of its value; else the field is left out */
 
 static struct {
 	enum sm_log_level level;
 	enum sm_log_format format;
-} log_setup = {SM_LOG_INFO, SM_LOG_LOGFMT};
+	void (*hear)(void *context, const struct sm_log_event *event);
+	void *context;
+} log_setup = {.level = SM_LOG_INFO, .format = SM_LOG_LOGFMT};
 
 struct line {
 	size_t n;
@@ -48,24 +52,12 @@ static void add_text(struct line *line, const char *text)
 		add_char(line, *text++);
 }
 
-/* Quotes as in JSON, which logfmt readers accept too. Bytes that are not printable ASCII are escaped one by one. */
+/* Quotes as in JSON, which logfmt readers accept too. */
 static void add_quoted(struct line *line, const char *text)
 {
-	char escape[8];
-
 	add_char(line, '"');
-	for (; *text && line->n < sizeof(line->text) - 2 * TAIL_BYTES; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '"' || c == '\\')
-			add_char(line, '\\');
-		if (c >= ' ' && c < 0x7f) {
-			add_char(line, (char)c);
-			continue;
-		}
-		snprintf(escape, sizeof(escape), "\\u%04x", c);
-		add_text(line, escape);
-	}
+	if (line->n < sizeof(line->text) - TAIL_BYTES)
+		line->n += sm_json_escape(text, line->text + line->n, sizeof(line->text) - TAIL_BYTES - line->n);
 	close_with(line, '"');
 }
 
@@ -109,7 +101,7 @@ static void add_time(struct line *line)
 	add_field(line, "time", whole);
 }
 
-static const char *word_of(enum sm_log_level level)
+const char *sm_log_word(enum sm_log_level level)
 {
 	switch (level) {
 	case SM_LOG_ERROR:
@@ -124,25 +116,40 @@ static const char *word_of(enum sm_log_level level)
 	return "debug";
 }
 
-void sm_log(enum sm_log_level level, const char *event, ...)
+bool sm_log_is_heard(enum sm_log_level level)
+{
+	return level <= log_setup.level || log_setup.hear;
+}
+
+void sm_log_follow(void (*hear)(void *context, const struct sm_log_event *event), void *context)
+{
+	log_setup.hear = hear;
+	log_setup.context = context;
+}
+
+enum sm_log_level sm_log_level(void)
+{
+	return log_setup.level;
+}
+
+void sm_log_set_level(enum sm_log_level level)
+{
+	log_setup.level = level;
+}
+
+static void write_line(const struct sm_log_event *event)
 {
 	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT}; /* so that a full pipe does not block us */
 	struct line line = {.n = 0};
-	const char *key;
-	va_list fields;
 	ssize_t written;
 
-	if (level > log_setup.level)
-		return;
 	if (log_setup.format == SM_LOG_JSON)
 		add_char(&line, '{');
 	add_time(&line);
-	add_field(&line, "level", word_of(level));
-	add_field(&line, "event", event);
-	va_start(fields, event);
-	while ((key = va_arg(fields, const char *)))
-		add_field(&line, key, va_arg(fields, const char *));
-	va_end(fields);
+	add_field(&line, "level", sm_log_word(event->level));
+	add_field(&line, "event", event->event);
+	for (uint32_t i = 0; i < event->n; i += 2)
+		add_field(&line, event->fields[i], event->fields[i + 1]);
 	if (log_setup.format == SM_LOG_JSON)
 		close_with(&line, '}');
 	close_with(&line, '\n');
@@ -152,19 +159,30 @@ void sm_log(enum sm_log_level level, const char *event, ...)
 	(void)written; /* there is no other place to report it */
 }
 
+void sm_log(enum sm_log_level level, const char *event, ...)
+{
+	const char *fields[2 * FIELDS_MAX];
+	struct sm_log_event is = {.level = level, .event = event, .fields = fields};
+	va_list rest;
+
+	if (!sm_log_is_heard(level))
+		return;
+	va_start(rest, event);
+	while (is.n < 2 * FIELDS_MAX && (fields[is.n] = va_arg(rest, const char *))) {
+		fields[is.n + 1] = va_arg(rest, const char *);
+		is.n += 2;
+	}
+	va_end(rest);
+	if (level <= log_setup.level)
+		write_line(&is);
+	if (log_setup.hear)
+		log_setup.hear(log_setup.context, &is);
+}
+
 void sm_log_number(enum sm_log_level level, const char *event, const char *key, uint64_t number)
 {
 	char text[24];
 
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
 	sm_log(level, event, key, text, NULL);
-}
-
-void sm_log_address(const struct sm_address *address, const char *zone, uint16_t port, char ret[SM_LOG_ADDRESS_MAX])
-{
-	bool is_ipv6 = address->family == SM_IPV6;
-	char text[INET6_ADDRSTRLEN] = "";
-
-	inet_ntop(is_ipv6 ? AF_INET6 : AF_INET, address->bytes, text, sizeof(text));
-	snprintf(ret, SM_LOG_ADDRESS_MAX, is_ipv6 ? "[%s%s%s]:%u" : "%s%s%s:%u", text, zone[0] ? "%" : "", zone, port);
 }

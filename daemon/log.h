@@ -4,13 +4,26 @@
 
 #include "conf/keys.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 void sm_log_setup(enum sm_log_level level, enum sm_log_format format);
+
+/* Is somebody told of events of this level? */
+bool sm_log_is_heard(enum sm_log_level level);
+/* `hear` gets every event, of all levels, whatever the log writes; it must not log. */
+struct sm_log_event {
+	enum sm_log_level level;
+	const char *event;
+	uint32_t n; /* of keys and values */
+	const char *const *fields;
+};
+void sm_log_follow(void (*hear)(void *context, const struct sm_log_event *event), void *context);
+enum sm_log_level sm_log_level(void);
+void sm_log_set_level(enum sm_log_level level);
+const char *sm_log_word(enum sm_log_level level);
 
 /* `event` says what happened; then follow pairs of a key ([a-z_]+) and a value (any text), and NULL. */
 void sm_log(enum sm_log_level level, const char *event, ...) __attribute__((sentinel));
 /* The same with one value, which is a number. */
 void sm_log_number(enum sm_log_level level, const char *event, const char *key, uint64_t number);
-
-/* "127.0.0.1:53", "[::1]:53", "[fe80::1%eth0]:53", as a value; `zone` "": none. */
-#define SM_LOG_ADDRESS_MAX 80
-void sm_log_address(const struct sm_address *address, const char *zone, uint16_t port, char ret[SM_LOG_ADDRESS_MAX]);

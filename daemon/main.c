@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* srvmeshd: resolves each name once for all programs of the host, and owns the host map. srvmeshd(8). */
 #include "base/clock.h"
-#include "cache/trust.h"
 #include "daemon/jobs.h"
 #include "daemon/log.h"
+#include "daemon/monitor.h"
 #include "daemon/reload.h"
 #include "daemon/requests.h"
+#include "daemon/scrape.h"
 #include "daemon/seal.h"
 #include "daemon/surroundings.h"
 
@@ -54,8 +55,15 @@ struct daemon {
 	struct sm_flush_work flush_work;
 	struct sm_jobs jobs;
 	struct sm_requests requests;
+	struct sm_control control;
+	struct sm_monitor monitor;
+	struct sm_metrics metrics;
+	struct sm_scrape scrape;
+	struct sm_premises premises;
 	struct sm_connections connections;
+	int64_t began_ns;
 	bool is_stopping;
+	char directory[SM_PATH_MAX + 1]; /* of the host map, as it was opened */
 
 	uv_prepare_t flush;
 	uv_timer_t looking; /* for changed files */
@@ -69,7 +77,10 @@ struct daemon {
  * checks the files. */
 static void on_looking(uv_timer_t *timer)
 {
-	sm_reload_if_changed(&((struct daemon *)timer->data)->reload);
+	struct daemon *daemon = timer->data;
+
+	sm_reload_if_changed(&daemon->reload);
+	sm_premises_look(&daemon->premises, daemon->directory, sm_clock_now_ns());
 }
 
 /* A service manager that gets no sign of life in time assumes that the daemon hangs. */
@@ -97,6 +108,7 @@ static void close_all(struct daemon *daemon)
 	sm_targets_stop(&daemon->targets);
 	sm_flush_stop(&daemon->flush_work);
 	sm_shared_stop(&daemon->shared);
+	sm_scrape_stop(&daemon->scrape);
 	uv_close((uv_handle_t *)&daemon->flush, NULL);
 	uv_close((uv_handle_t *)&daemon->looking, NULL);
 	uv_close((uv_handle_t *)&daemon->watchdog, NULL);
@@ -120,6 +132,7 @@ static void on_flush(uv_prepare_t *prepare)
 	sm_store_before_waiting(&daemon->shared.store);
 	if (!TAILQ_EMPTY(&daemon->jobs.finished)) /* the connection to the store has just ended */
 		sm_jobs_flush(&daemon->jobs);
+	sm_monitor_before_waiting(&daemon->monitor);
 	if (has_nothing_to_do(daemon))
 		close_all(daemon);
 }
@@ -145,6 +158,7 @@ static void on_terminate(uv_signal_t *signal, int number)
 	daemon->is_stopping = daemon->requests.is_stopping = daemon->flush_work.is_stopping = true;
 	sm_log_number(SM_LOG_INFO, "stopping", "jobs", daemon->limits.used[SM_LIMITED_JOBS]);
 	sm_listener_notify(secure_getenv("NOTIFY_SOCKET"), "STOPPING=1");
+	sm_monitor_stop(&daemon->monitor);
 	sm_connections_stop(&daemon->connections);
 	sm_listener_close(&daemon->connections.listener);
 }
@@ -200,13 +214,11 @@ static bool open_owner(struct daemon *daemon)
 	uint64_t fingerprint = conf->is_incomplete ? SM_OWNER_ANY : conf->fingerprint;
 	enum sm_status status = sm_owner_open(host->directory, host->size_kib * 1024ULL, host->quota_percent, fingerprint,
 	                                      &daemon->owner);
-	struct stat directory;
 
 	if (status != SM_OK)
 		return fail("no host map", host->directory, why_not_owner(status));
-	if (sm_trust_directory(host->directory, false, &directory) != SM_OK)
-		sm_log(SM_LOG_WARNING, "programs will not use the host map: a directory above it is not root's alone", "path",
-		       host->directory, NULL);
+	memcpy(daemon->directory, host->directory, sizeof(daemon->directory));
+	sm_premises_look(&daemon->premises, daemon->directory, sm_clock_now_ns());
 	return true;
 }
 
@@ -257,6 +269,26 @@ static void tell_ready(const struct daemon *daemon, const struct options *option
 		close(options->ready);
 }
 
+/* What the administrator asks for comes from all parts. */
+static void wire_control(struct daemon *daemon)
+{
+	daemon->control.reload = &daemon->reload;
+	daemon->control.targets = &daemon->targets;
+	daemon->control.monitor = &daemon->monitor;
+	daemon->control.from = (struct sm_figures_sources){
+		.began_ns = daemon->began_ns,
+		.counters = &daemon->counters,
+		.limits = &daemon->limits,
+		.owner = daemon->owner,
+		.targets = &daemon->targets,
+		.shared = &daemon->shared,
+		.upstream = &daemon->upstream,
+		.reload = &daemon->reload,
+	};
+	daemon->metrics.from = &daemon->control.from;
+	daemon->scrape.metrics = daemon->control.metrics = &daemon->metrics;
+}
+
 /* Which part uses which. */
 static void wire(struct daemon *daemon)
 {
@@ -272,18 +304,18 @@ static void wire(struct daemon *daemon)
 	daemon->jobs.targets = daemon->requests.targets = daemon->reload.targets = &daemon->targets;
 	daemon->targets.reload = &daemon->reload;
 	daemon->jobs.shared = daemon->flush_work.shared = daemon->reload.shared = &daemon->shared;
-	daemon->shared.store.loop = daemon->flush_work.loop = &daemon->loop;
+	daemon->shared.store.loop = daemon->flush_work.loop = daemon->scrape.loop = &daemon->loop;
 	daemon->shared.owner = daemon->flush_work.owner = daemon->owner;
 	daemon->shared.reload = daemon->flush_work.reload = &daemon->reload;
 	daemon->shared.around = &daemon->around;
 	daemon->shared.upstream = &daemon->upstream;
 	daemon->shared.targets = &daemon->targets;
 	daemon->shared.jobs = daemon->flush_work.jobs = &daemon->jobs;
-	daemon->shared.flush_work = daemon->requests.flush_work = &daemon->flush_work;
+	daemon->shared.flush_work = daemon->requests.flush_work = daemon->control.flush_work = &daemon->flush_work;
 	daemon->shared.follow = sm_flush_follow;
-	daemon->requests.limits = &daemon->limits;
 	daemon->requests.jobs = &daemon->jobs;
 	daemon->requests.reload = &daemon->reload;
+	daemon->requests.control = &daemon->control;
 	daemon->connections.events = &sm_requests_events;
 	daemon->connections.context = &daemon->requests;
 }
@@ -293,6 +325,7 @@ static bool serve(struct daemon *daemon, const struct options *options)
 	if (uv_loop_init(&daemon->loop) != 0)
 		return fail("no event loop", "", "out of descriptors or memory");
 	wire(daemon);
+	wire_control(daemon);
 	sm_upstream_start(&daemon->upstream, daemon->owner);
 	start_handles(daemon);
 	sm_surroundings_start(&daemon->around, &daemon->loop, daemon->owner, &daemon->reload, &daemon->upstream,
@@ -302,6 +335,7 @@ static bool serve(struct daemon *daemon, const struct options *options)
 	if (sm_jobs_start(&daemon->jobs) != SM_OK || sm_targets_start(&daemon->targets) != SM_OK ||
 	    sm_connections_start(&daemon->connections) != SM_OK)
 		return fail("no event loop", "", "cannot wait for events of a socket");
+	sm_scrape_start(&daemon->scrape, &daemon->reload.settings->conf->host.metrics);
 	if (sm_seal() != SM_OK)
 		sm_log(SM_LOG_WARNING, "no seccomp filter: the kernel refuses it", NULL);
 	tell_ready(daemon, options);
@@ -314,7 +348,8 @@ static bool run(const struct options *options)
 	static struct daemon daemon;
 	bool is_good;
 
-	daemon.requests.began_ns = sm_clock_now_ns();
+	daemon.began_ns = sm_clock_now_ns();
+	sm_monitor_start(&daemon.monitor);
 	raise_descriptor_limit();
 	is_good = load_conf(&daemon, options->config) && open_owner(&daemon);
 	if (is_good && open_listener(&daemon)) {

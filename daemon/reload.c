@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#define FOLLOWERS_MAX 16
+#define LARGE_TEXTS_MAX 64
 #define OWN_DESCRIPTORS 32 /* standard ones, map, lock, sockets, loop, and some that are open only briefly */
 
 /* The most descriptors that a job needs: one for each server, and one more while TCP is tried. */
@@ -46,7 +48,11 @@ static void apply(struct sm_reload *reload)
 	sm_log_setup(host->log_level, host->log_format);
 	reload->limits->max[SM_LIMITED_CLIENTS] = host->max_clients;
 	reload->limits->max[SM_LIMITED_JOBS] = host->max_jobs;
+	reload->limits->max[SM_LIMITED_FOLLOWERS] = FOLLOWERS_MAX;
+	reload->limits->max[SM_LIMITED_TEXTS] = LARGE_TEXTS_MAX;
 	reload->limits->quota_percent = host->quota_percent;
+	if (reload->settings->n_errors == 0)
+		reload->succeeded_s = sm_clock_wall_ns() / SM_NS_PER_S;
 	fit_descriptors(reload);
 	if (reload->settings->conf->n_pieces == 0)
 		sm_log(SM_LOG_INFO, "no name is ours: there is no configuration yet", "config", reload->sources.file, NULL);
@@ -77,8 +83,9 @@ void sm_reload_end(struct sm_reload *reload)
 static void warn_of_restart(const struct sm_host_conf *old, const struct sm_host_conf *new)
 {
 	if (strcmp(old->directory, new->directory) != 0 || strcmp(old->socket, new->socket) != 0 ||
-	    old->size_kib != new->size_kib || old->quota_percent != new->quota_percent)
-		sm_log(SM_LOG_WARNING, "directory, socket, size and the cache's quota change with the next start", NULL);
+	    old->size_kib != new->size_kib || old->quota_percent != new->quota_percent ||
+	    strcmp(old->metrics.path, new->metrics.path) != 0 || !sm_server_is_at(&old->metrics.server, &new->metrics.server))
+		sm_log(SM_LOG_WARNING, "directory, socket, size, metrics and the cache's quota change with the next start", NULL);
 }
 
 /* If no name is configured, the daemon waits until one is. A file with an error does not remove kept answers. */

@@ -15,6 +15,7 @@ struct sm_reload {
 	struct sm_conf_sources sources;
 	struct sm_settings *settings; /* in force */
 	struct sm_watch watch;        /* of the files as they were last read, correct or not */
+	int64_t succeeded_s;          /* the last load without an error, in seconds since 1970; 0: there was none */
 	struct sm_limits *limits;     /* follow the settings */
 	struct sm_owner *owner;       /* follows the settings; NULL: there is none yet */
 	struct sm_upstream *upstream; /* publishes in the owner's new file */

@@ -8,10 +8,11 @@
 #include "base/scope.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
-#include "daemon/status.h"
+#include "daemon/control.h"
 #include "mesh/srvset.h"
 #include "resolve/outlook.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ static void on_client_close(void *context, struct sm_client *client)
 
 	sm_targets_forget(requests->targets, client);
 	sm_flush_forget(requests->flush_work, client);
+	sm_monitor_forget(requests->control->monitor, client);
 	if (client->wanted)
 		free_wanted(client->wanted);
 }
@@ -52,8 +54,12 @@ static void on_client_close(void *context, struct sm_client *client)
 
 static void refuse(struct sm_requests *requests, struct sm_client *client)
 {
+	char uid[24], pid[24];
+
 	requests->counters->busy++;
-	sm_log(SM_LOG_DEBUG, "busy", "name", client->request.name.text, NULL);
+	snprintf(uid, sizeof(uid), "%u", client->peer.uid);
+	snprintf(pid, sizeof(pid), "%d", client->peer.pid);
+	sm_log(SM_LOG_DEBUG, "busy", "name", client->request.name.text, "uid", uid, "pid", pid, NULL);
 	sm_client_reply(client, SM_FRAME_BUSY, NULL, 0);
 }
 
@@ -203,7 +209,7 @@ static void on_client_time(void *context, struct sm_client *client)
 	if (!client->wanted)
 		return; /* the job had the new answer, and has told the client; `wanted` is gone */
 	if (status == SM_OK) {
-		requests->counters->stale++;
+		sm_counters_note_stale(requests->counters, record, size, sm_clock_now_ns());
 		reply_record(client, record, size);
 		return;
 	}
@@ -222,7 +228,7 @@ static void wait_for_job(struct sm_requests *requests, struct sm_wanted *wanted)
 		ms = wanted->rule->stale_after_ms;
 	client->wanted = wanted;
 	/* a job that is told at once waits for the next turn of the loop: it does not free the client in here */
-	status = sm_jobs_ask(requests->jobs, wanted->rule, &client->request, client->uid, wanted->is_scout, &wanted->waiter);
+	status = sm_jobs_ask(requests->jobs, wanted->rule, &client->request, client->peer, wanted->is_scout, &wanted->waiter);
 	if (status == SM_OK)
 		sm_client_wait(client, ms);
 	else if (status == SM_SILENT)
@@ -262,7 +268,7 @@ static struct kept find_kept(struct sm_requests *requests, const struct sm_rule 
 /* A job that nobody waits for. Where none can be begun, the next client begins one. */
 static void ask_behind(struct sm_requests *requests, struct sm_client *client, const struct sm_rule *rule)
 {
-	enum sm_status status = sm_jobs_ask(requests->jobs, rule, &client->request, client->uid, true, NULL);
+	enum sm_status status = sm_jobs_ask(requests->jobs, rule, &client->request, client->peer, true, NULL);
 
 	(void)status;
 }
@@ -276,7 +282,8 @@ static void answer_from_cache(struct sm_requests *requests, struct sm_client *cl
 	const void *record = kept->record;
 
 	requests->counters->cached += kept->freshness < SM_STALE;
-	requests->counters->stale += kept->freshness >= SM_STALE;
+	if (kept->freshness >= SM_STALE)
+		sm_counters_note_stale(requests->counters, record, kept->size, sm_clock_now_ns());
 	if (kept->use == SM_USE_AND_ASK)
 		copy = malloc(kept->size); /* a job uses the same room */
 	if (copy) {
@@ -346,34 +353,22 @@ static void look_up(struct sm_requests *requests, struct sm_client *client)
 	wait_for_job(requests, wanted);
 }
 
-static void tell_status(struct sm_requests *requests, struct sm_client *client)
+/* Why a process has passed over the map or us, in its request or hint. */
+static void note_bypass(struct sm_requests *requests, const struct sm_request *request)
 {
-	const struct sm_status_sources from = {
-		.began_ns = requests->began_ns,
-		.counters = requests->counters,
-		.limits = requests->limits,
-		.owner = requests->owner,
-		.targets = requests->targets,
-		.shared = requests->jobs->shared,
-	};
-	char text[SM_STATUS_MAX];
-	size_t size = sm_status_text(&from, text);
-
-	sm_client_reply(client, SM_FRAME_TEXT, text, size);
+	if (request->bypass != SM_BYPASS_NONE && request->bypass < SM_BYPASS_KINDS)
+		requests->counters->bypassed[request->bypass]++;
 }
 
 static void on_request(void *context, struct sm_client *client)
 {
 	struct sm_requests *requests = context;
 
-	if (client->request.kind == SM_FRAME_STATUS)
-		tell_status(requests, client);
-	else if (client->request.kind == SM_FRAME_HEALTH)
-		sm_targets_list(requests->targets, client);
-	else if (client->request.kind == SM_FRAME_FLUSH)
-		sm_flush_ask(requests->flush_work, client);
-	else
+	note_bypass(requests, &client->request);
+	if (client->request.kind == SM_FRAME_LOOKUP)
 		look_up(requests, client);
+	else
+		sm_control_ask(requests->control, client);
 }
 
 /* A hint renews what is near its end, and nothing else: it cannot make us ask more than the lifetimes allow. */
@@ -384,12 +379,20 @@ static void on_hint(void *context, const struct sm_request *hint)
 	uint64_t jobs = requests->counters->jobs;
 
 	requests->counters->hints++;
+	note_bypass(requests, hint);
 	if (!rule || requests->is_stopping)
 		return;
 	if (find_kept(requests, rule, &hint->name, SM_IPV4_AND_IPV6).freshness != SM_DUE)
 		return;
-	if (sm_jobs_ask(requests->jobs, rule, hint, SM_LEDGER_NOBODY, true, NULL) == SM_OK)
+	if (sm_jobs_ask(requests->jobs, rule, hint, sm_jobs_nobody, true, NULL) == SM_OK)
 		requests->counters->renewed += requests->counters->jobs - jobs;
+}
+
+static void on_client_writable(void *context, struct sm_client *client)
+{
+	const struct sm_requests *requests = context;
+
+	sm_monitor_send(requests->control->monitor, client);
 }
 
 const struct sm_client_events sm_requests_events = {
@@ -397,4 +400,5 @@ const struct sm_client_events sm_requests_events = {
 	.on_client_time = on_client_time,
 	.on_client_close = on_client_close,
 	.on_hint = on_hint,
+	.on_client_writable = on_client_writable,
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon/connections.h"
+#include "daemon/control.h"
 #include "daemon/flush.h"
 #include "daemon/jobs.h"
 #include "daemon/reload.h"
@@ -10,15 +11,14 @@
 #include "daemon/upstream.h"
 
 struct sm_requests {
-	int64_t began_ns; /* set by main.c, as all of it */
-	bool is_stopping; /* hints begin no more jobs */
+	bool is_stopping; /* set by main.c, as all of it: */ /* hints begin no more jobs */
+	struct sm_control *control;
 	struct sm_owner *owner;
 	struct sm_jobs *jobs;
 	struct sm_reload *reload;
 	const struct sm_upstream *upstream;
 	struct sm_targets *targets;
 	struct sm_flush_work *flush_work;
-	const struct sm_limits *limits;
 	struct sm_counters *counters;
 };
 

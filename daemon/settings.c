@@ -29,6 +29,7 @@ enum sm_status sm_settings_load(const struct sm_conf_sources *sources, const str
 		sm_settings_release(settings);
 		return status;
 	}
+	settings->n_errors = complaints.n_errors;
 	*ret = settings;
 	return SM_OK;
 }

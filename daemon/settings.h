@@ -7,6 +7,7 @@
 struct sm_settings {
 	uint32_t n_users;
 	struct sm_conf *conf;
+	uint32_t n_errors; /* in its files, when it was loaded */
 };
 
 /* As sm_conf_load, with the configuration in force as `old`; every complaint goes to the log. *ret has one user. */

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "daemon/log.h"
 #include "daemon/pipeline.h"
+#include "mesh/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,13 +44,13 @@ const char *sm_store_word(const struct sm_store *store)
 void sm_store_road(const struct sm_store *store, char ret[SM_PATH_MAX + 16])
 {
 	const struct sm_road *road = &store->conf.roads[store->road];
-	char address[SM_LOG_ADDRESS_MAX];
+	char address[SM_TEXT_ENDPOINT_MAX];
 
 	if (road->path[0] != '\0') {
 		snprintf(ret, SM_PATH_MAX + 16, "unix:%s", road->path);
 		return;
 	}
-	sm_log_address(&road->server.address, road->server.zone, road->server.port, address);
+	sm_text_server(&road->server, address);
 	snprintf(ret, SM_PATH_MAX + 16, "%s", address);
 }
 

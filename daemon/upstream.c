@@ -3,9 +3,13 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/usdt.h"
 #include "daemon/log.h"
+#include "mesh/text.h"
 #include "resolve/outlook.h"
 #include "resolve/table.h"
+
+SM_USDT_DEFINE(server);
 
 #define PUBLISH_NS SM_NS_PER_S
 #define REFRESH_NS (10 * SM_NS_PER_S) /* while questions are asked: round trip times change, too */
@@ -32,12 +36,13 @@ static void tell(struct sm_upstream *upstream)
 	for (uint32_t i = 0; i < upstream->servers.n; i++) {
 		const struct sm_server_known *now = &upstream->servers.known[i], *before;
 		bool is_down = now->backoff_ms > 0;
-		char text[SM_LOG_ADDRESS_MAX];
+		char text[SM_TEXT_ENDPOINT_MAX];
 
 		before = sm_servers_find(&upstream->before, &now->server);
 		if (is_down == (before && before->backoff_ms > 0))
 			continue;
-		sm_log_address(&now->server.address, now->server.zone, now->server.port, text);
+		sm_text_server(&now->server, text);
+		SM_USDT_2(server, text, !is_down);
 		sm_log(is_down ? SM_LOG_WARNING : SM_LOG_INFO, is_down ? "a server has failed" : "a server answers again",
 		       "server", text, NULL);
 	}

@@ -4,11 +4,13 @@
 #pragma once
 
 #include "cache/owner.h"
+#include "resolve/counts.h"
 #include "resolve/servers.h"
 
 struct sm_upstream {
 	struct sm_owner *owner;
 	struct sm_servers servers;
+	struct sm_counts counts;
 	uint64_t published; /* the changes so far, */
 	int64_t published_ns;
 	uint64_t n_questions; /* until then */

@@ -3,6 +3,7 @@
 
 Everything listens on loopback. Every process that is started here is also ended here, by its pid."""
 import functools
+import json
 import os
 import shutil
 import signal
@@ -197,7 +198,8 @@ class Lab:
             os.makedirs(os.path.join(place, "tests"))
             for name in ("libnss_srvmesh.so.2", "tests/probe", "tests/guest"):
                 shutil.copy(os.path.join(PROGRAMS, name), os.path.join(place, name))
-            shutil.copy(os.path.join(BUILDDIR, "srvmeshd"), place)
+            for name in ("srvmeshd", "srvmesh"):
+                shutil.copy(os.path.join(BUILDDIR, name), place)
         return place
 
     def as_nobody(self, *command, **more):
@@ -360,6 +362,5 @@ class Daemon:
 
     def status(self):
         """The daemon's counters, as a dictionary of numbers; {} if there is no daemon."""
-        code, output, _ = self.lab.run(os.path.join(BUILDDIR, "srvmesh"), "status")
-        pairs = (line.split("=", 1) for line in output.splitlines() if "=" in line)
-        return {key: int(value) for key, value in pairs if value.isdigit()} if code == 0 else {}
+        code, output, _ = self.lab.run(os.path.join(BUILDDIR, "srvmesh"), "status", "--json=short")
+        return {key: value for key, value in json.loads(output).items() if isinstance(value, int)} if code == 0 else {}

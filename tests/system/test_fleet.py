@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A hundred srvmeshds with one DNS server and one store: a flush reaches them all, and the model of a fleet (bench/fleet.c) counts
 as they do. Each has a directory and a configuration of its own; Knot counts the questions."""
+import json
 import os
 import re
 import socket
@@ -80,9 +81,9 @@ class Host:
         return ".".join(str(byte) for byte in reply[at + 7:at + 11]) if at >= 0 else ""
 
     def jobs(self):
-        done = subprocess.run([os.path.join(BUILDDIR, "srvmesh"), "status"], env=dict(os.environ, SRVMESH_CONF=self.conf),
-                              stdout=subprocess.PIPE, text=True, check=True).stdout
-        return int(re.search(r"^jobs=(\d+)", done, re.M).group(1))
+        done = subprocess.run([os.path.join(BUILDDIR, "srvmesh"), "status", "--json"], env=dict(os.environ, SRVMESH_CONF=self.conf),
+                              stdout=subprocess.PIPE, check=True).stdout
+        return json.loads(done)["jobs"]
 
     def stop(self):
         self.process.terminate()

@@ -75,7 +75,7 @@ class Host:
         return status.get(name, 0) if name else status
 
     def word(self):
-        return (re.findall(r"^shared=(\w+)", self.command("status")[1], re.M) or [""])[0]
+        return (re.findall(r"shared store: (\w+)", self.command("status")[1]) or [""])[0]
 
     def log(self):
         return self.daemon.log()
