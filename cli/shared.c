@@ -2,6 +2,7 @@
 #include "cli/shared.h"
 
 #include "base/scope.h"
+#include "cli/commands.h"
 #include "conf/secret.h"
 
 #include <errno.h>
@@ -68,7 +69,7 @@ static bool give_to_daemon(int fd)
 	return !group || (fchown(fd, 0, group->gr_gid) == 0 && fchmod(fd, 0640) == 0);
 }
 
-enum exit_code sm_shared_make_key(const char *path)
+static enum exit_code make_key(const char *path)
 {
 	uint8_t key[SM_SECRET_KEY_SIZE];
 	SM_SCOPE_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -88,3 +89,12 @@ enum exit_code sm_shared_make_key(const char *path)
 	printf("%s: a new key. Copy it to all hosts that share, over a safe way: who has it can redirect all of them.\n", path);
 	return EXIT_GOOD;
 }
+
+static enum exit_code run_shared_key(const struct sm_call *call)
+{
+	return make_key(call->words[0]);
+}
+
+const struct sm_command sm_command_shared_key = {
+	"shared-key", "FILE", "make a key for [shared]", false, 1, 1, SM_COMPLETE_FILES, NULL, run_shared_key,
+};

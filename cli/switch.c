@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "cli/switch.h"
-
+/* srvmesh disable and enable: write a drop-in with `enabled = no`, and remove it. Every process follows within about a
+ * second. */
+#include "cli/commands.h"
+#include "cli/terms.h"
 #include "conf/conf.h"
 
 #include <errno.h>
@@ -13,6 +15,7 @@
 
 #define TEXT_MAX 1024
 #define PATH_SIZE 512
+#define NO_SECTION "no [domain] or [service] of this name is configured; srvmesh show-config lists them"
 
 static bool fail(const char *path, const char *why)
 {
@@ -57,6 +60,11 @@ static bool has_section(const struct sm_conf *conf, enum sm_section_kind kind, c
 			    strcmp(conf->pieces[i].sections[k].name.text, name->text) == 0)
 				return true;
 	return false;
+}
+
+static bool is_section(const struct sm_conf *conf, const struct sm_name *name)
+{
+	return name->length == 0 || has_section(conf, SM_SECTION_DOMAIN, name) || has_section(conf, SM_SECTION_SERVICE, name);
 }
 
 static void add_section(char text[TEXT_MAX], const char *kind, const char *name)
@@ -122,7 +130,7 @@ static bool has_effect(const struct sm_name *name)
 	return is_good;
 }
 
-bool sm_switch_off(const char *domain)
+static bool switch_off(const char *domain)
 {
 	char path[PATH_SIZE], text[TEXT_MAX];
 	struct sm_conf *conf;
@@ -137,12 +145,13 @@ bool sm_switch_off(const char *domain)
 	is_known = write_text(conf, &name, text);
 	sm_conf_free(conf);
 	if (!is_known)
-		return fail(name.text, "no [domain] or [service] of this name is configured; srvmesh check-config lists them");
+		return fail(name.text, NO_SECTION);
 	if (!put_file(path, text))
 		return fail(path, strerror(errno));
 	if (!has_effect(&name))
 		return fail(path, "written, but not read by programs: srvmesh check-config says why");
-	printf("%s: disabled by %s; running programs follow within two seconds\n", subject(domain), path);
+	if (!sm_terms.is_quiet)
+		printf("%s: disabled by %s; running programs follow within two seconds\n", subject(domain), path);
 	return true;
 }
 
@@ -173,23 +182,46 @@ static bool name_others(const struct sm_conf *conf, const struct sm_name *name)
 	return false;
 }
 
-bool sm_switch_on(const char *domain)
+static bool switch_on(const char *domain)
 {
 	struct sm_conf *conf;
 	char path[PATH_SIZE];
 	struct sm_name name;
-	bool is_on;
+	bool is_on, was_ours;
 
 	if (!name_dropin(domain, &name, path))
 		return false;
-	if (unlink(path) != 0 && errno != ENOENT)
+	was_ours = unlink(path) == 0;
+	if (!was_ours && errno != ENOENT)
 		return fail(path, strerror(errno));
 	conf = load_conf();
 	if (!conf)
 		return fail(path, strerror(ENOMEM));
+	if (!was_ours && !is_section(conf, &name)) {
+		sm_conf_free(conf);
+		return fail(name.text, NO_SECTION);
+	}
 	is_on = name_others(conf, &name);
 	sm_conf_free(conf);
-	if (is_on)
+	if (is_on && !sm_terms.is_quiet)
 		printf("%s: enabled; running programs follow within two seconds\n", subject(domain));
 	return is_on;
 }
+
+static enum exit_code run_disable(const struct sm_call *call)
+{
+	return switch_off(call->n_words > 0 ? call->words[0] : NULL) ? EXIT_GOOD : EXIT_NO;
+}
+
+static enum exit_code run_enable(const struct sm_call *call)
+{
+	return switch_on(call->n_words > 0 ? call->words[0] : NULL) ? EXIT_GOOD : EXIT_NO;
+}
+
+const struct sm_command sm_command_disable = {
+	"disable", "[DOMAIN]", "switch off all names, or those of DOMAIN", false, 0, 1, SM_COMPLETE_SECTIONS, NULL, run_disable,
+};
+
+const struct sm_command sm_command_enable = {
+	"enable", "[DOMAIN]", "switch them on again", false, 0, 1, SM_COMPLETE_SECTIONS, NULL, run_enable,
+};

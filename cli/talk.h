@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Asking srvmeshd, at the socket that the configuration names, and reading its tables: lines of fields behind tabs. */
+#pragma once
+
+#include "cli/exit.h"
+#include "conf/conf.h"
+#include "ipc/client.h"
+
+/* The configuration as every process reads it, without complaints; the files are those of SRVMESH_CONF or of the host. NULL: no
+ * memory. To be freed by sm_conf_free. */
+struct sm_conf *sm_talk_conf(void);
+
+/* The text of a reply, with a NUL, to be freed; NULL: there is none, *ret says why, and unless `is_quiet` it is printed. */
+char *sm_talk_ask(const struct sm_conf *conf, const struct sm_request *request, bool is_quiet, enum exit_code *ret);
+/* The same for a kind of request that has no body, with a configuration of its own. */
+char *sm_talk_kind(enum sm_frame_kind kind, enum exit_code *ret);
+
+/* The value of a line "key=value"; "" where there is none. */
+void sm_talk_value(const char *text, const char *key, char *ret, size_t size);
+
+/* Splits the next line of *rest, in place, into exactly n fields. false: there is none. Lines with fewer fields are passed over;
+ * further fields of a newer daemon are cut off. */
+bool sm_talk_line(char **rest, const char *fields[], size_t n);
