@@ -7,7 +7,7 @@ cd "$srcdir" || exit 99
 floor_of() {
 	case $1 in
 	base) echo 0 ;; mesh) echo 1 ;; wire) echo 2 ;; conf|cache|resolve|ipc|health|stream|tier) echo 3 ;; find) echo 4 ;;
-	nss_srvmesh|daemon|cli) echo 5 ;; *) echo 9 ;;
+	nss_srvmesh|daemon|cli|ports) echo 5 ;; *) echo 9 ;;
 	esac
 }
 
@@ -16,7 +16,7 @@ report() {
 	if [ -z "$3" ]; then echo "ok $1 - $2"; else echo "not ok $1 - $2"; printf '%s\n' "$3" | sed 's/^/# /'; fi
 }
 
-rooms=$(for room in base mesh wire conf cache resolve ipc health stream tier find nss_srvmesh daemon cli; do [ -d "$room" ] && echo "$room"; done)
+rooms=$(for room in base mesh wire conf cache resolve ipc health stream tier find nss_srvmesh daemon cli ports; do [ -d "$room" ] && echo "$room"; done)
 
 upward() {
 	for room in $rooms; do
@@ -47,11 +47,11 @@ too_long() {
 	done
 }
 
-echo 1..14
+echo 1..16
 report 1 "includes run downwards only" "$(upward)"
 report 2 "c-ares is known to resolve/channel.c alone" "$(strangers ares.h resolve/channel.c)"
-report 3 "glibc's <nss.h> is known to nss_srvmesh/ alone" \
-	"$(strangers nss.h nss_srvmesh/entry.h nss_srvmesh/fill.h nss_srvmesh/verdict.h)"
+report 3 "glibc's <nss.h> is known to nss_srvmesh/ alone, and to the command that asks dns" \
+	"$(strangers nss.h nss_srvmesh/entry.h nss_srvmesh/fill.h nss_srvmesh/verdict.h cli/compare.c)"
 report 4 "liblmdb is known to cache/environment.h alone, and that to the owner" \
 	"$(strangers lmdb.h cache/environment.h; grep -l cache/environment.h ./*/*.[ch] | grep -vE 'cache/(environment|owner)\.c')"
 report 5 "addresses of local sockets are known to base/sockaddr.h alone" "$(strangers sys/un.h base/sockaddr.h)"
@@ -71,3 +71,5 @@ report 12 "health/, stream/ and tier/ are the daemon's alone, and the model of a
 report 13 "libcrypto is known to tier/seal.c alone" "$(grep -l '^#include <openssl/' ./*/*.[ch] | grep -vx ./tier/seal.c)"
 report 14 "tier/ has no socket, and reads neither clock nor chance" \
 	"$(grep -nE 'sm_clock_|sm_random_(fill|draw)|<sys/socket|<unistd' tier/*.[ch])"
+report 15 "libsmartcols is known to cli/sheet.c alone" "$(strangers libsmartcols.h cli/sheet.c)"
+report 16 "static probes are known to base/usdt.h alone" "$(strangers sys/sdt.h base/usdt.h)"

@@ -3,11 +3,13 @@
 # ./dev lint: runs static analysis tools on the sources.
 cd "$srcdir" || exit 99
 
-rooms="base mesh wire conf cache resolve ipc find nss_srvmesh daemon cli"
+rooms="base mesh wire conf cache resolve ipc find nss_srvmesh daemon cli ports"
 sources=$(for room in $rooms; do ls "$room"/*.c; done)
-flags='-std=gnu11 -D_GNU_SOURCE -DPACKAGE_VERSION="0" -I.'
+flags='-std=gnu11 -D_GNU_SOURCE -DPACKAGE_VERSION="0" -DLIBEXEC_DIR="" -DSBIN_DIR="" -DNSS_DIR="" -DMULTIARCH="" -DPORTS_DIR="" -DRELEASED_S=0 -I.'
+flags="$flags $(pkg-config --cflags smartcols)"
 scripts="dev .ci/run packaging/nsswitch packaging/changelog packaging/srvmeshd.init packaging/systemd/srvmeshd-memory.in
-	packaging/debian/libnss-srvmesh.postinst packaging/debian/srvmeshd.postrm tests/demo/demo.sh tests/lint.sh $(ls tests/check-*.sh)"
+	packaging/debian/libnss-srvmesh.postinst packaging/debian/srvmeshd.postrm tests/demo/demo.sh tests/lint.sh $(ls tests/check-*.sh)
+	packaging/completions/srvmesh.bash"
 texts="README.md ARCHITECTURE.md CONTRIBUTING.md SECURITY.md NEWS docs/*.md $(for room in $rooms bench man packaging tests; do
 	find "$room" -type f ! -name '*.pyc' ! -name '*.scenario'; done)"
 

@@ -13,7 +13,8 @@ sys.path[:0] = [os.path.dirname(HERE), HERE]
 from lab import SRCDIR, Daemon, Knot, Lab, Tap, need  # noqa: E402
 from machine import cache, fetch, suite  # noqa: E402
 
-PACKAGES = ["libc-ares-dev", "libcmocka-dev", "libcmocka0", "liblmdb-dev", "liblmdb0", "libseccomp-dev", "libseccomp2",
+PACKAGES = ["libc-ares-dev", "libcmocka-dev", "libcmocka0", "liblmdb-dev", "liblmdb0", "libseccomp-dev", "libseccomp2", "libsmartcols-dev", "libsmartcols1",
+            "systemtap-sdt-dev",
             "libssl-dev", "libssl3" if suite() == "bookworm" else "libssl3t64",
             "libuv1-dev", "libuv1" if suite() == "bookworm" else "libuv1t64"]
 LIBRARIES = "usr/lib/i386-linux-gnu"

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import glob
 import http.server
+import json
 import os
 import re
 import shutil
@@ -157,7 +158,11 @@ def files_of(names):
 
 
 def status(machine):
-    return dict(line.split("=") for line in machine.run("srvmesh", "status").splitlines() if "=" in line)
+    """The figures of srvmeshd, as texts. The release before has no JSON."""
+    code, output = machine.do("srvmesh", "status", "--json")
+    if code == 0:
+        return {key: str(value) for key, value in json.loads(output).items()}
+    return dict(line.split("=", 1) for line in machine.run("srvmesh", "status").splitlines() if "=" in line)
 
 
 # ---- the parts
@@ -509,6 +514,7 @@ exec 2>&1
 echo 'echo N 2' >/tmp/runlevel; chmod 755 /tmp/runlevel; mount --bind /tmp/runlevel /sbin/runlevel
 mkdir -p /run /etc/srvmesh.conf.d
 edit() { sed -i "$1" /etc/srvmesh.conf.d/test.conf; }
+figures() { for key; do srvmesh status --json | tr ',{}' '\n\n\n' | sed -n "s/^\"$key\":/$key=/p"; done; }
 edit_then() { edit "$1"; shift; "$@" >/dev/null; echo "$?"; }
 cp /opt/srvmesh.conf /etc/srvmesh.conf.d/test.conf
 
@@ -524,7 +530,7 @@ dpkg -i $EARLIER >/dev/null; echo "dpkg=$?"
 service srvmeshd status; echo "status=$?"
 echo "user=$(stat -c %U /proc/$(pidof srvmeshd))"
 getent ahosts api.mesh
-srvmesh status | grep '^jobs='
+figures jobs
 
 echo "[controlled]"
 service srvmeshd reload; echo "reload=$?"; sleep 0.5
@@ -532,7 +538,7 @@ echo "reloaded=$(grep -c event=reloaded /var/log/srvmeshd.log)"
 before=$(pidof srvmeshd)
 service srvmeshd start; echo "start=$? same=$([ "$before" = "$(pidof srvmeshd)" ] && echo yes)"
 service srvmeshd restart; echo "restart=$? same=$([ "$before" = "$(pidof srvmeshd)" ] && echo yes)"
-getent ahosts api.mesh >/dev/null; srvmesh status | grep -E '^(jobs|restored)='
+getent ahosts api.mesh >/dev/null; figures jobs restored
 before=$(pidof srvmeshd)
 echo "restart=$(edit_then s/timeout/timeot/ service srvmeshd restart) same=$([ "$before" = "$(pidof srvmeshd)" ] && echo yes)"
 edit s/timeot/timeout/
@@ -545,7 +551,7 @@ service srvmeshd status; echo "status=$? running=$(pidof srvmeshd | wc -w)"
 echo "[upgraded]"
 before=$(pidof srvmeshd)
 dpkg -i $LATER >/dev/null; echo "dpkg=$? same=$([ "$before" = "$(pidof srvmeshd)" ] && echo yes) running=$(pidof srvmeshd | wc -w)"
-getent ahosts api.mesh >/dev/null; srvmesh status | grep -E '^(jobs|restored)='
+getent ahosts api.mesh >/dev/null; figures jobs restored
 : >/var/log/srvmeshd.log.1.gz
 dpkg -r libnss-srvmesh srvmeshd >/dev/null; echo "removed=$? running=$(pidof srvmeshd | wc -w)"
 dpkg -i $EARLIER >/dev/null; dpkg --unpack $LATER >/dev/null; echo "unpacked=$? running=$(pidof srvmeshd | wc -w)"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The manual pages: mandoc finds no fault in them, and they are complete."""
 import glob
+import json
 import os
 import re
 import subprocess
@@ -9,7 +10,8 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lab import BUILDDIR, SRCDIR, Tap, need  # noqa: E402
 
-PAGES = ["srvmesh.1", "srvmesh-recipes.7", "srvmesh.conf.5", "nss_srvmesh.8", "srvmeshd.8"]
+PAGES = ["srvmesh.1", "srvmesh-incidents.7", "srvmesh-recipes.7", "srvmesh-upgrades.7", "srvmesh.conf.5", "nss_srvmesh.8",
+         "srvmeshd.8"]
 # the other manuals of this host do not matter; references to ours are checked below
 NOT_OF_THE_PAGE = ("referenced manual not found", "outdated mandoc.db")
 
@@ -63,10 +65,32 @@ def daemon(tap):
 
 def command(tap):
     page = text_of("srvmesh.1")
-    counted = re.findall(r'\{"(\w+)", ', read("daemon", "status.c")) + ["shared"]
+    counted = re.findall(r'(?:count|gauge)\(&?filling, "(\w+)", ', read("daemon", "figures.c")) + ["shared"]
+    tap.check("the figures are found in the source", len(counted) > 35, counted)
     tap.equal("srvmesh(1) has all that the status says", [c for c in counted if f" {c} " not in page], [])
-    for code in re.findall(r"EXIT_\w+ = (\d)", read("cli", "main.c")):
+    for code in re.findall(r"EXIT_\w+ = (\d)", read("cli", "exit.h")):
         tap.check(f"srvmesh(1) has exit code {code}", re.search(rf"EXIT STATUS.* {code} ", page) is not None)
+    synopsis, text = page[:page.index(" DESCRIPTION ")], page[page.index(" DESCRIPTION "):]
+    table = subprocess.run([os.path.join(BUILDDIR, "srvmesh"), "help"], stdout=subprocess.PIPE, check=True, text=True).stdout
+    names = re.findall(r"^  ([a-z]+(?:-[a-z]+)?(?: show| flush)?)\b", table, re.M)
+    tap.check("the table of commands is found", len(names) > 20, names)
+    tap.equal("srvmesh(1) has every command", [n for n in names if n not in synopsis or n not in text], [])
+    for name in names:
+        said = subprocess.run([os.path.join(BUILDDIR, "srvmesh"), "help", *name.split()], stdout=subprocess.PIPE, check=True,
+                              text=True).stdout
+        tap.equal(f"srvmesh(1) has every option of {name}", [o for o in re.findall(r"--[a-z]\w+", said) if o not in text], [])
+    schema = json.loads(read("docs", "srvmesh.schema.json"))["definitions"]
+    without = {"run", "metrics", "monitor", "help", "disable", "enable", "shared-key"}
+    tap.equal("the schema has every command that prints JSON", [n for n in names if n not in without | {"cache"} and
+                                                                n.replace(" ", "_").replace("-", "_") not in schema], [])
+
+
+def metrics(tap):
+    """Families that are written by name; the others are the figures, which srvmesh(1) has."""
+    page = text_of("srvmeshd.8")
+    names = sorted(set(re.findall(r'begin\(&?\*?writing, "(\w+)"', read("daemon", "metrics.c"))))
+    tap.check("the metrics are found in the source", len(names) > 12, names)
+    tap.equal("srvmeshd(8) has every metric", [n for n in names if f"srvmesh_{n}" not in page], [])
 
 
 def module(tap):
@@ -89,6 +113,7 @@ def main():
     keys(tap)
     daemon(tap)
     command(tap)
+    metrics(tap)
     module(tap)
     tap.finish()
 

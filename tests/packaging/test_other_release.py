@@ -53,8 +53,8 @@ def installed_there(tap, other, lab, view):
     code, output = run(view, "getent ahosts api.mesh")
     tap.check("... and an SRV name is resolved, by nsswitch.conf as they have made it", code == 0 and "127.0.0.11 " in output, output)
     code, output = run(view, "install -d -o srvmesh -g srvmesh /run/srvmesh && cd / && setpriv --reuid=srvmesh --regid=srvmesh "
-                             "--clear-groups srvmeshd >/dev/null 2>&1 && getent ahosts api.mesh && srvmesh status")
-    tap.check("... and by srvmeshd", code == 0 and "127.0.0.11 " in output and "\njobs=1\n" in output, output)
+                             "--clear-groups srvmeshd >/dev/null 2>&1 && getent ahosts api.mesh && srvmesh status --json")
+    tap.check("... and by srvmeshd", code == 0 and "127.0.0.11 " in output and re.search(r'"jobs": *1\b', output), output)
 
 
 def main():
