@@ -264,20 +264,16 @@ static enum exit_code run_flush(const struct sm_call *call)
 {
 	struct sm_request request = {.format = SM_FORMAT, .kind = SM_FRAME_FLUSH, .level = SM_LEVEL_STAYS,
 	                             .is_everywhere = call->options[EVERYWHERE]};
-	struct sm_conf *conf;
-	enum exit_code code = EXIT_NO;
-	char *text = NULL;
+	enum exit_code code;
+	char *text;
 
 	if ((call->options[ALL] != NULL) == (call->n_words > 0) ||
 	    !read_pattern(call->options[ALL] ? "*" : call->words[0], &request.name))
 		return EXIT_USAGE;
-	conf = sm_talk_conf();
-	if (conf)
-		text = sm_talk_ask(conf, &request, false, &code);
+	text = sm_talk_request(&request, &code);
 	if (text)
 		code = tell_flushed(text, request.is_everywhere);
 	free(text);
-	sm_conf_free(conf);
 	return fflush(stdout) == 0 ? code : EXIT_NO;
 }
 

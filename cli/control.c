@@ -66,9 +66,8 @@ static enum exit_code run_log_level(const struct sm_call *call)
 {
 	static const char *const words[] = {"error", "warning", "info", "debug"};
 	struct sm_request request = {.format = SM_FORMAT, .kind = SM_FRAME_LOG_LEVEL, .level = SM_LEVEL_STAYS};
-	struct sm_conf *conf;
-	enum exit_code code = EXIT_NO;
-	char *text = NULL;
+	enum exit_code code;
+	char *text;
 
 	for (uint8_t i = 0; call->n_words > 0 && i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(call->words[0], words[i]) == 0)
@@ -77,13 +76,10 @@ static enum exit_code run_log_level(const struct sm_call *call)
 		fprintf(stderr, "srvmesh: \"%s\" is no level; expected error, warning, info or debug\n", call->words[0]);
 		return EXIT_USAGE;
 	}
-	conf = sm_talk_conf();
-	if (conf)
-		text = sm_talk_ask(conf, &request, false, &code);
+	text = sm_talk_request(&request, &code);
 	if (text)
 		code = tell_value(text, "level", "");
 	free(text);
-	sm_conf_free(conf);
 	return fflush(stdout) == 0 ? code : EXIT_NO;
 }
 

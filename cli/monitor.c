@@ -50,7 +50,6 @@ static void write_value(struct sm_json *json, const char *key, const char *value
 {
 	static const char *const lists[] = {"added", "removed"}, *const numbers[] = {"uid", "pid", "took_ms", "events",
 	                                                                             "left_out"};
-	char *copy, *rest, *word;
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (strcmp(key, numbers[i]) == 0) {
@@ -64,13 +63,7 @@ static void write_value(struct sm_json *json, const char *key, const char *value
 		sm_json_text(json, key, strcmp(value, "-") == 0 ? NULL : value);
 		return;
 	}
-	rest = copy = strdup(value);
-	sm_json_begin_array(json, key);
-	while (rest && (word = strsep(&rest, ",")))
-		if (word[0] != '\0' && strcmp(word, "-") != 0)
-			sm_json_text(json, NULL, word);
-	sm_json_end_array(json);
-	free(copy);
+	sm_sheet_write_list(json, key, value);
 }
 
 /* One object a line, so that a stream can be read as it comes. */

@@ -244,7 +244,7 @@ struct sm_json sm_sheet_json(void)
 	return (struct sm_json){.write = write_out, .context = stdout, .is_pretty = sm_terms.json == SM_TERMS_PRETTY};
 }
 
-static void write_list(struct sm_json *json, const char *key, const char *text)
+void sm_sheet_write_list(struct sm_json *json, const char *key, const char *text)
 {
 	char *copy = text ? strdup(text) : NULL, *rest = copy, *word;
 
@@ -278,7 +278,7 @@ static void write_cell(struct sm_json *json, const struct sm_column *column, con
 		sm_json_decimal(json, column->key, (double)cell->number / 1e6);
 		break;
 	case SM_COLUMN_LIST:
-		write_list(json, column->key, cell->text);
+		sm_sheet_write_list(json, column->key, cell->text);
 		break;
 	case SM_COLUMN_FLAG:
 		sm_json_bool(json, column->key, cell->number != 0);

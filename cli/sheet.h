@@ -61,6 +61,8 @@ bool sm_sheet_show(const struct sm_sheet *sheet);
 
 /* JSON on standard output, as the user wants it. */
 struct sm_json sm_sheet_json(void);
+/* An array of the words of `text`, which have commas between them; NULL or "-": none. */
+void sm_sheet_write_list(struct sm_json *json, const char *key, const char *text);
 
 /* "3 s", "5 min", "2 h", "4 d"; "0.3 µs" (in a locale without UTF-8 "0.3 us"), "4.1 ms". */
 #define SM_SHEET_TIME_MAX 32

@@ -69,17 +69,23 @@ char *sm_talk_ask(const struct sm_conf *conf, const struct sm_request *request, 
 	return NULL;
 }
 
-char *sm_talk_kind(enum sm_frame_kind kind, enum exit_code *ret)
+char *sm_talk_request(const struct sm_request *request, enum exit_code *ret)
 {
-	const struct sm_request request = {.format = SM_FORMAT, .kind = kind, .level = SM_LEVEL_STAYS};
 	struct sm_conf *conf = sm_talk_conf();
 	char *text = NULL;
 
 	*ret = EXIT_NO;
 	if (conf)
-		text = sm_talk_ask(conf, &request, false, ret);
+		text = sm_talk_ask(conf, request, false, ret);
 	sm_conf_free(conf);
 	return text;
+}
+
+char *sm_talk_kind(enum sm_frame_kind kind, enum exit_code *ret)
+{
+	const struct sm_request request = {.format = SM_FORMAT, .kind = kind, .level = SM_LEVEL_STAYS};
+
+	return sm_talk_request(&request, ret);
 }
 
 void sm_talk_value(const char *text, const char *key, char *ret, size_t size)

@@ -12,7 +12,9 @@ struct sm_conf *sm_talk_conf(void);
 
 /* The text of a reply, with a NUL, to be freed; NULL: there is none, *ret says why, and unless `is_quiet` it is printed. */
 char *sm_talk_ask(const struct sm_conf *conf, const struct sm_request *request, bool is_quiet, enum exit_code *ret);
-/* The same for a kind of request that has no body, with a configuration of its own. */
+/* The same with the configuration of this host, or the one that the user names; without a reply it prints why. */
+char *sm_talk_request(const struct sm_request *request, enum exit_code *ret);
+/* The same for a kind of request that has no body. */
 char *sm_talk_kind(enum sm_frame_kind kind, enum exit_code *ret);
 
 /* The value of a line "key=value"; "" where there is none. */
