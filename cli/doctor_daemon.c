@@ -260,17 +260,22 @@ static const char *const forms[] = {
 	"_{first}._tcp.{rest}.{domain}",
 };
 
+/* Are there SRV records where the form says? *ret_is_told is set where a server says yes or no. */
 static bool exists(const struct sm_rule *rule, const struct sm_rule *form, const struct sm_name *name, uint32_t index,
-                   struct sm_name *ret)
+                   struct sm_name *ret, bool *ret_is_told)
 {
 	bool has = false;
 
 	if (sm_rule_owner(form, name, index, ret) != SM_OK)
 		return false;
-	for (uint32_t i = 0; i < rule->n_servers && !has; i++)
-		if (sm_question_ask(&rule->servers[i], ret->text, SM_RR_SRV, rule->timeout_ms * SM_NS_PER_MS,
-		                    &has) == SM_QUESTION_GOOD)
+	for (uint32_t i = 0; i < rule->n_servers && !has; i++) {
+		enum sm_question_outcome outcome = sm_question_ask(&rule->servers[i], ret->text, SM_RR_SRV,
+		                                                   rule->timeout_ms * SM_NS_PER_MS, &has);
+
+		*ret_is_told |= outcome == SM_QUESTION_GOOD || outcome == SM_QUESTION_NO_NAME;
+		if (outcome == SM_QUESTION_GOOD)
 			break;
+	}
 	return has;
 }
 
@@ -279,6 +284,7 @@ static void look_at_name(struct sm_doctor *doctor, const struct sm_name *name, b
 	const struct sm_rule *rule = sm_rules_match(&doctor->check.conf->rules, name->text, name->length);
 	SM_SCOPE_FREE struct sm_rule *form = rule ? malloc(sizeof(*form)) : NULL;
 	struct sm_name owner, asked;
+	bool is_told = false;
 
 	if (!form || rule->is_disabled || rule->n_servers == 0 || sm_name_is_srv_owner(name)) {
 		if (wants_note)
@@ -290,7 +296,7 @@ static void look_at_name(struct sm_doctor *doctor, const struct sm_name *name, b
 	}
 	*form = *rule;
 	for (uint32_t i = 0; i < rule->n_templates; i++)
-		if (exists(rule, rule, name, i, &owner)) {
+		if (exists(rule, rule, name, i, &owner, &is_told)) {
 			sm_doctor_find(doctor, SM_FINDING_GOOD, "templates", "", "%s has SRV records at %s", name->text,
 			               owner.text);
 			return;
@@ -298,7 +304,7 @@ static void look_at_name(struct sm_doctor *doctor, const struct sm_name *name, b
 	form->n_templates = 1;
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		strcpy(form->templates[0], forms[i]);
-		if (!exists(rule, form, name, 0, &owner))
+		if (!exists(rule, form, name, 0, &owner, &is_told))
 			continue;
 		if (sm_rule_owner(rule, name, 0, &asked) != SM_OK)
 			asked = *name;
@@ -310,7 +316,10 @@ static void look_at_name(struct sm_doctor *doctor, const struct sm_name *name, b
 		               "%s has no SRV records at %s, but it has some at %s", name->text, asked.text, owner.text);
 		return;
 	}
-	if (wants_note)
+	if (wants_note && !is_told)
+		sm_doctor_find(doctor, SM_FINDING_NOTE, "templates", "", "%s: no server tells whether it has SRV records",
+		               name->text);
+	else if (wants_note)
 		sm_doctor_find(doctor, SM_FINDING_NOTE, "templates", "", "%s has no SRV records%s%s, nor at any other "
 		               "common form", name->text, sm_rule_owner(rule, name, 0, &asked) == SM_OK ? " at " : "",
 		               sm_rule_owner(rule, name, 0, &asked) == SM_OK ? asked.text : "");

@@ -27,7 +27,7 @@
 /* ---- the plugin */
 
 static const char *const library_directories[] = {
-	NSS_DIR, "/lib/" MULTIARCH, "/usr/lib/" MULTIARCH, "/lib64", "/usr/lib64", "/lib", "/usr/lib",
+	NSS_DIR, "/usr/local/lib", "/lib/" MULTIARCH, "/usr/lib/" MULTIARCH, "/lib64", "/usr/lib64", "/lib", "/usr/lib",
 };
 
 /* The release that stands in the plugin's file; "": none. */

@@ -103,7 +103,7 @@ def plugin(host, lab):
     empty = os.path.join(lab.path, "empty")
     os.mkdir(empty)
     host.finds("a plugin that is not there", "problem", "plugin", "is not there", "install", LD_LIBRARY_PATH=empty)
-    place = "/usr/local/lib/libnss_srvmesh.so.2"  # where this build would install it
+    place = "/usr/local/lib/libnss_srvmesh.so.2"  # where a build that nobody configures is installed
     with open(os.path.join(lab.path, "foreign.c"), "w", encoding="utf-8") as file:
         file.write("int nothing;\n")
     subprocess.run([need("gcc"), "-m32", "-shared", "-nostdlib", "-o", place, os.path.join(lab.path, "foreign.c")], check=True)
@@ -259,6 +259,10 @@ def templates(host, lab):
     for name, form, owner in (("consul.mesh", r"\{name\}", "consul.mesh"), ("web.mesh", r"_http\._tcp\.\{name\}", "_http._tcp.web.mesh"),
                               ("pod.mesh", r"_grpc\._tcp\.\{name\}", "_grpc._tcp.pod.mesh")):
         host.finds(f"a template that does not fit {name}", "problem", "templates", f"it has some at {owner}", f"srv = {form}", name)
+    with host.having(os.path.join(lab.path, "srvmesh.conf"), f"[domain mesh]\nservers = 127.0.0.1:{free_port()}\n"):
+        _, output, _ = lab.run(SRVMESH, "doctor", "api.mesh")
+        host.tap.check("what no server tells is not said to be missing", "api.mesh: no server tells whether" in output and
+                       "has no SRV records" not in output, output)
     lab.probe("gai", "unspec", "web.mesh")
     host.finds("... also by itself, where the name was denied", "problem", "templates", "web.mesh has no SRV", "_http")
     lab.run(SRVMESH, "cache", "flush", "--all")
