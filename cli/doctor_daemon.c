@@ -223,9 +223,8 @@ static bool asks_same(const struct sm_rules *rules, const struct sm_server *serv
 	for (uint32_t i = 0; i < rules->n_rules; i++) {
 		const struct sm_rule *rule = &rules->rules[i];
 
-		for (uint32_t k = 0; k < rule->n_servers && !rule->is_exact && !rule->is_disabled; k++)
-			if (sm_server_equals(&rule->servers[k], server))
-				return true;
+		if (!rule->is_exact && !rule->is_disabled && sm_rule_has_server(rule, server))
+			return true;
 	}
 	return false;
 }
@@ -279,6 +278,20 @@ static bool exists(const struct sm_rule *rule, const struct sm_rule *form, const
 	return has;
 }
 
+static void note_none(struct sm_doctor *doctor, const struct sm_rule *rule, const struct sm_name *name, bool is_told)
+{
+	struct sm_name asked;
+	bool has_owner = sm_rule_owner(rule, name, 0, &asked) == SM_OK;
+
+	if (is_told)
+		sm_doctor_find(doctor, SM_FINDING_NOTE, "templates", "",
+		               "%s has no SRV records%s%s, nor at any other common form", name->text,
+		               has_owner ? " at " : "", has_owner ? asked.text : "");
+	else
+		sm_doctor_find(doctor, SM_FINDING_NOTE, "templates", "", "%s: no server tells whether it has SRV records",
+		               name->text);
+}
+
 static void look_at_name(struct sm_doctor *doctor, const struct sm_name *name, bool wants_note)
 {
 	const struct sm_rule *rule = sm_rules_match(&doctor->check.conf->rules, name->text, name->length);
@@ -316,13 +329,8 @@ static void look_at_name(struct sm_doctor *doctor, const struct sm_name *name, b
 		               "%s has no SRV records at %s, but it has some at %s", name->text, asked.text, owner.text);
 		return;
 	}
-	if (wants_note && !is_told)
-		sm_doctor_find(doctor, SM_FINDING_NOTE, "templates", "", "%s: no server tells whether it has SRV records",
-		               name->text);
-	else if (wants_note)
-		sm_doctor_find(doctor, SM_FINDING_NOTE, "templates", "", "%s has no SRV records%s%s, nor at any other "
-		               "common form", name->text, sm_rule_owner(rule, name, 0, &asked) == SM_OK ? " at " : "",
-		               sm_rule_owner(rule, name, 0, &asked) == SM_OK ? asked.text : "");
+	if (wants_note)
+		note_none(doctor, rule, name, is_told);
 }
 
 struct denied {

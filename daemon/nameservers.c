@@ -8,14 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool has(const struct sm_rule *rule, const struct sm_server *server)
-{
-	for (uint32_t i = 0; i < rule->n_servers; i++)
-		if (sm_server_equals(&rule->servers[i], server))
-			return true;
-	return false;
-}
-
 static uint32_t add_all(const struct sm_rule *rule, struct sm_nameserver *ret, uint32_t n)
 {
 	for (uint32_t i = 0; i < rule->n_servers; i++) {
@@ -67,7 +59,7 @@ static void write_domains(FILE *text, const struct sm_rules *rules, const struct
 	const char *before = "\t";
 
 	for (uint32_t i = 0; i < rules->n_rules; i++)
-		if (has(&rules->rules[i], server)) {
+		if (sm_rule_has_server(&rules->rules[i], server)) {
 			fprintf(text, "%s%s", before, rules->rules[i].name.text);
 			before = ",";
 		}

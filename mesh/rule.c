@@ -28,6 +28,19 @@ bool sm_server_is_at(const struct sm_server *a, const struct sm_server *b)
 	       memcmp(a->address.bytes, b->address.bytes, sizeof(a->address.bytes)) == 0 && strcmp(a->zone, b->zone) == 0;
 }
 
+bool sm_server_equals(const struct sm_server *a, const struct sm_server *b)
+{
+	return a->is_stream == b->is_stream && sm_server_is_at(a, b);
+}
+
+bool sm_rule_has_server(const struct sm_rule *rule, const struct sm_server *server)
+{
+	for (uint32_t i = 0; i < rule->n_servers; i++)
+		if (sm_server_equals(&rule->servers[i], server))
+			return true;
+	return false;
+}
+
 static bool has_server(const struct sm_rule *rule, const struct sm_server *server)
 {
 	for (uint32_t i = 0; i < rule->n_servers; i++)

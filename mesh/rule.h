@@ -81,6 +81,8 @@ struct sm_server {
 
 /* The same address and port? */
 bool sm_server_is_at(const struct sm_server *a, const struct sm_server *b);
+/* And asked in the same way? */
+bool sm_server_equals(const struct sm_server *a, const struct sm_server *b);
 
 struct sm_rule {
 	struct sm_name name;   /* the suffix, or the exact name */
@@ -151,6 +153,9 @@ struct sm_rules {
 	struct sm_policies policies; /* the tables by which glibc sorts on this host */
 	struct sm_search search;     /* empty where no rule is searched */
 };
+
+/* Is it one of those that the rule names? */
+bool sm_rule_has_server(const struct sm_rule *rule, const struct sm_server *server);
 
 /* Most specific first: longer names before shorter ones, exact before suffix. */
 void sm_rules_sort(struct sm_rules *rules);

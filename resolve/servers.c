@@ -18,11 +18,6 @@
 #define PLAIN_PROVEN 2
 #define RTT_MAX_US 60000000
 
-bool sm_server_equals(const struct sm_server *a, const struct sm_server *b)
-{
-	return a->is_stream == b->is_stream && sm_server_is_at(a, b);
-}
-
 void sm_servers_init(struct sm_servers *servers, uint64_t seed)
 {
 	memset(servers, 0, sizeof(*servers));

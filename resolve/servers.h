@@ -62,8 +62,6 @@ struct sm_sent {
 	uint8_t n_failures;
 };
 
-bool sm_server_equals(const struct sm_server *a, const struct sm_server *b);
-
 /* Nothing is known. `seed` is for the jitter. A memory of zeros is as good. */
 void sm_servers_init(struct sm_servers *servers, uint64_t seed);
 /* NULL: nothing is known of it. */
