@@ -51,12 +51,37 @@ static enum sm_status make_directory(const char *directory)
 	return file.st_uid == geteuid() && !(file.st_mode & (S_IWGRP | S_IWOTH)) ? SM_OK : SM_INVALID;
 }
 
+/* Does a process hold a lock on this file, which we may not open? */
+static bool is_locked(const struct stat *file)
+{
+	FILE *locks = fopen("/proc/locks", "re");
+	char line[256];
+	unsigned long inode;
+	bool is_found = false;
+
+	while (locks && !is_found && fgets(line, sizeof(line), locks))
+		is_found = sscanf(line, "%*d: FLOCK %*s %*s %*d %*x:%*x:%lu", &inode) == 1 && inode == file->st_ino;
+	if (locks)
+		fclose(locks);
+	return is_found;
+}
+
+/* Whoever owns the directory may replace what another user has left in it. */
+static bool remove_left_over(const char *path)
+{
+	struct stat file;
+
+	return errno == EACCES && lstat(path, &file) == 0 && file.st_uid != geteuid() && !is_locked(&file) && unlink(path) == 0;
+}
+
 static enum sm_status lock_directory(struct sm_environment *map)
 {
 	char path[SM_MAP_PATH_MAX];
 
 	snprintf(path, sizeof(path), "%.100s/%s", map->directory, SM_OWNER_LOCK_FILE);
 	map->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (map->lock < 0 && remove_left_over(path))
+		map->lock = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (map->lock < 0)
 		return SM_REFUSED;
 	return flock(map->lock, LOCK_EX | LOCK_NB) == 0 ? SM_OK : SM_REFUSED;
@@ -136,7 +161,7 @@ enum sm_status sm_environment_check(struct sm_environment *map)
 
 	if (!read_boot_id(id))
 		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? SM_EXHAUSTED : SM_CORRUPT;
-	status = sm_reader_map(map->directory, true, 0, &mapped);
+	status = sm_reader_map(map->directory, true, &mapped);
 	if (status != SM_OK)
 		return status == SM_EXHAUSTED ? SM_EXHAUSTED : SM_CORRUPT;
 	if (map->fingerprint == SM_OWNER_ANY)

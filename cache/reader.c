@@ -114,19 +114,15 @@ static enum sm_status measure(const uint8_t *bytes, size_t size, uint32_t *ret_s
 	return SM_OK;
 }
 
-static enum sm_status map_file(int fd, const struct stat *file, size_t reserve, struct sm_mapped *ret)
+static enum sm_status map_file(int fd, const struct stat *file, struct sm_mapped *ret)
 {
 	size_t size = (size_t)file->st_size;
 	void *bytes;
 
 	if (size < 2 * SM_MAP_PAGE_MIN)
 		return SM_CORRUPT;
-	ret->length = size > reserve ? size : reserve;
+	ret->length = (size + SM_READER_GRAIN - 1) & ~(size_t)(SM_READER_GRAIN - 1);
 	bytes = mmap(NULL, ret->length, PROT_READ, MAP_SHARED, fd, 0);
-	if (bytes == MAP_FAILED) {
-		ret->length = size; /* there may be a limit on address space */
-		bytes = mmap(NULL, ret->length, PROT_READ, MAP_SHARED, fd, 0);
-	}
 	if (bytes == MAP_FAILED)
 		return SM_EXHAUSTED;
 	ret->bytes = bytes;
@@ -168,14 +164,14 @@ static bool is_of_this_boot(int fd, const struct sm_mapped *mapped)
 	return memcmp(own, its, sizeof(own)) == 0;
 }
 
-enum sm_status sm_reader_map(const char *directory, bool or_mine, size_t reserve, struct sm_mapped *ret)
+enum sm_status sm_reader_map(const char *directory, bool or_mine, struct sm_mapped *ret)
 {
 	SM_SCOPE_CLOSE int fd = -1;
 	struct stat file;
 	enum sm_status status = open_trusted(directory, or_mine, &fd, &file);
 
 	if (status == SM_OK)
-		status = map_file(fd, &file, reserve, ret);
+		status = map_file(fd, &file, ret);
 	if (status != SM_OK)
 		return status;
 	if (measure(ret->bytes, ret->size, &ret->page_shift) == SM_OK && is_of_this_boot(fd, ret) && !has_own_time())

@@ -20,17 +20,19 @@
 
 struct sm_mapped {
 	const uint8_t *bytes;
-	size_t length;       /* of the mapping, which may extend past the end of the file */
+	size_t length;       /* of the mapping: what the file holds, and up to SM_READER_GRAIN more */
 	_Atomic size_t size; /* of the file at the last look; nothing after it is read */
 	uint32_t page_shift; /* pages of 1 << page_shift bytes, from the first page at mapping time */
 	dev_t device;
 	ino_t inode;
 };
 
-/* Maps the file in `directory`, with room for it to grow to `reserve` bytes. `or_mine`: see cache/trust.h. SM_MISS:
- * there is none. SM_REFUSED: it cannot be trusted, or not be read. SM_CORRUPT: no map of this format, or one of
+#define SM_READER_GRAIN 65536
+
+/* Maps what the file in `directory` holds, not what it may hold one day: a host that locks its memory (mlockall(2)) pays for
+ * every byte of a mapping. `or_mine`: see cache/trust.h. SM_MISS: there is none. SM_REFUSED: it cannot be trusted, or not be read. SM_CORRUPT: no map of this format, or one of
  * another boot or time namespace. SM_EXHAUSTED. */
-enum sm_status sm_reader_map(const char *directory, bool or_mine, size_t reserve, struct sm_mapped *ret) SM_MUST_CHECK;
+enum sm_status sm_reader_map(const char *directory, bool or_mine, struct sm_mapped *ret) SM_MUST_CHECK;
 void sm_reader_unmap(struct sm_mapped *mapped);
 
 /* Looks at the path again, with one stat. SM_OK: it is the mapped file, and all of it can now be read. SM_MISS:

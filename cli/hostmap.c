@@ -12,7 +12,7 @@ enum sm_status sm_hostmap_open(const struct sm_conf *conf, struct sm_mapped *ret
 
 	if (host->directory[0] == '\0')
 		return SM_MISS;
-	return sm_reader_map(host->directory, secure_getenv("SRVMESH_CONF") != NULL, host->size_kib * (size_t)1024, ret);
+	return sm_reader_map(host->directory, secure_getenv("SRVMESH_CONF") != NULL, ret);
 }
 
 const char *sm_hostmap_why_not(enum sm_status status)

@@ -188,15 +188,15 @@ static bool fail(const char *what, const char *path, const char *why)
 	return false;
 }
 
-static const char *why_not_owner(enum sm_status status)
+static const char *why_not_owner(enum sm_status status, const char *directory)
 {
-	static char text[256];
+	static char text[512];
 
 	switch (status) {
 	case SM_REFUSED:
-		return "another srvmeshd owns it, or it cannot be written";
 	case SM_INVALID:
-		return "expected a directory that this user owns and no other user can write";
+		sm_premises_explain(directory, text, sizeof(text));
+		return text;
 	case SM_CORRUPT:
 		snprintf(text, sizeof(text), "liblmdb is %s, which writes another file format; expected liblmdb 0.9",
 		         sm_owner_library());
@@ -216,7 +216,7 @@ static bool open_owner(struct daemon *daemon)
 	                                      &daemon->owner);
 
 	if (status != SM_OK)
-		return fail("no host map", host->directory, why_not_owner(status));
+		return fail("no host map", host->directory, why_not_owner(status, host->directory));
 	memcpy(daemon->directory, host->directory, sizeof(daemon->directory));
 	sm_premises_look(&daemon->premises, daemon->directory, sm_clock_now_ns());
 	return true;

@@ -3,10 +3,13 @@
 
 #include "base/clock.h"
 #include "cache/map.h"
+#include "cache/owner.h"
 #include "cache/trust.h"
 #include "daemon/log.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define LOOK_AGAIN_NS (10 * SM_NS_PER_S)
 
@@ -19,6 +22,30 @@ static bool is_trusted(const char *directory)
 		return false;
 	snprintf(path, sizeof(path), "%s/%s", directory, SM_MAP_FILE);
 	return lstat(path, &file) != 0 || sm_trust_file(&above, &file);
+}
+
+void sm_premises_explain(const char *directory, char *ret, size_t size)
+{
+	static const char *const files[] = {"", "/" SM_OWNER_LOCK_FILE, "/" SM_MAP_FILE};
+	char path[SM_MAP_PATH_MAX];
+	struct stat file;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%.100s%s", directory, files[i]);
+		if (lstat(path, &file) != 0)
+			continue;
+		if (i == 0 && !S_ISDIR(file.st_mode))
+			snprintf(ret, size, "%s is not a directory: remove it, or name another one in [cache]", path);
+		else if (file.st_uid != geteuid())
+			snprintf(ret, size, "%s belongs to user %u, and srvmeshd runs as user %u: %s, or run srvmeshd as user %u", path,
+			         file.st_uid, geteuid(), i == 0 ? "change its owner" : "remove it", file.st_uid);
+		else if (file.st_mode & (S_IWGRP | S_IWOTH))
+			snprintf(ret, size, "%s can be written by other users: chmod go-w", path);
+		else
+			continue;
+		return;
+	}
+	snprintf(ret, size, "another srvmeshd owns it, or it cannot be written");
 }
 
 void sm_premises_look(struct sm_premises *premises, const char *directory, int64_t now_ns)

@@ -128,8 +128,7 @@ static void look_at_namespace(struct sm_view *view, int64_t now_ns)
 static enum sm_status map_view(const struct sm_generation *generation, struct sm_view *view)
 {
 	const struct sm_host_conf *host = &generation->conf->host;
-	enum sm_status status = sm_reader_map(host->directory, generation->is_conf_private, host->size_kib * (size_t)1024,
-	                                      &view->mapped);
+	enum sm_status status = sm_reader_map(host->directory, generation->is_conf_private, &view->mapped);
 
 	if (status == SM_OK)
 		look_at_namespace(view, sm_clock_now_ns());

@@ -85,7 +85,25 @@ static void own(void)
 
 /* ---- the readers */
 
-static struct sm_mapped mapped;
+static _Thread_local struct sm_mapped mapped;
+
+static void map(void)
+{
+	while (sm_reader_map(directory, true, &mapped) != SM_OK)
+		usleep(100);
+}
+
+/* As a process does once a second, and at a miss. */
+static bool sees_more(void)
+{
+	enum sm_status status = sm_reader_look(directory, &mapped);
+
+	if (status == SM_INVALID) {
+		sm_reader_unmap(&mapped);
+		map();
+	}
+	return status == SM_OK || status == SM_INVALID;
+}
 
 static void count_fault(int kind)
 {
@@ -103,7 +121,7 @@ static void ask(uint64_t draw, uint8_t *bytes, char *space)
 	size_t size;
 	enum sm_status status = sm_reader_get(&mapped, key, sm_map_key(SM_MAP_SERVICE, &name, key), bytes, SM_RECORD_MAX, &size);
 
-	if (status == SM_CORRUPT && sm_reader_look(directory, &mapped) == SM_OK)
+	if (status == SM_CORRUPT && sees_more())
 		status = sm_reader_get(&mapped, key, sm_map_key(SM_MAP_SERVICE, &name, key), bytes, SM_RECORD_MAX, &size);
 	if (status == SM_MISS)
 		count_fault(0);
@@ -119,6 +137,7 @@ static void *read_for_ever(void *unused)
 	char *space = malloc(SM_ANSWER_MEMORY_MAX);
 	uint64_t dice;
 
+	map();
 	sm_random_fill(&dice, sizeof(dice));
 	for (;;) {
 		for (int i = 0; i < 1000; i++)
@@ -132,8 +151,6 @@ static void read_all(void)
 {
 	pthread_t id;
 
-	while (sm_reader_map(directory, true, SIZE, &mapped) != SM_OK)
-		usleep(100);
 	for (int i = 1; i < THREADS; i++)
 		pthread_create(&id, NULL, read_for_ever, NULL);
 	read_for_ever(NULL);

@@ -8,7 +8,7 @@
 
 static void map_file(void)
 {
-	assert_int_equal(sm_reader_map(path_of("run"), true, 1 << 20, &mapped), SM_OK);
+	assert_int_equal(sm_reader_map(path_of("run"), true, &mapped), SM_OK);
 }
 
 static int clean_up(void **state)
@@ -211,7 +211,7 @@ static void a_map_of_another_boot_is_replaced(void **state)
 		map_file();
 		assert_int_equal(find_service("api.mesh"), 3);
 	} else {
-		assert_int_equal(sm_reader_map(path_of("run"), true, 0, &mapped), SM_CORRUPT);
+		assert_int_equal(sm_reader_map(path_of("run"), true, &mapped), SM_CORRUPT);
 		mapped.bytes = NULL;
 	}
 	open_owner(SIZE, 25);

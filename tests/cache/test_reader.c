@@ -199,7 +199,7 @@ static void a_swapped_record_is_a_miss(void **state)
 
 static void map_becomes(enum sm_status expected)
 {
-	enum sm_status status = sm_reader_map(path_of("run"), true, 0, &mapped);
+	enum sm_status status = sm_reader_map(path_of("run"), true, &mapped);
 
 	if (status == SM_OK)
 		sm_reader_unmap(&mapped);
@@ -262,7 +262,7 @@ static void another_owner_is_refused(void **state)
 		/* without `or_mine` the ordinary user's own directory counts as that of a foreign user */
 		struct sm_mapped other;
 
-		assert_int_equal(sm_reader_map(path_of("run"), false, 0, &other), SM_REFUSED);
+		assert_int_equal(sm_reader_map(path_of("run"), false, &other), SM_REFUSED);
 		return;
 	}
 	assert_int_equal(chown(path_of("run/" SM_MAP_FILE), 65534, 65534), 0);
@@ -281,7 +281,7 @@ static void a_replaced_file_is_noticed_and_a_missing_one_takes_nothing_away(void
 	struct sm_mapped old;
 
 	(void)state;
-	assert_int_equal(sm_reader_map(path_of("run"), true, 0, &old), SM_OK);
+	assert_int_equal(sm_reader_map(path_of("run"), true, &old), SM_OK);
 	assert_int_equal(sm_reader_look(path_of("run"), &old), SM_OK);
 	rename(path_of("run/" SM_MAP_FILE), path_of("run/old"));
 	assert_int_equal(sm_reader_look(path_of("run"), &old), SM_MISS);
@@ -310,7 +310,7 @@ static void a_mapping_keeps_no_descriptor(void **state)
 	(void)state;
 	map_becomes(SM_OK);
 	assert_int_equal(open_descriptors(), before);
-	assert_int_equal(sm_reader_map(path_of("run"), true, 0, &mapped), SM_OK);
+	assert_int_equal(sm_reader_map(path_of("run"), true, &mapped), SM_OK);
 	assert_int_equal(open_descriptors(), before);
 	sm_reader_unmap(&mapped);
 }

@@ -6,6 +6,7 @@ import glob
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -263,3 +264,40 @@ class Machine:
         """Copies the files to /opt, with their own names."""
         for file in files:
             shutil.copy(file, self.path("/opt"))
+
+
+class Nscd:
+    """The real nscd of the archive with these lines of nscd.conf; unpacked and not installed, because a host with it would not be
+    well. For namespaces whose /etc, /run and /var/cache are their own."""
+
+    @staticmethod
+    def fetch():
+        place = cache(f"nscd-{suite()}")
+        if os.path.exists(os.path.join(place, "root", "usr")):
+            return place
+        shutil.rmtree(place, ignore_errors=True)
+        os.makedirs(place)
+        said = fetch(place, ["nscd"], suite())
+        if said:
+            print("Bail out! nscd cannot be had from the archive: " + said.replace("\n", " "))
+            sys.exit(99)
+        return place
+
+    def __init__(self, lab, lines):
+        self.lab, self.lines = lab, lines
+
+    def __enter__(self):
+        for folder in ("/run/nscd", "/var/cache/nscd"):
+            os.makedirs(folder, exist_ok=True)
+        with open("/etc/nscd.conf", "w", encoding="utf-8") as file:
+            file.write("server-user root\n" + self.lines)
+        self.process = self.lab.start(os.path.join(self.fetch(), "root", "usr", "sbin", "nscd"), "-F", env=self.lab.environment())
+        for _ in range(100):
+            with socket.socket(socket.AF_UNIX) as probe:
+                if probe.connect_ex("/run/nscd/socket") == 0:
+                    break
+            time.sleep(0.05)
+
+    def __exit__(self, *exception):
+        self.lab.stop(self.process)
+        os.unlink("/etc/nscd.conf")

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,9 +14,9 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), os.path.join(os.path.dirname(HERE), "packaging"), os.path.join(os.path.dirname(HERE), "cli")]
 from lab import (BUILDDIR, NO_OTHERS, PROBE, SRCDIR, Daemon, Knot, Lab, Tap, as_user, can_be_others, free_port,  # noqa: E402
-                 in_namespaces, need)
+                 in_namespaces, need, own_etc)
 from scripted_server import Server  # noqa: E402
-from machine import cache, fetch, suite  # noqa: E402
+from machine import Nscd  # noqa: E402
 from transcripts import Transcripts  # noqa: E402
 import jsonschema  # noqa: E402
 
@@ -37,9 +36,7 @@ class Host:
 
     def __init__(self, tap, lab):
         self.tap, self.lab = tap, lab
-        own = os.path.join(lab.path, "etc")
-        subprocess.run([need("cp"), "-a", "/etc", own], stderr=subprocess.DEVNULL, check=False)  # what this user may read of it
-        subprocess.run([need("mount"), "--bind", own, "/etc"], check=True)
+        own_etc(lab)
         for folder in ("/run", "/var/cache", "/var/log", "/usr/local/lib"):
             subprocess.run([need("mount"), "-t", "tmpfs", "-o", "mode=755", "tmpfs", folder], check=True)
         for folder in ("/run/nscd", "/var/cache/nscd", "/var/log/audit"):
@@ -284,37 +281,14 @@ def surroundings(host, lab, daemon, text):
     host.finds("a clock that is wrong", "problem", "clock", "before this release", "set it", LD_PRELOAD=clock, SHIFTED_CLOCK_S=str(-20 * 365 * 86400))
 
 
-def fetch_nscd():
-    """The real one, from the archive; unpacked and not installed, because a host with it would not be well."""
-    place = cache(f"nscd-{suite()}")
-    if os.path.exists(os.path.join(place, "root", "usr")):
-        return place
-    shutil.rmtree(place, ignore_errors=True)
-    os.makedirs(place)
-    said = fetch(place, ["nscd"], suite())
-    if said:
-        print("Bail out! nscd cannot be had from the archive: " + said.replace("\n", " "))
-        sys.exit(99)
-    return place
-
-
 def nscd(host, lab):
-    place = fetch_nscd()
-    host.write("/etc/nscd.conf", "")
     for word, finds in (("yes", True), ("no", False)):
-        with host.having("/etc/nscd.conf", f"server-user root\nenable-cache hosts {word}\npersistent hosts no\nshared hosts no\n"):
-            process = lab.start(os.path.join(place, "root", "usr", "sbin", "nscd"), "-F")
-            for _ in range(100):
-                with socket.socket(socket.AF_UNIX) as probe:
-                    if probe.connect_ex("/run/nscd/socket") == 0:
-                        break
-                time.sleep(0.05)
+        with Nscd(lab, f"enable-cache hosts {word}\npersistent hosts no\nshared hosts no\n"):
             if finds:
                 host.finds("nscd that caches hosts", "warning", "nscd", "caches hosts", "enable-cache hosts no")
             else:
                 code, said = host.doctor()
                 host.tap.check("... and is content where it does not", code == 0 and said["warnings"] == 0, said)
-            lab.stop(process)
 
 
 def processes(host, lab, daemon):
@@ -422,7 +396,7 @@ def comparison(host, lab, daemon, knot, text):
 
 
 def main():
-    fetch_nscd()  # the namespaces have no way to the archive
+    Nscd.fetch()  # the namespaces have no way to the archive
     in_namespaces()
     tap = Tap()
     with Lab() as lab:
