@@ -22,6 +22,8 @@ static void hear(void *context, enum sm_status status, const uint8_t *message, s
 	struct heard *heard = context;
 
 	(void)now_ns;
+	if (status == SM_FULL)
+		return; /* the whole comes yet */
 	heard->is_heard = true;
 	heard->status = status;
 	heard->message = status == SM_OK ? malloc(size) : NULL;

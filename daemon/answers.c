@@ -92,7 +92,7 @@ static void note_cut(struct sm_job *job, const struct sm_answer *answer, bool wa
 /* Where a TTL of nothing makes each second a lifetime, the other family is not asked for in vain each second. */
 static void note_nature(struct sm_job *job, const struct sm_answer *answer)
 {
-	bool is_plain = sm_expand_was_plain(answer, &job->name);
+	bool is_plain = sm_answer_is_plain(answer);
 
 	sm_memo_set(&job->jobs->plain, &job->name, is_plain ? job->answered_ns + PLAIN_NS : 0);
 	if (job->is_behind && !has_family(answer, job->behind_families))

@@ -55,7 +55,7 @@ struct sm_kept_marks sm_keeping_marks(struct sm_owner *owner, const struct sm_na
 	if (sm_owner_get(owner, name, &bytes, &size) != SM_OK ||
 	    sm_record_decode(name, bytes, size, &arena, &answer, &times) != SM_OK)
 		return marks;
-	marks.is_plain = sm_expand_was_plain(&answer, name);
+	marks.is_plain = sm_answer_is_plain(&answer);
 	marks.is_cut = sm_answer_is_cut(&answer);
 	marks.families = sm_answer_known_families(&answer);
 	return marks;
@@ -80,7 +80,7 @@ enum sm_status sm_keeping_answer(struct sm_owner *owner, const struct sm_job_ans
 {
 	struct sm_times times = sm_lifetime_times(of->answer, of->rule, of->answered_ns);
 
-	ret->is_old = of->answer->kind == SM_ANSWER_FAILURE &&
+	ret->is_old = (of->answer->kind == SM_ANSWER_FAILURE || of->answer->is_remnant) &&
 	              sm_keeping_old(owner, of->rule, of->name, &ret->record, &ret->size) == SM_OK;
 	if (ret->is_old)
 		return SM_OK;

@@ -76,7 +76,7 @@ static enum sm_verdict use_lookup(struct wish *wish, struct sm_lookup *lookup, i
 	if (status != SM_OK)
 		return SM_VERDICT_TRY_AGAIN; /* this process lacks something: nothing to cache about the name */
 	wish->now_ns = sm_clock_now_ns();
-	if (answer->kind == SM_ANSWER_FAILURE && wish->old) {
+	if ((answer->kind == SM_ANSWER_FAILURE || answer->is_remnant) && wish->old) {
 		wish->is_cut_short = wish->now_ns >= until_ns;
 		return SM_VERDICT_TRY_AGAIN;
 	}

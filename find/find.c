@@ -48,7 +48,7 @@ static void send_hint(const struct wish *wish, const void *bytes)
 
 static enum sm_status miss(struct wish *wish, const struct sm_answer *answer)
 {
-	wish->is_plain = sm_expand_was_plain(answer, &wish->name);
+	wish->is_plain = sm_answer_is_plain(answer);
 	if (answer->kind == SM_ANSWER_ADDRESSES)
 		wish->keeps = sm_answer_known_families(answer);
 	return SM_MISS;

@@ -34,6 +34,8 @@ enum sm_place {
 struct sm_found {
 	struct sm_name name;
 	struct sm_choice choice;
+	struct sm_name canonical; /* of a plain host with CNAMEs; length 0: the name itself */
+	bool is_drawn;  /* of several targets */
 	uint32_t ttl_s; /* the rest of the answer's lifetime, rounded down */
 };
 

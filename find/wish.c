@@ -25,6 +25,17 @@ static enum sm_verdict verdict_of(enum sm_answer_kind kind)
 	return SM_VERDICT_TRY_AGAIN;
 }
 
+__attribute__((noinline))
+static void say_canonical(const struct sm_answer *answer, const struct sm_name *name, struct sm_name *ret)
+{
+	const char *canonical = answer->targets[0].name;
+
+	if (!sm_answer_is_plain(answer) || strcmp(canonical, name->text) == 0)
+		return;
+	if (sm_name_parse(canonical, strlen(canonical), ret) != SM_OK)
+		ret->length = 0;
+}
+
 static enum sm_verdict choose_addresses(const struct wish *wish, const struct sm_answer *answer, int64_t expires_ns)
 {
 	int64_t left_ns = expires_ns - wish->now_ns;
@@ -33,6 +44,10 @@ static enum sm_verdict choose_addresses(const struct wish *wish, const struct sm
 	if (wish->pin && wish->found->choice.kind != SM_ANSWER_ADDRESSES)
 		sm_pin_miss(&wish->name, wish->families);
 	wish->found->name = wish->name;
+	wish->found->canonical.length = 0;
+	if (answer->n_targets == 1 && answer->targets[0].port == 0)
+		say_canonical(answer, &wish->name, &wish->found->canonical);
+	wish->found->is_drawn = answer->n_targets > 1;
 	wish->found->ttl_s = left_ns > 0 ? (uint32_t)(left_ns / SM_NS_PER_S) : 0;
 	return verdict_of(wish->found->choice.kind);
 }

@@ -31,7 +31,7 @@ static inline bool sm_address_is_link_local(const struct sm_address *address)
 }
 
 struct sm_target {
-	const char *name; /* borrowed, NUL-terminated, folded */
+	const char *name; /* borrowed, NUL-terminated, folded; of a plain host its canonical name */
 	uint16_t priority;
 	uint16_t weight;
 	uint16_t port; /* 0: not known (an address without SRV) */
@@ -76,6 +76,7 @@ struct sm_answer {
 	uint8_t cut_families;       /* families of which, because of our bounds, addresses are missing */
 	bool is_metadata_cut;       /* some target has more metadata than is kept */
 	bool is_metadata_unknown;   /* of some target it could not be found */
+	bool is_remnant;            /* made of a reply of which the rest could not be had; not in records */
 	uint16_t n_cut;             /* targets that were left out because of our bounds */
 	uint16_t n_marks;
 	uint64_t judged_by;            /* pairs_key of the rule that has judged the metadata of its targets; 0: none */
@@ -90,6 +91,13 @@ struct sm_answer {
 	struct sm_mark *marks; /* in order (sm_mark_is_before) */
 	uint64_t *ranks; /* of the addresses (mesh/rank.h); all zero but where `answers = ordered` */
 };
+
+/* Does it say that the name had no SRV, and is a plain host? */
+static inline bool sm_answer_is_plain(const struct sm_answer *answer)
+{
+	return answer->kind == SM_ANSWER_ADDRESSES && answer->n_targets == 1 && answer->targets[0].port == 0 &&
+	       answer->targets[0].priority == 0 && answer->targets[0].weight == 0;
+}
 
 /* Is something missing because of our bounds? */
 static inline bool sm_answer_is_cut(const struct sm_answer *answer)

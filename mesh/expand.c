@@ -54,6 +54,14 @@ static void ask_question(struct sm_expand *expand, const char *name, enum sm_rr_
 	expand->n_open++;
 }
 
+/* A chain of CNAMEs may lead over names that no question can be for. */
+static bool can_be_asked(const char *name)
+{
+	struct sm_name parsed;
+
+	return sm_name_parse(name, strlen(name), &parsed) == SM_OK;
+}
+
 /* ---- questions for addresses */
 
 /* Families of which this host reaches an address. */
@@ -108,7 +116,8 @@ static bool wants_metadata_of(const struct sm_expand *expand, enum sm_metadata_s
 
 static void ask_metadata(struct sm_expand *expand, uint8_t hops)
 {
-	if (wants_metadata_of(expand, SM_METADATA_OF_OWNER) && expand->owner && expand->n_targets > 0)
+	if (wants_metadata_of(expand, SM_METADATA_OF_OWNER) && expand->owner && expand->n_targets > 0 &&
+	    can_be_asked(expand->owner))
 		ask_strings(expand, expand->owner, SM_NO_HOST, hops);
 	if (!wants_metadata_of(expand, SM_METADATA_OF_TARGET))
 		return;
@@ -239,14 +248,6 @@ enum sm_status sm_expand_next(struct sm_expand *expand, struct sm_question *ret,
 	return SM_OK;
 }
 
-static const struct sm_dns_record *find_record(const struct sm_reply *reply, const char *owner, uint16_t type)
-{
-	for (uint32_t i = 0; i < reply->n_records; i++)
-		if (sm_take_is_answer(&reply->records[i], owner, type))
-			return &reply->records[i];
-	return NULL;
-}
-
 /* Follows CNAMEs of the reply to question `number` from `*at`, and sets `*at` to the name at the end of the chain. The TTLs
  * of the CNAMEs count only where the chain leads to records, in this message or a later one. */
 static enum chain_end follow(const struct sm_expand *expand, uint32_t number, const struct sm_reply *reply, const char **at,
@@ -258,14 +259,15 @@ static enum chain_end follow(const struct sm_expand *expand, uint32_t number, co
 	for (int hops = 0; hops <= CHAIN_MAX; hops++) {
 		const struct sm_dns_record *alias;
 
-		if (find_record(reply, *at, type)) {
+		if (sm_reply_find(reply, *at, type)) {
 			sm_expand_lower(ttl_s, ttl);
 			return CHAIN_RECORDS;
 		}
-		alias = find_record(reply, *at, SM_RR_CNAME);
+		alias = sm_reply_find(reply, *at, SM_RR_CNAME);
 		if (!alias) {
+			/* a server may well know a name that nobody can ask for, and deny it all the same */
 			if (reply->rcode == SM_RCODE_NXDOMAIN)
-				return CHAIN_NO_NAME;
+				return can_be_asked(*at) ? CHAIN_NO_NAME : CHAIN_ELSEWHERE;
 			if (hops == 0 || reply->has_soa)
 				return CHAIN_NO_DATA;
 			sm_expand_lower(ttl_s, ttl);
@@ -316,7 +318,7 @@ static void ask_elsewhere(struct sm_expand *expand, const char *name, enum sm_rr
 {
 	uint32_t before = expand->n_questions;
 
-	if (hops < SM_HOPS_MAX && name)
+	if (hops < SM_HOPS_MAX && name && can_be_asked(name))
 		ask_question(expand, sm_arena_text(expand->arena, name, strlen(name)), type, host, hops + 1);
 	if (expand->n_questions == before)
 		fail(expand, type, host);
@@ -354,6 +356,8 @@ static void learn_host(struct sm_expand *expand, const struct sm_reply *reply, e
 {
 	if (end == CHAIN_RECORDS) {
 		sm_take_addresses(expand, reply, at, type, host);
+		if (!expand->hosts[host].canonical && strcmp(at, expand->hosts[host].name) != 0 && can_be_asked(at))
+			expand->hosts[host].canonical = sm_arena_text(expand->arena, at, strlen(at));
 		return;
 	}
 	note_denial(reply, &expand->hosts[host].negative_ttl_s, &expand->hosts[host].has_bare_denial);
@@ -417,6 +421,7 @@ void sm_expand_reply(struct sm_expand *expand, uint32_t number, const struct sm_
 	if (expand->questions[number].is_done)
 		return;
 	close_question(expand, number);
+	expand->is_remnant |= reply->is_remnant;
 	end = follow(expand, number, reply, &at, host == SM_NO_HOST ? &expand->ttl_s : &expand->hosts[host].ttl_s);
 	if (end == CHAIN_ELSEWHERE)
 		ask_elsewhere(expand, at, type, host, expand->questions[number].hops);

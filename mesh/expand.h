@@ -43,6 +43,7 @@ struct sm_expand_metadata {
 /* A host whose addresses are wanted; targets with the same name share it. */
 struct sm_expand_host {
 	const char *name;
+	const char *canonical;    /* where its CNAMEs lead; NULL: it has none, or that is no host name */
 	uint32_t hash;
 	bool is_used;             /* by a target; not, as long as the name's own addresses are asked on a guess */
 	bool is_glue_judged, has_good_glue; /* may its glue be believed? */
@@ -100,6 +101,7 @@ struct sm_expand {
 	bool is_glue_enough; /* but for what a program wants alone */
 	bool is_denied;   /* the SRV target "." */
 	bool is_failed;   /* no server answered for the SRV owner */
+	bool is_remnant;  /* some reply is only what was left of one */
 	bool is_cut;      /* some question was not asked: a bound was reached, or its name is no host name */
 	bool has_other_ports; /* some targets were left out because of the rule's port */
 	uint16_t n_cut;       /* targets that were left out because of our bounds */
@@ -159,7 +161,5 @@ bool sm_expand_is_finished(const struct sm_expand *expand);
 /* The only open questions, if any, are for addresses of other families than these, or for metadata by which the rule does not
  * filter. */
 bool sm_expand_is_settled(const struct sm_expand *expand, uint8_t families);
-/* Does the answer say that the name had no SRV, and is a plain host? */
-bool sm_expand_was_plain(const struct sm_answer *answer, const struct sm_name *name);
 /* The arrays of the answer live in `room`, the targets' names as long as the expansion. Without room it is a failure. */
 void sm_expand_answer(const struct sm_expand *expand, struct sm_arena *room, struct sm_answer *ret);

@@ -136,6 +136,8 @@ static void gather_targets(const struct sm_expand *expand, const uint16_t *first
 		if (n == 0)
 			continue;
 		*target = expand->targets[i].is;
+		if (expand->is_fallback && expand->hosts[host].canonical)
+			target->name = expand->hosts[host].canonical;
 		target->first_address = first[host];
 		target->n_addresses = n;
 		if (sm_rule_wants_metadata(expand->rule))
@@ -179,12 +181,6 @@ static uint32_t negative_ttl_s(const struct sm_expand *expand)
 	return ttl_s == UINT32_MAX || is_bare ? 0 : ttl_s;
 }
 
-bool sm_expand_was_plain(const struct sm_answer *answer, const struct sm_name *name)
-{
-	return answer->kind == SM_ANSWER_ADDRESSES && answer->n_targets == 1 && answer->targets[0].port == 0 &&
-	       strcmp(answer->targets[0].name, name->text) == 0;
-}
-
 /* A family that a program wanted besides, and that nobody could tell, counts as left out, and harms no other. */
 static void defer(const struct sm_expand *expand, struct sm_answer *answer)
 {
@@ -201,6 +197,7 @@ void sm_expand_answer(const struct sm_expand *expand, struct sm_arena *room, str
 		.cut_families = cut_families(expand),
 		.unasked_families = sm_expand_unasked_families(expand),
 		.n_cut = expand->n_cut,
+		.is_remnant = expand->is_remnant,
 	};
 	ret->kind = kind_of(expand, ret);
 	if (ret->kind == SM_ANSWER_ADDRESSES) {

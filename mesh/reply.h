@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SM_RECORDS_MAX 5960 /* records kept of one message: more than 65,535 bytes can hold */
 #define SM_REPLY_MEMORY_MAX 2097152 /* bytes that the records kept of one message may take with their names */
@@ -20,6 +21,7 @@ enum sm_rr_type {
 	SM_RR_TXT = 16,
 	SM_RR_AAAA = 28,
 	SM_RR_SRV = 33,
+	SM_RR_DNAME = 39, /* RFC 6672; the decoder makes a CNAME of it */
 	SM_RR_OPT = 41,
 };
 
@@ -41,9 +43,10 @@ enum sm_rcode {
 };
 
 struct sm_dns_record {
-	const char *owner;  /* folded text, NUL-terminated; "" is the root */
+	const char *owner;  /* folded text, NUL-terminated; "" is the root. Names that no question can be for, such as those with
+	                     * '*' or '/', are there, too: a chain of CNAMEs may lead over them */
 	union {
-		const char *target;     /* SRV, CNAME; NULL: not a valid host name */
+		const char *target;     /* SRV, CNAME; NULL: of an SRV not a valid host name, of a CNAME not to be written as text */
 		const uint8_t *strings; /* TXT: its data, the strings of mesh/metadata.h */
 	};
 	uint32_t ttl_s;
@@ -58,9 +61,28 @@ struct sm_reply {
 	uint16_t rcode;
 	bool is_referral; /* no answer and no SOA, but other servers, or nothing from a server that neither owns nor recurses */
 	bool recurses;    /* the server says that it does */
+	bool has_answer;  /* records that were asked for, or a CNAME in their place */
+	bool is_odd;      /* it contradicts itself: an answer, but not to the question, or what was asked for, but elsewhere */
+	bool says_nothing; /* neither an answer, nor who could know more, nor why there is none */
+	bool is_remnant;  /* the last resort: a datagram that was cut, and whose whole could not be had */
 	bool has_soa;     /* an authority section that explains a negative answer */
 	uint32_t negative_ttl_s; /* RFC 2308: the smaller of the SOA's TTL and its minimum; 0 without SOA */
 	bool is_cut;      /* there is more than was read, because of our bounds, or the server says so, even over TCP */
 	uint16_t n_records;
 	struct sm_dns_record *records; /* with their names in the arena that the decoder was given */
 };
+
+/* A record of the answer, and not of the additional section? */
+static inline bool sm_reply_is_answer(const struct sm_dns_record *record, const char *owner, uint16_t type)
+{
+	return !record->is_additional && record->type == type && strcmp(record->owner, owner) == 0;
+}
+
+/* The first such record; NULL: there is none. */
+static inline struct sm_dns_record *sm_reply_find(const struct sm_reply *reply, const char *owner, uint16_t type)
+{
+	for (uint32_t i = 0; i < reply->n_records; i++)
+		if (sm_reply_is_answer(&reply->records[i], owner, type))
+			return &reply->records[i];
+	return NULL;
+}

@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-bool sm_take_is_answer(const struct sm_dns_record *record, const char *owner, uint16_t type)
-{
-	return !record->is_additional && record->type == type && strcmp(record->owner, owner) == 0;
-}
-
 /* ---- hosts and targets */
 
 static uint16_t find_host(const struct sm_expand *expand, const char *name, uint32_t hash)
@@ -126,7 +121,7 @@ static struct sm_target *read_targets(struct sm_expand *expand, const struct sm_
 	for (uint32_t i = 0; targets && i < reply->n_records; i++) {
 		const struct sm_dns_record *srv = &reply->records[i];
 
-		if (!sm_take_is_answer(srv, owner, SM_RR_SRV))
+		if (!sm_reply_is_answer(srv, owner, SM_RR_SRV))
 			continue;
 		sm_expand_lower(&expand->ttl_s, srv->ttl_s);
 		if (!srv->target)
@@ -208,7 +203,7 @@ void sm_take_metadata(struct sm_expand *expand, const struct sm_reply *reply, co
 	bool is_host = host != SM_NO_HOST;
 
 	for (uint32_t i = 0; i < reply->n_records; i++)
-		if (sm_take_is_answer(&reply->records[i], owner, SM_RR_TXT))
+		if (sm_reply_is_answer(&reply->records[i], owner, SM_RR_TXT))
 			add_strings(expand, is_host ? &expand->hosts[host].metadata : &expand->metadata,
 			            is_host ? &expand->hosts[host].ttl_s : &expand->ttl_s, &reply->records[i]);
 }
@@ -217,6 +212,8 @@ void sm_take_addresses(struct sm_expand *expand, const struct sm_reply *reply, c
                            enum sm_rr_type type, uint16_t host)
 {
 	for (uint32_t i = 0; i < reply->n_records; i++)
-		if (sm_take_is_answer(&reply->records[i], owner, type))
+		if (sm_reply_is_answer(&reply->records[i], owner, type))
 			add_address(expand, host, &reply->records[i]);
+	if (reply->is_cut)
+		expand->hosts[host].cut_families |= sm_family_of(type);
 }

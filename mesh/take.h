@@ -4,9 +4,6 @@
 
 #include "mesh/expand.h"
 
-/* A record of the answer, and not of the additional section? */
-bool sm_take_is_answer(const struct sm_dns_record *record, const char *owner, uint16_t type);
-
 /* The host of that name, a new one if it is not known yet. SM_NO_HOST: no memory for it. */
 uint16_t sm_take_host(struct sm_expand *expand, const char *name);
 /* Adds a target, on the host of its name. */

@@ -23,13 +23,18 @@ static void set_tuple(struct gaih_addrtuple *tuple, char *name, const struct sm_
 	tuple->scopeid = 0;
 }
 
+static const struct sm_name *canonical_of(const struct sm_found *found)
+{
+	return found->canonical.length > 0 ? &found->canonical : &found->name;
+}
+
 enum sm_status sm_fill_tuples(const struct sm_found *found, struct gaih_addrtuple **pat, char *buffer, size_t size)
 {
 	struct sm_arena arena = sm_arena_of(buffer, size);
 	uint32_t n = found->choice.n_addresses, own = *pat ? 1 : 0;
 	struct gaih_addrtuple *tuples =
 		sm_arena_take(&arena, (n - own) * sizeof(*tuples), _Alignof(struct gaih_addrtuple));
-	char *name = sm_arena_text(&arena, found->name.text, found->name.length);
+	char *name = sm_arena_text(&arena, canonical_of(found)->text, canonical_of(found)->length);
 	struct gaih_addrtuple **link = pat;
 
 	if (arena.failed)
@@ -48,13 +53,15 @@ enum sm_status sm_fill_hostent(const struct sm_found *found, int family, struct 
                                size_t size)
 {
 	struct sm_arena arena = sm_arena_of(buffer, size);
-	uint32_t n = found->choice.n_addresses;
+	uint32_t n = found->choice.n_addresses, n_aliases = found->canonical.length > 0;
 	size_t length = address_size(family);
 	char **list = sm_arena_take(&arena, (n + 1) * sizeof(*list), _Alignof(char *));
-	char **aliases = sm_arena_take(&arena, sizeof(*aliases), _Alignof(char *));
+	char **aliases = sm_arena_take(&arena, (n_aliases + 1) * sizeof(*aliases), _Alignof(char *));
 	char *bytes = sm_arena_take(&arena, n * length, 4);
-	char *name = sm_arena_text(&arena, found->name.text, found->name.length);
+	char *asked = sm_arena_text(&arena, found->name.text, found->name.length), *name = asked;
 
+	if (n_aliases > 0)
+		name = sm_arena_text(&arena, found->canonical.text, found->canonical.length);
 	if (arena.failed)
 		return SM_FULL;
 	for (uint32_t i = 0; i < n; i++) {
@@ -62,7 +69,9 @@ enum sm_status sm_fill_hostent(const struct sm_found *found, int family, struct 
 		memcpy(list[i], found->choice.addresses[i].bytes, length);
 	}
 	list[n] = NULL;
-	aliases[0] = NULL;
+	if (n_aliases > 0)
+		aliases[0] = asked;
+	aliases[n_aliases] = NULL;
 	*result = (struct hostent){
 		.h_name = name,
 		.h_aliases = aliases,

@@ -22,6 +22,12 @@ void sm_asker_init(struct sm_asker *asker, const struct sm_transport *transport,
 	};
 }
 
+static void free_messages(struct sm_try *try)
+{
+	free(try->message);
+	free(try->remnant);
+}
+
 void sm_asker_clear(struct sm_asker *asker)
 {
 	asker->is_closing = true;
@@ -29,7 +35,7 @@ void sm_asker_clear(struct sm_asker *asker)
 		asker->transport->close(asker->connections[i].connection);
 	for (uint32_t i = 0; i < asker->n_asked; i++)
 		for (struct sm_try *try = asker->asked[i]->tries; try; try = try->next)
-			free(try->message);
+			free_messages(try);
 	asker->n_connections = asker->n_asked = asker->n_open = 0;
 }
 
@@ -126,7 +132,7 @@ static void begin(struct sm_asked *asked, const struct sm_rule *rule, bool is_fo
 	asked->n_hedges = 0;
 	asked->number = sm_servers_count_question(asker->servers);
 	asked->n_sent = 0;
-	asked->failed = asked->declined = asked->plain = 0;
+	asked->failed = asked->declined = asked->plain = asked->vacant = 0;
 	asked->began_ns = now_ns;
 	asked->gap_ns = 0;
 	asked->ends_ns = asked->is_scout ? now_ns : now_ns + patience_ns(asked);
@@ -417,6 +423,33 @@ static enum sm_status move_on(struct sm_asked *asked, int64_t now_ns)
 	return all_have_failed(asked) && !is_hoping(asked) ? SM_REFUSED : SM_OK;
 }
 
+/* What is left of a message is better than nothing. And where several servers agree that there is nothing to say, although
+ * none of them says it as it should be said, it is believed. */
+static bool take_last_resort(const struct sm_asked *asked, struct sm_arena *room, struct sm_reply *ret)
+{
+	if (asked->is_declined)
+		return false;
+	for (const struct sm_try *try = asked->tries; try; try = try->next)
+		if (try->rule == asked->rule && sm_try_read_remnant(try, room, ret))
+			return true;
+	*ret = (struct sm_reply){.rcode = SM_RCODE_NOERROR};
+	return asked->rule->n_servers > 1 && asked->vacant == (1U << asked->rule->n_servers) - 1;
+}
+
+enum sm_status sm_asker_take_remnant(struct sm_asker *asker, struct sm_arena *room, struct sm_reply *ret, uint32_t *ret_number)
+{
+	for (uint32_t i = 0; i < asker->n_asked; i++) {
+		struct sm_asked *asked = asker->asked[i];
+
+		if (!asked->is_open || !take_last_resort(asked, room, ret))
+			continue;
+		close_question(asked);
+		*ret_number = i;
+		return SM_OK;
+	}
+	return SM_MISS;
+}
+
 enum sm_status sm_asker_take(struct sm_asker *asker, int64_t now_ns, struct sm_arena *room, struct sm_reply *ret,
                              uint32_t *ret_number)
 {
@@ -437,7 +470,7 @@ enum sm_status sm_asker_take(struct sm_asker *asker, int64_t now_ns, struct sm_a
 		status = move_on(asked, now_ns);
 		if (status != SM_OK) {
 			close_question(asked);
-			return status;
+			return take_last_resort(asked, room, ret) ? SM_OK : status;
 		}
 	}
 	return SM_MISS;

@@ -10,6 +10,9 @@
  *   0 ms      20 ms           46 ms      80 ms                 the first server loses the question, hedge after 20 ms
  *   server 1  server 2 ► answer          server 1 ...          server 1 is overtaken; the next question goes to server 2
  *
+ * A message that was cut is asked for again by TCP; where that fails or takes longer than `timeout`, and nobody else answers,
+ * what is left of it is the reply.
+ *
  * A scout, where all servers are known to be down, sends its question to every server once and at once, and waits `timeout`.
  *
  * Time and chance are arguments, and a transport carries the questions; nothing here waits, reads a clock or opens a
@@ -87,6 +90,11 @@ void sm_asker_process(struct sm_asker *asker, const struct pollfd *fds, size_t n
  * overwritten, and `room` cleared, by every call. */
 enum sm_status sm_asker_take(struct sm_asker *asker, int64_t now_ns, struct sm_arena *room, struct sm_reply *ret,
                              uint32_t *ret_number) SM_MUST_CHECK;
+
+/* There is no more time: the next open question of which something is left that is better than nothing. SM_OK with that,
+ * SM_MISS: there is none. */
+enum sm_status sm_asker_take_remnant(struct sm_asker *asker, struct sm_arena *room, struct sm_reply *ret,
+                                     uint32_t *ret_number) SM_MUST_CHECK;
 
 /* The program that waits has lost its patience, and no server has said anything: they have all been silent. */
 void sm_asker_note_silence(struct sm_asker *asker, int64_t now_ns);

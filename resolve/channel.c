@@ -8,6 +8,7 @@
 #include "base/scope.h"
 #include "base/sockaddr.h"
 #include "resolve/inbox.h"
+#include "wire/message.h"
 
 #define CARES_NO_DEPRECATED /* 1.18 has only the functions that 1.34 calls deprecated */
 #include <ares.h>
@@ -26,6 +27,7 @@
 #define WITHOUT_CACHE 0
 #endif
 #define NEVER_MS 3600000 /* c-ares's own time-out: longer than any deadline of ours */
+#define FLAG_TRUNCATED 0x02 /* in the third byte of a header */
 #define TCP_TRIES 8      /* for servers that close the connection after each answer, although more questions are open */
 #define READS_AT_ONCE 16 /* so that a flood of useless datagrams does not hold up the thread */
 
@@ -282,17 +284,14 @@ static void tell(const struct hearing *hearing, enum sm_status status, const uin
 
 static void send_question(struct hearing hearing);
 
-static bool is_truncated(const struct hearing *hearing, const uint8_t *message)
-{
-	return !hearing->leg->inbox.is_stream && (message[2] & 0x02);
-}
-
 /* Handles the received message of a question. */
-static void use_message(struct hearing hearing, const uint8_t *message, size_t size)
+static void use_message(struct hearing hearing, uint8_t *message, size_t size)
 {
 	struct sm_connection *connection = hearing.leg->connection;
 
-	if (is_truncated(&hearing, message)) {
+	if (!hearing.leg->inbox.is_stream && !sm_message_is_whole(message, size)) {
+		message[2] |= FLAG_TRUNCATED;
+		tell(&hearing, SM_FULL, message, size);
 		hearing.leg = &connection->tcp;
 		if (open_leg(connection, &connection->tcp) == SM_OK)
 			send_question(hearing);

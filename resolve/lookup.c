@@ -243,6 +243,15 @@ static bool take_one(struct sm_lookup *lookup, int64_t now_ns)
 	return true;
 }
 
+static void take_remnants(struct sm_lookup *lookup)
+{
+	struct sm_reply reply;
+	uint32_t number;
+
+	while (sm_asker_take_remnant(&lookup->asker, &lookup->room, &reply, &number) == SM_OK)
+		sm_expand_reply(&lookup->expand, number, &reply);
+}
+
 bool sm_lookup_advance(struct sm_lookup *lookup, int64_t now_ns)
 {
 	do {
@@ -256,8 +265,10 @@ bool sm_lookup_advance(struct sm_lookup *lookup, int64_t now_ns)
 			lookup->is_cut = true;
 		}
 	}
-	if (now_ns >= lookup->deadline_ns)
+	if (now_ns >= lookup->deadline_ns) {
 		sm_asker_note_silence(&lookup->asker, now_ns);
+		take_remnants(lookup);
+	}
 	return lookup->is_spent || now_ns >= lookup->deadline_ns || sm_expand_is_finished(&lookup->expand);
 }
 

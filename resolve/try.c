@@ -38,16 +38,36 @@ static void fail_everywhere(struct sm_asker *asker, const struct sm_server *serv
 				sm_asked_fail(asker->asked[i], k);
 }
 
+/* The whole of it is being asked for by TCP, and that may be in vain. */
+static void keep_remnant(struct sm_try *try, const uint8_t *message, size_t size, int64_t now_ns)
+{
+	struct sm_asked *asked = try->asked;
+	int64_t patience_ns = now_ns + try->rule->timeout_ms * SM_NS_PER_MS;
+
+	free(try->remnant);
+	try->remnant = malloc(size);
+	try->remnant_size = size;
+	if (!try->remnant)
+		return;
+	memcpy(try->remnant, message, size);
+	if (try->rule == asked->rule && asked->ends_ns > patience_ns)
+		asked->ends_ns = patience_ns;
+}
+
 /* May run inside the transport's ask, process or close: it only notes. */
 static void hear(void *context, enum sm_status status, const uint8_t *message, size_t size, int64_t now_ns)
 {
 	struct sm_try *try = context;
 	struct sm_asker *asker = try->asked->asker;
 
-	try->is_waiting = false;
+	try->is_waiting = status == SM_FULL && !asker->is_closing;
 	if (asker->is_closing)
 		return;
-	asker->has_heard |= status == SM_OK;
+	asker->has_heard |= status == SM_OK || status == SM_FULL;
+	if (status == SM_FULL) {
+		keep_remnant(try, message, size, now_ns);
+		return;
+	}
 	if (status == SM_REFUSED) {
 		fail_everywhere(asker, sm_try_server(try));
 		sm_servers_heard(asker->servers, sm_try_server(try), &try->sent, SM_HEARD_UNREACHABLE, now_ns);
@@ -129,12 +149,30 @@ void sm_try_count(struct sm_try *try, int64_t now_ns)
 	struct sm_asker *asker = try->asked->asker;
 
 	try->is_counted = true;
-	if (try->asked->question.type == SM_RR_TXT)
-		return; /* some filters in the network drop TXT: that says nothing about the server */
+	if (try->asked->question.type == SM_RR_TXT || try->remnant)
+		return; /* some filters in the network drop TXT, or TCP: that says nothing about the server */
 	sm_servers_silent(asker->servers, sm_try_server(try), &try->sent, asker->name, now_ns);
 	sm_counts_outcome(asker->counts, sm_try_server(try), SM_OUTCOME_SILENT, 0);
 	if (sm_try_is_hedged(try))
 		sm_servers_count_hedges(asker->servers, try->asked->number, 0);
+}
+
+bool sm_try_read_remnant(const struct sm_try *try, struct sm_arena *room, struct sm_reply *ret)
+{
+	const struct sm_question *question = &try->asked->question;
+
+	if (!try->remnant)
+		return false;
+	sm_arena_clear(room);
+	ret->is_remnant = sm_message_decode(try->remnant, try->remnant_size, question->name, question->type, room, ret) == SM_OK &&
+	                  ret->has_answer && sm_message_settles(ret);
+	return ret->is_remnant;
+}
+
+/* The server has answered, but what carries large answers from it to us does not work. */
+static enum sm_heard meaning_of_silence(const struct sm_try *try)
+{
+	return try->remnant ? SM_HEARD_ALIVE : SM_HEARD_UNREACHABLE;
 }
 
 static enum sm_heard meaning_of(const struct sm_try *try, enum sm_status status, const struct sm_reply *reply)
@@ -176,6 +214,14 @@ static enum sm_outcome outcome_of(enum sm_heard what)
 	return SM_OUTCOME_BAD;
 }
 
+static void note_refusal(struct sm_asked *asked, uint32_t server, const struct sm_reply *reply)
+{
+	if (sm_message_declines(reply))
+		asked->declined |= (uint8_t)(1U << server);
+	if (reply->rcode == SM_RCODE_NOERROR && reply->says_nothing)
+		asked->vacant |= (uint8_t)(1U << server);
+}
+
 enum sm_heard sm_try_read(struct sm_try *try, struct sm_arena *room, struct sm_reply *ret, int64_t now_ns)
 {
 	struct sm_asked *asked = try->asked;
@@ -193,13 +239,13 @@ enum sm_heard sm_try_read(struct sm_try *try, struct sm_arena *room, struct sm_r
 	asked->asker->is_exhausted |= status == SM_EXHAUSTED && try->status == SM_OK;
 	if (status == SM_EXHAUSTED || status == SM_INVALID || status == SM_REFUSED)
 		return SM_HEARD_UNREACHABLE; /* our own fault, or already noted */
-	what = try->status == SM_SILENT ? SM_HEARD_UNREACHABLE : meaning_of(try, status, ret);
+	what = try->status == SM_SILENT ? meaning_of_silence(try) : meaning_of(try, status, ret);
 	sm_servers_heard(asked->asker->servers, sm_try_server(try), &try->sent, what, now_ns);
 	sm_counts_outcome(asked->asker->counts, sm_try_server(try), outcome_of(what), now_ns - try->sent.at_ns);
 	if (what == SM_HEARD_GOOD)
 		learn_edns(try, now_ns);
-	else if (what != SM_HEARD_UNREACHABLE && status == SM_OK && asked->rule == try->rule && sm_message_declines(ret))
-		asked->declined |= (uint8_t)(1U << try->server);
+	else if (what != SM_HEARD_UNREACHABLE && status == SM_OK && asked->rule == try->rule)
+		note_refusal(asked, try->server, ret);
 	return what;
 }
 

@@ -20,6 +20,8 @@ struct sm_try {
 	enum sm_status status;
 	uint8_t *message; /* owned */
 	size_t message_size;
+	uint8_t *remnant; /* a message that was cut, and whose whole has not come; owned; NULL: none */
+	size_t remnant_size;
 };
 
 struct sm_asked {
@@ -32,9 +34,10 @@ struct sm_asked {
 	uint8_t order[SM_SERVERS_MAX];
 	uint32_t n_sent;         /* in this order, round and round; without copies */
 	uint8_t failed, declined, plain; /* servers that said their last word; that said it is not for them; a bit each */
+	uint8_t vacant;          /* servers that said nothing at all with their message */
 	int64_t began_ns, next_ns, gap_ns;
 	int64_t hedged_ns;       /* the first hedge */
-	int64_t ends_ns;         /* the tries are over */
+	int64_t ends_ns;         /* the tries are over; sooner where only the whole of a message that was cut is waited for */
 	const struct sm_server *winner; /* whose reply settled it; NULL: none yet */
 	int64_t took_ns;         /* that reply, from its sending on */
 	struct sm_try *newest;      /* of the rule, without copies */
@@ -67,5 +70,7 @@ int64_t sm_try_counts_ns(const struct sm_try *try);
 void sm_try_count(struct sm_try *try, int64_t now_ns);
 /* Reads what it has heard, and takes note of what that says of the server. With SM_HEARD_GOOD `ret` is the reply. */
 enum sm_heard sm_try_read(struct sm_try *try, struct sm_arena *room, struct sm_reply *ret, int64_t now_ns);
+/* Reads the message that was cut, if there is one, and if it holds any of the answer. */
+bool sm_try_read_remnant(const struct sm_try *try, struct sm_arena *room, struct sm_reply *ret);
 /* Sends the question once more without EDNS0, where the server rejects it with EDNS0. false: there is no reason to. */
 bool sm_try_goes_on_plain(struct sm_try *try, enum sm_heard what, const struct sm_reply *reply, int64_t now_ns);

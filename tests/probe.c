@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -136,7 +137,10 @@ static int host(int family, const char *name)
 		printf("rc=%s errno=%s h_errno=%d\n", strerrorname_np(error), strerrorname_np(errno), h_error);
 		return 1;
 	}
-	printf("name=%s errno=%d", found->h_name, errno);
+	printf("name=%s", found->h_name);
+	for (char **alias = found->h_aliases; *alias; alias++)
+		printf(" alias=%s", *alias);
+	printf(" errno=%d", errno);
 	for (char **address = found->h_addr_list; *address; address++)
 		printf(" %s", inet_ntop(found->h_addrtype, *address, text, sizeof(text)));
 	putchar('\n');
@@ -595,6 +599,37 @@ static int repeat(int seconds, const char *name)
 	return 0;
 }
 
+static long locked_kib(void)
+{
+	FILE *file = fopen("/proc/self/status", "r");
+	char line[256];
+	long kib = -1;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "VmLck: %ld", &kib) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return kib;
+}
+
+/* A host that locks all its memory, and what its first lookup adds to that, the module included. */
+static int locks_memory(const char *name)
+{
+	struct addrinfo *found;
+	long before;
+	int error;
+
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
+		return 1;
+	before = locked_kib();
+	error = look_up(AF_UNSPEC, 0, name, &found);
+	printf("%s %ld\n", error ? name_of_error(error) : "found", locked_kib() - before);
+	if (!error)
+		freeaddrinfo(found);
+	return 0;
+}
+
 static int flags_of(char **words)
 {
 	int flags = 0;
@@ -651,6 +686,8 @@ int main(int argc, char **argv)
 		return stack(argv[2]);
 	if (argc == 5 && strcmp(verb, "series") == 0)
 		return series(atoi(argv[2]), argv[3], argv[4]);
+	if (argc == 3 && strcmp(verb, "locked") == 0)
+		return locks_memory(argv[2]);
 	if (argc == 4 && strcmp(verb, "repeat") == 0)
 		return repeat(atoi(argv[2]), argv[3]);
 	fputs(usage, stderr);

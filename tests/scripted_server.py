@@ -22,6 +22,12 @@ record, and that is not under mesh, is refused. Unless a behaviour is set:
                             TCP accepted and then nothing, or closed at once, or closed after one answer
     tcp-pieces SIZE...      each answer over TCP, after its length, in pieces of these sizes and the rest
     tcp-together            two questions over one connection are answered by one write
+    shorten COUNT [TYPE]    TC over UDP with only that many records of the answer, the whole over TCP
+    cut SIZE [TYPE]         the answer over UDP ends after so many bytes, without TC
+    tcp-closed              nothing listens at TCP
+    stray                   an answer section with records of another name alone, and no SOA
+    misplaced               what was asked for is in the additional section
+    vacant                  NOERROR with nothing at all, from a server that neither owns nor recurses
     pad SIZE                the answer has that many bytes, also over UDP, whatever size the question allows
     bare RCODE [TYPE]       an error of twelve bytes, without the question
     bare-edns               the same, a FORMERR, to every question with OPT
@@ -79,8 +85,9 @@ class Server:
             self.udp.close()
             self.tcp.close()
             return
-        self.tcp.listen(16)
-        for loop in (self.serve_udp, self.serve_tcp):
+        if not self.has("tcp-closed"):
+            self.tcp.listen(16)
+        for loop in (self.serve_udp,) if self.has("tcp-closed") else (self.serve_udp, self.serve_tcp):
             thread = threading.Thread(target=loop, daemon=True)
             thread.start()
             self.threads.append(thread)
@@ -89,7 +96,8 @@ class Server:
         self.is_open = False
         if self.has("closed"):
             return
-        self.tcp.shutdown(socket.SHUT_RDWR)
+        if not self.has("tcp-closed"):
+            self.tcp.shutdown(socket.SHUT_RDWR)
         with socket.socket(self.udp.family, socket.SOCK_DGRAM) as waker:
             waker.sendto(b"", (self.address, self.port))
         for thread in self.threads:
@@ -216,10 +224,12 @@ class Server:
             for rrset in found:
                 self.merge(reply.answer, rrset)
             alias = self.find(name, dns.rdatatype.CNAME)
-            if found or not alias:
+            above = [r for r in self.records if r.rdtype == dns.rdatatype.DNAME and r.name != name and name.is_subdomain(r.name)]
+            if found or not (alias or above):
                 break
-            reply.answer.append(alias[0])
-            name = alias[0][0].target
+            reply.answer.append((alias or above)[0])
+            # a DNAME comes alone: a right server would add its CNAME
+            name = alias[0][0].target if alias else name.relativize(above[0].name).concatenate(above[0][0].target)
         if (not reply.answer or (not found and self.exists(name))) and not self.has("no-soa"):
             reply.authority.append(dns.rrset.from_text("mesh.", 7, "IN", "SOA", "ns.mesh. host.mesh. 1 60 60 60 7"))
         if not found and not self.exists(name) and name.is_subdomain(dns.name.from_text("mesh.")):
@@ -290,6 +300,9 @@ class Server:
             reply.flags |= dns.flags.RA if self.has("referral-ra") else 0
             reply.authority.append(dns.rrset.from_text("mesh.", 60, "IN", "NS", "ns.elsewhere."))
             return reply.to_wire()
+        if self.has("vacant"):
+            reply.flags &= ~dns.flags.AA
+            return reply.to_wire()
         if self.has("cname-loop"):
             label = question.name.labels[0]
             target = dns.name.Name((label[:50] + b"x",) + question.name.labels[1:])
@@ -309,6 +322,16 @@ class Server:
         if self.matching("truncate", qtype) is not None and not is_tcp:
             reply.answer, reply.authority, reply.additional = [], [], []
             reply.flags |= dns.flags.TC
+        shorten = self.matching("shorten", qtype)
+        if shorten and not is_tcp:
+            few = reply.answer[0].to_rdataset()[:int(shorten[0])]
+            reply.answer = [dns.rrset.from_rdata_list(reply.answer[0].name, reply.answer[0].ttl, few)]
+            reply.authority, reply.additional = [], []
+            reply.flags |= dns.flags.TC
+        if self.has("stray") and reply.answer:
+            reply.answer = [dns.rrset.from_text("stray.mesh.", 60, "IN", "TXT", "stray")]
+        if self.has("misplaced"):
+            reply.answer, reply.additional = [], reply.answer
         if self.has("wrong-question"):
             reply.question[0].name = dns.name.from_text("other.mesh.")
         pad = self.matching("pad", qtype)
@@ -320,6 +343,9 @@ class Server:
             reply.answer, reply.authority, reply.additional = [], [], []
             reply.flags |= dns.flags.TC
             wire = bytearray(reply.to_wire())
+        cut = self.matching("cut", qtype)
+        if cut and not is_tcp:
+            wire = wire[:int(cut[0])]
         if self.has("wrong-id"):
             wire[0] ^= 0xff
         if self.has("lying-count"):

@@ -8,6 +8,7 @@
 #include "base/cursor.h"
 #include "mesh/metadata.h"
 #include "mesh/name.h"
+#include "wire/dname.h"
 
 #include <string.h>
 
@@ -24,7 +25,8 @@
 struct wire_name {
 	char text[SM_NAME_MAX + 1];
 	size_t length;
-	bool is_usable;
+	bool is_usable; /* a host name */
+	bool is_text;   /* the text stands for this name alone */
 };
 
 struct message {
@@ -32,7 +34,11 @@ struct message {
 	struct sm_arena *arena;
 	uint32_t records_room;
 	uint32_t pointers;
+	const char *name; /* asked for */
+	enum sm_rr_type type;
 	bool has_referred; /* NS records in the authority section */
+	bool has_misplaced; /* what was asked for, in another section than the answer */
+	bool has_dname;
 	bool is_cut; /* a bound was reached: stop, and keep what was read */
 	/* the owner of the last record: the next record mostly has the same owner, by the same pointer */
 	struct wire_name owner;
@@ -52,6 +58,7 @@ static void add_label(struct wire_name *name, const uint8_t *label, size_t lengt
 		char c = sm_name_fold((char)label[i]);
 
 		name->is_usable &= sm_name_allows(c);
+		name->is_text &= c != '.' && c != '\0';
 		name->text[name->length++] = c;
 	}
 }
@@ -64,7 +71,7 @@ static void read_name(struct message *message, struct sm_reader *reader, struct 
 	size_t lowest = reader->at;
 
 	ret->length = 0;
-	ret->is_usable = true;
+	ret->is_usable = ret->is_text = true;
 	for (;;) {
 		uint8_t length = sm_read_u8(&at);
 		const uint8_t *label;
@@ -133,16 +140,23 @@ static const char *keep_owner(struct message *message)
 	return message->kept_owner;
 }
 
-static void read_question(struct message *message, uint16_t count, const char *name, enum sm_rr_type type)
+/* An error may come without its question (RFC 1035, 4.1.1 does not say; many servers leave it out of what they did not
+ * understand). It is that of the question with its id. That a name does not exist cannot be said so. */
+static bool may_lack_question(uint16_t rcode)
+{
+	return rcode != SM_RCODE_NOERROR && rcode != SM_RCODE_NXDOMAIN;
+}
+
+static void read_question(struct message *message, uint16_t count, uint16_t rcode)
 {
 	struct wire_name asked;
 
 	if (count != 1) {
-		message->reader.failed = true;
+		message->reader.failed |= count > 1 || !may_lack_question(rcode);
 		return;
 	}
 	read_name(message, &message->reader, &asked);
-	if (strcmp(asked.text, name) != 0 || sm_read_u16be(&message->reader) != type)
+	if (strcmp(asked.text, message->name) != 0 || sm_read_u16be(&message->reader) != message->type)
 		message->reader.failed = true;
 	if (sm_read_u16be(&message->reader) != CLASS_IN)
 		message->reader.failed = true;
@@ -171,7 +185,9 @@ static bool read_target(struct message *message, struct sm_reader *rdata, struct
 	read_name(message, rdata, &target);
 	if (message->is_cut || rdata->failed)
 		return false;
-	record->target = target.is_usable ? keep_text(message, &target) : NULL;
+	if (record->type == SM_RR_SRV)
+		target.is_text &= target.is_usable;
+	record->target = target.is_text ? keep_text(message, &target) : NULL;
 	return !message->is_cut;
 }
 
@@ -207,6 +223,9 @@ static bool read_rdata(struct message *message, struct sm_reader *rdata, struct 
 		return read_address(rdata, 4, record);
 	case SM_RR_AAAA:
 		return read_address(rdata, 16, record);
+	case SM_RR_DNAME:
+		message->has_dname = true;
+		/* fall through */
 	case SM_RR_CNAME:
 		return read_target(message, rdata, record);
 	case SM_RR_TXT:
@@ -225,7 +244,7 @@ enum section { ANSWER, AUTHORITY, ADDITIONAL };
 static void keep_record(struct message *message, enum section section, struct sm_dns_record *record,
                         struct sm_reader *rdata, size_t end, struct sm_reply *reply)
 {
-	if (section == AUTHORITY || !message->owner.is_usable)
+	if (section == AUTHORITY || !message->owner.is_text || (section == ADDITIONAL && !message->owner.is_usable))
 		return;
 	record->is_additional = section == ADDITIONAL;
 	if (!read_rdata(message, rdata, record)) {
@@ -267,6 +286,8 @@ static void read_record(struct message *message, enum section section, struct sm
 	/* names in the data may point anywhere before it, but the data must not extend past its end */
 	rdata.size = reader->at;
 	message->has_referred |= section == AUTHORITY && record.type == SM_RR_NS;
+	message->has_misplaced |= section != ANSWER && record.type == message->type &&
+	                          strcmp(message->owner.text, message->name) == 0;
 	if (section == AUTHORITY && record.type == SM_RR_SOA)
 		read_soa(message, &rdata, record.ttl_s, reply);
 	else
@@ -277,6 +298,22 @@ static void read_section(struct message *message, enum section section, uint16_t
 {
 	for (uint16_t i = 0; i < count && !message->reader.failed && !message->is_cut; i++)
 		read_record(message, section, reply);
+}
+
+/* "No data" is said by a SOA, or by an empty answer of one who owns the name or recurses, and by nothing else. A forwarder
+ * that says that it recurses may send a referral, too. */
+static void judge(const struct message *message, uint16_t flags, uint16_t n_answers, struct sm_reply *reply)
+{
+	bool is_denial = reply->has_soa, is_known = flags & FLAG_AUTHORITATIVE, is_empty = n_answers == 0;
+
+	reply->recurses = flags & FLAG_RECURSION_AVAILABLE;
+	reply->has_answer = sm_reply_find(reply, message->name, message->type) || sm_reply_find(reply, message->name, SM_RR_CNAME);
+	reply->is_referral = is_empty && !is_denial && !is_known && (message->has_referred || !reply->recurses);
+	if (reply->has_answer)
+		return;
+	reply->is_odd = message->has_misplaced || (!is_empty && !is_denial);
+	reply->says_nothing = !message->has_misplaced && !message->has_referred && !is_denial &&
+	                      (!is_empty || (!is_known && !reply->recurses));
 }
 
 /* Room for the records that the header counts, as far as the message can hold so many. */
@@ -302,7 +339,7 @@ static bool has_lost_records(const struct message *message, const struct sm_repl
 enum sm_status sm_message_decode(const void *bytes, size_t size, const char *name, enum sm_rr_type type,
                                  struct sm_arena *arena, struct sm_reply *ret)
 {
-	struct message message = {.reader = sm_reader_of(bytes, size), .arena = arena};
+	struct message message = {.reader = sm_reader_of(bytes, size), .arena = arena, .name = name, .type = type};
 	uint16_t flags, counts[4];
 
 	*ret = (struct sm_reply){.rcode = 0};
@@ -315,18 +352,58 @@ enum sm_status sm_message_decode(const void *bytes, size_t size, const char *nam
 	ret->rcode = flags & MASK_RCODE;
 	if (make_room(&message, counts, ret) != SM_OK)
 		return SM_EXHAUSTED;
-	read_question(&message, counts[0], name, type);
-	read_section(&message, ANSWER, counts[1], ret);
-	read_section(&message, AUTHORITY, counts[2], ret);
-	/* a forwarder may send a referral, too, although it says that it recurses */
-	ret->recurses = flags & FLAG_RECURSION_AVAILABLE;
-	ret->is_referral = counts[1] == 0 && !ret->has_soa && !(flags & FLAG_AUTHORITATIVE) &&
-	                   (message.has_referred || !ret->recurses);
-	read_section(&message, ADDITIONAL, counts[3], ret);
+	read_question(&message, counts[0], ret->rcode);
 	if (message.reader.failed)
 		return SM_CORRUPT;
+	read_section(&message, ANSWER, counts[1], ret);
+	read_section(&message, AUTHORITY, counts[2], ret);
+	read_section(&message, ADDITIONAL, counts[3], ret);
+	/* what is truncated may end inside a record: those before it are whole */
+	if (message.reader.failed && !(flags & FLAG_TRUNCATED))
+		return SM_CORRUPT;
+	if (message.has_dname)
+		sm_dname_expand(ret, name, type, arena);
+	judge(&message, flags, counts[1], ret);
 	ret->is_cut = message.is_cut || flags & FLAG_TRUNCATED;
 	return has_lost_records(&message, ret) ? SM_EXHAUSTED : SM_OK;
+}
+
+static void skip_name(struct sm_reader *reader)
+{
+	uint8_t length;
+
+	do {
+		length = sm_read_u8(reader);
+		if (length > SM_LABEL_MAX) { /* a pointer ends the name */
+			sm_read_u8(reader);
+			return;
+		}
+		sm_read_bytes(reader, length);
+	} while (length > 0 && !reader->failed);
+}
+
+bool sm_message_is_whole(const void *bytes, size_t size)
+{
+	struct sm_reader reader = sm_reader_of(bytes, size);
+	uint32_t n_questions, n_records;
+
+	sm_read_u16be(&reader);
+	if (sm_read_u16be(&reader) & FLAG_TRUNCATED)
+		return false;
+	n_questions = sm_read_u16be(&reader);
+	n_records = sm_read_u16be(&reader);
+	n_records += sm_read_u16be(&reader);
+	n_records += sm_read_u16be(&reader);
+	for (uint32_t i = 0; i < n_questions && !reader.failed; i++) {
+		skip_name(&reader);
+		sm_read_bytes(&reader, 4);
+	}
+	for (uint32_t i = 0; i < n_records && !reader.failed; i++) {
+		skip_name(&reader);
+		sm_read_bytes(&reader, 8); /* type, class, TTL */
+		sm_read_bytes(&reader, sm_read_u16be(&reader));
+	}
+	return !reader.failed;
 }
 
 bool sm_message_settles(const struct sm_reply *reply)
@@ -334,7 +411,8 @@ bool sm_message_settles(const struct sm_reply *reply)
 	if (reply->rcode == SM_RCODE_NXDOMAIN)
 		return true;
 	/* a message that was cut, and holds nothing, says nothing */
-	return reply->rcode == SM_RCODE_NOERROR && !reply->is_referral && !(reply->is_cut && reply->n_records == 0);
+	return reply->rcode == SM_RCODE_NOERROR && !reply->is_referral && !reply->is_odd &&
+	       !(reply->is_cut && !reply->has_answer);
 }
 
 bool sm_message_declines(const struct sm_reply *reply)

@@ -16,6 +16,10 @@
 enum sm_status sm_message_decode(const void *bytes, size_t size, const char *name, enum sm_rr_type type,
                                  struct sm_arena *arena, struct sm_reply *ret) SM_MUST_CHECK;
 
+/* Does the message end where its header says, and say that it is not truncated? A datagram that something on the way has cut
+ * is truncated, too. What lies before its end is not looked at. */
+bool sm_message_is_whole(const void *bytes, size_t size);
+
 /* Does the reply settle the question? It does not if the server failed, refused, or only refers to other servers. */
 bool sm_message_settles(const struct sm_reply *reply);
 /* Does the server say that the question is not for it: REFUSED, NOTIMP, or a referral from one that does not recurse? */

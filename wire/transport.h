@@ -25,7 +25,8 @@ struct sm_connection;
 /* SM_OK: a message, borrowed for the call. SM_REFUSED: the server cannot be reached. SM_SILENT: the server broke off the
  * connection that carried this question. SM_INVALID, SM_EXHAUSTED: the question could not even be sent, because this host has
  * no socket, no memory or no route. Called once for each question, from ask, process or close; `now_ns` is what that call was
- * given, and at a close the last time known. */
+ * given, and at a close the last time known. Before that SM_FULL may come: a message that was cut, with TC set; the whole is
+ * being asked for by TCP. */
 typedef void sm_transport_hear(void *context, enum sm_status status, const uint8_t *message, size_t size, int64_t now_ns);
 
 /* Any number of asked questions share a connection. */

@@ -40,6 +40,11 @@ static void assert_inside(const void *place, size_t length, const char *buffer, 
 	assert_true((const char *)place >= buffer && (const char *)place + length <= buffer + size);
 }
 
+static const char *canonical(void)
+{
+	return found.canonical.length > 0 ? found.canonical.text : "api.mesh";
+}
+
 /* true: it fitted, and all of it is inside the buffer. */
 static bool tuples_fit(char *buffer, size_t size)
 {
@@ -53,7 +58,7 @@ static bool tuples_fit(char *buffer, size_t size)
 	for (struct gaih_addrtuple *tuple = tuples; tuple; tuple = tuple->next, n++) {
 		assert_inside(tuple, sizeof(*tuple), buffer, size);
 		assert_inside(tuple->name, 9, buffer, size);
-		assert_string_equal(tuple->name, "api.mesh");
+		assert_string_equal(tuple->name, canonical());
 		assert_memory_equal(tuple->addr, found.choice.addresses[n].bytes, 16);
 	}
 	assert_int_equal(n, found.choice.n_addresses);
@@ -69,8 +74,12 @@ static bool hostent_fits(char *buffer, size_t size)
 		assert_string_equal(host.h_name, "untouched");
 		return false;
 	}
-	assert_string_equal(host.h_name, "api.mesh");
-	assert_null(host.h_aliases[0]);
+	assert_string_equal(host.h_name, canonical());
+	if (found.canonical.length > 0) {
+		assert_inside(host.h_aliases[0], 9, buffer, size);
+		assert_string_equal(host.h_aliases[0], "api.mesh");
+	}
+	assert_null(host.h_aliases[found.canonical.length > 0]);
 	for (; host.h_addr_list[n]; n++) {
 		assert_inside(host.h_addr_list[n], 4, buffer, size);
 		assert_memory_equal(host.h_addr_list[n], found.choice.addresses[n].bytes, 4);
@@ -116,6 +125,16 @@ static void a_hostent_never_leaves_the_buffer(void **state)
 	sweep(hostent_fits);
 	find(SM_ANSWERS_MAX, SM_IPV4);
 	sweep(hostent_fits);
+}
+
+static void a_plain_hosts_canonical_name_is_told_and_what_was_asked_is_its_alias(void **state)
+{
+	(void)state;
+	find(1, SM_IPV4);
+	found.canonical = name_of("host.mesh");
+	sweep(tuples_fit);
+	sweep(hostent_fits);
+	found.canonical.length = 0;
 }
 
 static struct sm_found_service service;
@@ -164,6 +183,7 @@ static void the_callers_own_first_tuple_is_filled_only_when_all_fits(void **stat
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(tuples_never_leave_the_buffer),
 	cmocka_unit_test(a_hostent_never_leaves_the_buffer),
+	cmocka_unit_test(a_plain_hosts_canonical_name_is_told_and_what_was_asked_is_its_alias),
 	cmocka_unit_test(a_servent_never_leaves_the_buffer),
 	cmocka_unit_test(the_callers_own_first_tuple_is_filled_only_when_all_fits),
 };

@@ -71,8 +71,10 @@ def hints(tap, lab):
         tap.equal(f"getaddrinfo {family} {' '.join(flags)} answers", sorted(got.split()), sorted(answer.split()))
     tap.equal("IPv4 is mapped where there is no IPv6", lab.probe("gai", "inet6", "plain.mesh", "v4mapped"),
               "::ffff:127.0.0.9")
-    tap.equal("the canonical name is the name that was asked", lab.probe("gai", "inet", "ALIAS.mesh.", "canonname"),
-              "127.0.0.9 canonname=alias.mesh")
+    tap.equal("the canonical name of a plain host is that of nss_dns: where its CNAMEs lead",
+              lab.probe("gai", "inet", "ALIAS.mesh.", "canonname"), "127.0.0.9 canonname=plain.mesh")
+    tap.equal("gethostbyname says it, too, and the name that was asked as its alias", lab.probe("host", "inet", "alias.mesh"),
+              "name=plain.mesh alias=alias.mesh errno=0 127.0.0.9")
     tap.equal("gethostbyname2 answers and leaves errno alone", lab.probe("host", "inet", "two.mesh"),
               "name=two.mesh errno=0 127.0.0.21")
     tap.equal("gethostbyname2 answers for IPv6", lab.probe("host", "inet6", "two.mesh"), "name=two.mesh errno=0 ::1")

@@ -306,6 +306,209 @@ static void ns(void)
 	end_record(start);
 }
 
+/* ---- what looks like an answer */
+
+static size_t begin_owned(const char *owner, unsigned type)
+{
+	labels(owner);
+	return begin_record(type, 60);
+}
+
+static void target(const char *owner, unsigned type, const char *name)
+{
+	size_t start = begin_owned(owner, type);
+
+	labels(name);
+	end_record(start);
+}
+
+static void soa(void)
+{
+	size_t start = begin_owned("mesh", SM_RR_SOA);
+
+	labels("ns.mesh");
+	labels("host.mesh");
+	for (int i = 0; i < 5; i++)
+		u32(10);
+	end_record(start);
+}
+
+static void assert_reads(bool settles, bool is_odd, bool says_nothing)
+{
+	assert_int_equal(decode(), SM_OK);
+	assert_int_equal(sm_message_settles(&reply), settles);
+	assert_int_equal(reply.is_odd, is_odd);
+	assert_int_equal(reply.says_nothing, says_nothing);
+}
+
+static void an_answer_with_nothing_of_ours_says_nothing(void **state)
+{
+	(void)state;
+	begin(ANSWER, 1, 0, 0);
+	target("other.mesh", SM_RR_CNAME, "a.mesh");
+	assert_reads(false, true, true);
+	begin(ANSWER, 1, 1, 0); /* no data, by its SOA */
+	target("other.mesh", SM_RR_CNAME, "a.mesh");
+	soa();
+	assert_reads(true, false, false);
+}
+
+static void what_was_asked_for_in_another_section_is_odd(void **state)
+{
+	(void)state;
+	begin(ANSWER | 0x400, 0, 0, 1);
+	srv(1, 1, 1, "a.mesh");
+	assert_reads(false, true, false);
+	begin(ANSWER | 0x400, 0, 1, 0);
+	srv(1, 1, 1, "a.mesh");
+	assert_reads(false, true, false);
+	begin(ANSWER, 1, 0, 1);
+	srv(1, 1, 1, "a.mesh");
+	srv(1, 1, 1, "b.mesh");
+	assert_reads(true, false, false);
+}
+
+static void an_empty_message_is_no_data_only_of_who_owns_or_recurses(void **state)
+{
+	(void)state;
+	begin(0x8000, 0, 0, 0);
+	assert_reads(false, false, true);
+	begin(0x8400, 0, 0, 0);
+	assert_reads(true, false, false);
+	begin(0x8080, 0, 0, 0);
+	assert_reads(true, false, false);
+	begin(0x8000, 0, 1, 0);
+	soa();
+	assert_reads(true, false, false);
+}
+
+static void an_error_may_lack_its_question(void **state)
+{
+	(void)state;
+	for (unsigned rcode = 0; rcode < 6; rcode++) {
+		begin(ANSWER | rcode, 0, 0, 0);
+		message[5] = 0;
+		size = 12;
+		assert_int_equal(decode(), rcode == SM_RCODE_NOERROR || rcode == SM_RCODE_NXDOMAIN ? SM_CORRUPT : SM_OK);
+		assert_int_equal(reply.rcode, rcode);
+	}
+}
+
+/* ---- names that stand for others */
+
+static void a_dname_becomes_the_cname_that_it_stands_for(void **state)
+{
+	(void)state;
+	begin(ANSWER, 1, 0, 0);
+	target("mesh", SM_RR_DNAME, "New.example");
+	assert_reads(true, false, false);
+	assert_int_equal(reply.records[0].type, SM_RR_CNAME);
+	assert_string_equal(reply.records[0].owner, "_api._tcp.mesh");
+	assert_string_equal(reply.records[0].target, "_api._tcp.new.example");
+	assert_int_equal(reply.records[0].ttl_s, 60);
+	begin(ANSWER, 2, 0, 0); /* one after the other, in any order; to the root, and from it */
+	target("", SM_RR_DNAME, "end");
+	target("_tcp.mesh", SM_RR_DNAME, "");
+	assert_reads(true, false, false);
+	assert_string_equal(reply.records[0].owner, "_api._tcp.mesh");
+	assert_string_equal(reply.records[0].target, "_api._tcp.mesh.end");
+}
+
+static void a_dname_beside_its_cname_is_not_needed(void **state)
+{
+	(void)state;
+	begin(ANSWER, 2, 0, 0);
+	target("mesh", SM_RR_DNAME, "new");
+	target("_api._tcp.mesh", SM_RR_CNAME, "_api._tcp.new");
+	assert_reads(true, false, false);
+	assert_int_equal(reply.records[0].type, SM_RR_DNAME);
+}
+
+static void a_dname_of_another_name_stands_for_nothing(void **state)
+{
+	(void)state;
+	begin(ANSWER, 2, 0, 0);
+	target("_api._tcp.mesh", SM_RR_DNAME, "new"); /* it is for names below */
+	target("esh", SM_RR_DNAME, "new");
+	assert_reads(false, true, true);
+}
+
+static void a_name_after_a_dname_may_be_too_long(void **state)
+{
+	char name[256];
+
+	(void)state;
+	memset(name, 'a', sizeof(name));
+	for (int i = 50; i < 250; i += 50)
+		name[i] = '.';
+	name[245] = '\0';
+	begin(ANSWER, 1, 0, 0);
+	target("mesh", SM_RR_DNAME, name);
+	assert_int_equal(decode(), SM_OK);
+	assert_null(reply.records[0].target);
+}
+
+static void names_that_nobody_can_ask_for_are_kept_in_the_answer(void **state)
+{
+	(void)state;
+	begin(ANSWER, 2, 0, 0);
+	target("_api._tcp.mesh", SM_RR_CNAME, "*._tcp.mesh");
+	target("*._tcp.mesh", SM_RR_CNAME, "0/25.mesh");
+	assert_reads(true, false, false);
+	assert_string_equal(reply.records[0].target, "*._tcp.mesh");
+	assert_string_equal(reply.records[1].owner, "*._tcp.mesh");
+	assert_string_equal(reply.records[1].target, "0/25.mesh");
+}
+
+/* A dot inside a label: as text it would be another name. */
+static void a_name_that_text_cannot_tell_is_left_out(void **state)
+{
+	(void)state;
+	begin(ANSWER, 1, 0, 0);
+	target("_api._tcp.mesh", SM_RR_CNAME, "axb.mesh");
+	message[size - 11 + 2] = '.';
+	assert_int_equal(decode(), SM_OK);
+	assert_null(reply.records[0].target);
+}
+
+/* ---- what is cut */
+
+static void a_message_is_whole_up_to_its_last_record(void **state)
+{
+	size_t whole;
+
+	(void)state;
+	begin(ANSWER, 2, 0, 1);
+	srv(1, 1, 1, "a.mesh");
+	srv(1, 1, 1, "b.mesh");
+	opt(0);
+	whole = size;
+	assert_true(sm_message_is_whole(message, whole));
+	for (size_t i = 12; i < whole; i++)
+		assert_false(sm_message_is_whole(message, i));
+	message[2] |= 2;
+	assert_false(sm_message_is_whole(message, whole));
+}
+
+static void the_records_before_a_cut_are_whole(void **state)
+{
+	size_t first;
+
+	(void)state;
+	begin(ANSWER, 2, 0, 0);
+	srv(1, 1, 1, "a.mesh");
+	first = size;
+	srv(1, 1, 1, "b.mesh");
+	for (size_t i = first; i < size; i++) {
+		message[2] &= (uint8_t)~2;
+		assert_int_equal(sm_message_decode(message, i, "_api._tcp.mesh", SM_RR_SRV, &arena, &reply), SM_CORRUPT);
+		message[2] |= 2;
+		assert_int_equal(sm_message_decode(message, i, "_api._tcp.mesh", SM_RR_SRV, &arena, &reply), SM_OK);
+		assert_int_equal(reply.n_records, 1);
+		assert_true(reply.is_cut);
+	}
+}
+
 static void an_extended_rcode_is_no_answer(void **state)
 {
 	(void)state;
@@ -489,6 +692,18 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_soa_tells_the_negative_ttl),
 	cmocka_unit_test(failures_and_referrals_settle_nothing),
 	cmocka_unit_test(a_truncated_message_without_records_settles_nothing),
+	cmocka_unit_test(an_answer_with_nothing_of_ours_says_nothing),
+	cmocka_unit_test(what_was_asked_for_in_another_section_is_odd),
+	cmocka_unit_test(an_empty_message_is_no_data_only_of_who_owns_or_recurses),
+	cmocka_unit_test(an_error_may_lack_its_question),
+	cmocka_unit_test(a_dname_becomes_the_cname_that_it_stands_for),
+	cmocka_unit_test(a_dname_beside_its_cname_is_not_needed),
+	cmocka_unit_test(a_dname_of_another_name_stands_for_nothing),
+	cmocka_unit_test(a_name_after_a_dname_may_be_too_long),
+	cmocka_unit_test(names_that_nobody_can_ask_for_are_kept_in_the_answer),
+	cmocka_unit_test(a_name_that_text_cannot_tell_is_left_out),
+	cmocka_unit_test(a_message_is_whole_up_to_its_last_record),
+	cmocka_unit_test(the_records_before_a_cut_are_whole),
 	cmocka_unit_test(an_extended_rcode_is_no_answer),
 	cmocka_unit_test(a_referral_is_one_even_from_a_server_that_recurses),
 	cmocka_unit_test(refused_and_not_implemented_decline),
