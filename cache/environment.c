@@ -96,13 +96,12 @@ static void remove_map_before(const char *directory)
 	unlink(path);
 }
 
-enum sm_status sm_environment_lock(const char *directory, uint64_t size_bytes, uint64_t fingerprint,
-                                   struct sm_environment *ret)
+enum sm_status sm_environment_lock(const char *directory, uint64_t size_bytes, struct sm_environment *ret)
 {
 	enum sm_status status;
 	int major, minor;
 
-	*ret = (struct sm_environment){.size_bytes = size_bytes, .fingerprint = fingerprint, .lock = -1};
+	*ret = (struct sm_environment){.size_bytes = size_bytes, .lock = -1};
 	mdb_version(&major, &minor, NULL);
 	if (major != 0 || minor != 9)
 		return SM_CORRUPT;
@@ -130,26 +129,14 @@ static bool read_boot_id(char ret[SM_BOOT_ID_SIZE])
 	return fd >= 0 && read(fd, ret, SM_BOOT_ID_SIZE) == SM_BOOT_ID_SIZE;
 }
 
-/* Does the value of the map's own key `kind` begin with the expected one? */
-static bool says(const struct sm_mapped *mapped, enum sm_map_kind kind, const void *expected, size_t expected_size)
+static bool is_of_boot(const struct sm_mapped *mapped, const char id[SM_BOOT_ID_SIZE])
 {
 	uint8_t key[SM_MAP_KEY_MAX];
-	uint8_t said[HOST_MAX];
+	char host[HOST_MAX];
 	size_t size;
 
-	return sm_reader_get(mapped, key, sm_map_key(kind, NULL, key), said, sizeof(said), &size) == SM_OK &&
-	       size >= expected_size && memcmp(said, expected, expected_size) == 0;
-}
-
-static uint64_t fingerprint_of(const struct sm_mapped *mapped)
-{
-	uint8_t key[SM_MAP_KEY_MAX];
-	uint64_t said = SM_OWNER_ANY;
-	size_t size;
-
-	if (sm_reader_get(mapped, key, sm_map_key(SM_MAP_CONFIG, NULL, key), &said, sizeof(said), &size) != SM_OK)
-		return SM_OWNER_ANY;
-	return size == sizeof(said) ? said : SM_OWNER_ANY;
+	return sm_reader_get(mapped, key, sm_map_key(SM_MAP_HOST, NULL, key), host, sizeof(host), &size) == SM_OK &&
+	       size >= SM_BOOT_ID_SIZE && memcmp(host, id, SM_BOOT_ID_SIZE) == 0;
 }
 
 enum sm_status sm_environment_check(struct sm_environment *map)
@@ -164,34 +151,17 @@ enum sm_status sm_environment_check(struct sm_environment *map)
 	status = sm_reader_map(map->directory, true, &mapped);
 	if (status != SM_OK)
 		return status == SM_EXHAUSTED ? SM_EXHAUSTED : SM_CORRUPT;
-	if (map->fingerprint == SM_OWNER_ANY)
-		map->fingerprint = fingerprint_of(&mapped);
-	is_good = mapped.size <= map->size_bytes && says(&mapped, SM_MAP_HOST, id, sizeof(id)) &&
-	          says(&mapped, SM_MAP_CONFIG, &map->fingerprint, sizeof(map->fingerprint));
+	is_good = mapped.size <= map->size_bytes && is_of_boot(&mapped, id);
 	sm_reader_unmap(&mapped);
 	return is_good ? SM_OK : SM_CORRUPT;
 }
 
-static int put_own(MDB_txn *txn, MDB_dbi records, enum sm_map_kind kind, const void *bytes, size_t size, unsigned flags)
+int sm_environment_put_own(const struct sm_environment *map, MDB_txn *txn, enum sm_map_kind kind, const void *bytes, size_t size)
 {
 	uint8_t own[SM_MAP_KEY_MAX];
 	MDB_val key = {sm_map_key(kind, NULL, own), own}, value = {size, (void *)bytes};
 
-	return mdb_put(txn, records, &key, &value, flags);
-}
-
-int sm_environment_put_servers(const struct sm_environment *map, MDB_txn *txn, const void *bytes, size_t size)
-{
-	return put_own(txn, map->records, SM_MAP_SERVERS, bytes, size, 0);
-}
-
-/* Writes to a new file only. A file that is taken over has this key, and is not written until there is something to
- * write. */
-static int put_once(MDB_txn *txn, MDB_dbi records, enum sm_map_kind kind, const void *bytes, size_t size)
-{
-	int code = put_own(txn, records, kind, bytes, size, MDB_NOOVERWRITE);
-
-	return code == MDB_KEYEXIST ? MDB_SUCCESS : code;
+	return mdb_put(txn, map->records, &key, &value, 0);
 }
 
 static bool has_value(MDB_txn *txn, MDB_dbi records, enum sm_map_kind kind, const void *bytes, size_t size)
@@ -214,7 +184,7 @@ static int put_host(const struct sm_environment *map, MDB_txn *txn)
 	size = SM_BOOT_ID_SIZE + sm_namespace_read(host + SM_BOOT_ID_SIZE);
 	if (has_value(txn, map->records, SM_MAP_HOST, host, size))
 		return MDB_SUCCESS;
-	return put_own(txn, map->records, SM_MAP_HOST, host, size, 0);
+	return sm_environment_put_own(map, txn, SM_MAP_HOST, host, size);
 }
 
 static int open_records(struct sm_environment *map)
@@ -225,8 +195,6 @@ static int open_records(struct sm_environment *map)
 	if (code != MDB_SUCCESS)
 		return code;
 	code = mdb_dbi_open(txn, NULL, 0, &map->records);
-	if (code == MDB_SUCCESS)
-		code = put_once(txn, map->records, SM_MAP_CONFIG, &map->fingerprint, sizeof(map->fingerprint));
 	if (code == MDB_SUCCESS)
 		code = put_host(map, txn);
 	if (code == MDB_SUCCESS)

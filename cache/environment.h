@@ -16,7 +16,6 @@
 struct sm_environment {
 	char directory[SM_MAP_PATH_MAX], path[SM_MAP_PATH_MAX];
 	uint64_t size_bytes;
-	uint64_t fingerprint; /* of the configuration; SM_OWNER_ANY until the file has been read */
 	int lock;             /* -1: not held */
 	MDB_env *env;         /* NULL: not open */
 	MDB_dbi records;
@@ -25,11 +24,10 @@ struct sm_environment {
 
 /* Makes the directory if only its last component is missing, locks it, and removes the map of the format before. As
  * sm_owner_open. *ret is set in any case. */
-enum sm_status sm_environment_lock(const char *directory, uint64_t size_bytes, uint64_t fingerprint,
-                                   struct sm_environment *ret) SM_MUST_CHECK;
+enum sm_status sm_environment_lock(const char *directory, uint64_t size_bytes, struct sm_environment *ret) SM_MUST_CHECK;
 void sm_environment_unlock(struct sm_environment *map);
 
-/* Is the existing file ours, complete, of this boot and configuration, and not larger than allowed? liblmdb trusts
+/* Is the existing file ours, complete, of this boot, and not larger than allowed? liblmdb trusts
  * every file that it opens, so our reader checks the file. SM_CORRUPT: no. SM_EXHAUSTED: cannot be checked at the
  * moment. */
 enum sm_status sm_environment_check(struct sm_environment *map) SM_MUST_CHECK;
@@ -49,8 +47,8 @@ uint32_t sm_environment_cost(const struct sm_environment *map, const struct sm_n
 /* What a code of liblmdb, or an errno that it returns, means. */
 enum sm_status sm_environment_status(int code);
 
-/* Replaces the table of servers. Returns a code of liblmdb. */
-int sm_environment_put_servers(const struct sm_environment *map, MDB_txn *txn, const void *bytes, size_t size);
+/* Replaces what the map says of itself. Returns a code of liblmdb. */
+int sm_environment_put_own(const struct sm_environment *map, MDB_txn *txn, enum sm_map_kind kind, const void *bytes, size_t size);
 
 struct sm_survivor {
 	struct sm_record_head is;

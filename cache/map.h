@@ -6,8 +6,8 @@
  *   key                              value
  *   u8 SM_MAP_HOST                   the kernel's boot id, 36 bytes of text; then the network namespace of srvmeshd, in
  *                                    which ranks hold, as text (cache/namespace.h)
- *   u8 SM_MAP_CONFIG                 fingerprint of the configuration that the answers belong to, u64
  *   u8 SM_MAP_SERVERS                what srvmeshd knows of servers (resolve/table.h)
+ *   u8 SM_MAP_RULES                  the rules under which the answers were made (daemon/epochs.h)
  *   u8 SM_MAP_SERVICE, folded name   a record (mesh/record.h)
  *
  * Only the owner writes the file. It is never shortened; to replace it, the owner removes it and creates another. */
@@ -28,8 +28,8 @@
 enum sm_map_kind {
 	SM_MAP_HOST = 0,
 	SM_MAP_SERVICE = 1,
-	SM_MAP_CONFIG = 2,
-	SM_MAP_SERVERS = 3,
+	SM_MAP_SERVERS = 3, /* 2 was a fingerprint of the whole configuration */
+	SM_MAP_RULES = 4,
 };
 
 #define SM_BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"

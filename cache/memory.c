@@ -106,6 +106,21 @@ enum sm_status sm_memory_get(const struct sm_memory *memory, const struct sm_nam
 	return status;
 }
 
+enum sm_status sm_memory_next(const struct sm_memory *memory, uint32_t *at, void *bytes, size_t size, size_t *ret_size)
+{
+	enum sm_status status = SM_MISS;
+
+	if (!memory->region || !sm_spin_try(&memory->region->lock))
+		return SM_MISS;
+	while (*at < memory->n_sets * SLOTS_PER_SET && !is_live(memory, &memory->region->slots[*at]))
+		(*at)++;
+	if (*at < memory->n_sets * SLOTS_PER_SET)
+		status = copy_out(&memory->region->slots[*at], memory, bytes, size, ret_size);
+	*at += status == SM_OK;
+	sm_spin_leave(&memory->region->lock);
+	return status;
+}
+
 /* Is `a` to be replaced rather than `b`? First dead slots, then expired ones, then the one stored longest ago. */
 static bool gives_way(const struct sm_memory *memory, const struct slot *a, const struct slot *b, int64_t now_ns)
 {

@@ -31,6 +31,11 @@ void sm_memory_clear(struct sm_memory *memory);
 enum sm_status sm_memory_get(const struct sm_memory *memory, const struct sm_name *name, void *bytes, size_t size,
                              size_t *ret_size) SM_MUST_CHECK;
 
+/* Copies the first record from place *at on, and moves *at behind it; begin with 0. SM_MISS: there is no more, or another thread
+ * is at it. SM_FULL: as sm_memory_get; *at stays at the record. */
+enum sm_status sm_memory_next(const struct sm_memory *memory, uint32_t *at, void *bytes, size_t size,
+                              size_t *ret_size) SM_MUST_CHECK;
+
 /* Keeps a copy, in place of an entry that has expired at `now_ns`, else of the one stored longest ago. A record
  * larger than the cache is not kept. */
 void sm_memory_put(const struct sm_memory *memory, const struct sm_name *name, const void *bytes, size_t size,

@@ -195,7 +195,7 @@ static enum sm_status open_map(struct sm_owner *owner)
 	return begin_file(owner);
 }
 
-enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_t quota_percent, uint64_t fingerprint,
+enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_t quota_percent,
                              struct sm_owner **ret)
 {
 	struct sm_owner *owner = calloc(1, sizeof(*owner));
@@ -204,7 +204,7 @@ enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_
 	if (!owner)
 		return SM_EXHAUSTED;
 	owner->quota_percent = quota_percent;
-	status = sm_environment_lock(directory, size_bytes, fingerprint, &owner->map);
+	status = sm_environment_lock(directory, size_bytes, &owner->map);
 	if (status == SM_OK)
 		status = open_map(owner);
 	if (status != SM_OK) {
@@ -242,15 +242,6 @@ static void recover(struct sm_owner *owner)
 	close_file(owner);
 	if (open_map(owner) != SM_OK)
 		owner->refuses_until_ns = sm_clock_now_ns() + RETRY_NS;
-}
-
-enum sm_status sm_owner_follow(struct sm_owner *owner, uint64_t fingerprint)
-{
-	if (fingerprint == owner->map.fingerprint)
-		return SM_OK;
-	owner->map.fingerprint = fingerprint;
-	close_file(owner);
-	return begin_file(owner) == SM_OK ? SM_OK : SM_EXHAUSTED;
 }
 
 /* ---- getting and putting */
@@ -293,9 +284,9 @@ enum sm_status sm_owner_get(struct sm_owner *owner, const struct sm_name *name, 
 	return get(owner, SM_MAP_SERVICE, name, ret, ret_size);
 }
 
-enum sm_status sm_owner_get_servers(struct sm_owner *owner, const void **ret, size_t *ret_size)
+enum sm_status sm_owner_get_own(struct sm_owner *owner, enum sm_map_kind kind, const void **ret, size_t *ret_size)
 {
-	return get(owner, SM_MAP_SERVERS, NULL, ret, ret_size);
+	return get(owner, kind, NULL, ret, ret_size);
 }
 
 /* Removes entries from the ledger and the map until the new one fits. */
@@ -446,10 +437,10 @@ void sm_owner_remove(struct sm_owner *owner, const struct sm_name *name)
 		recover(owner);
 }
 
-void sm_owner_put_servers(struct sm_owner *owner, const void *bytes, size_t size)
+void sm_owner_put_own(struct sm_owner *owner, enum sm_map_kind kind, const void *bytes, size_t size)
 {
 	if (begin_puts(owner, sm_clock_now_ns()) &&
-	    !succeeded(owner, sm_environment_put_servers(&owner->map, owner->puts, bytes, size)))
+	    !succeeded(owner, sm_environment_put_own(&owner->map, owner->puts, kind, bytes, size)))
 		recover(owner);
 }
 

@@ -3,13 +3,14 @@
  * of the file's entries. Puts go into one open transaction; sm_owner_commit makes them visible. Not for two threads
  * at once.
  *
- * A file of this boot, format and configuration is taken over with its entries; any other is removed and replaced by
- * a new one. After a failure of the file system (no space, for example) the uncommitted entries are lost, but the
+ * A file of this boot and format is taken over with its entries, whatever the configuration says today: what it makes of them
+ * is for the caller to judge. Any other is removed and replaced by a new one. After a failure of the file system (no space, for example) the uncommitted entries are lost, but the
  * owner goes on and removes old entries to make space for new ones. */
 #pragma once
 
 #include "base/status.h"
 #include "cache/ledger.h"
+#include "cache/map.h"
 #include "mesh/lifetime.h"
 #include "mesh/record.h"
 
@@ -17,19 +18,14 @@ struct sm_owner;
 
 #define SM_OWNER_LOCK_FILE "owner.lock"
 
-#define SM_OWNER_ANY 0 /* a fingerprint that stands for the one in the file, because the right one is not known */
-
 /* `directory`: cache/trust.h; it is created if only the last component is missing. SM_REFUSED: another owner uses
  * it, or it cannot be written. SM_INVALID: other users own it or can write to it. SM_CORRUPT: liblmdb is not version
  * 0.9. SM_EXHAUSTED. */
-enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_t quota_percent, uint64_t fingerprint,
+enum sm_status sm_owner_open(const char *directory, uint64_t size_bytes, uint32_t quota_percent,
                              struct sm_owner **ret) SM_MUST_CHECK;
 /* The release of liblmdb in use, as it names itself. */
 const char *sm_owner_library(void);
 
-/* Another configuration is in force: starts a new file unless the fingerprint is the same. SM_EXHAUSTED: there is no file
- * until there is space. */
-enum sm_status sm_owner_follow(struct sm_owner *owner, uint64_t fingerprint) SM_MUST_CHECK;
 /* Commits; the file stays. */
 void sm_owner_close(struct sm_owner *owner);
 
@@ -43,9 +39,9 @@ enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, 
                             size_t *ret_size) SM_MUST_CHECK;
 /* There is no record of the name any more. */
 void sm_owner_remove(struct sm_owner *owner, const struct sm_name *name);
-/* The table of servers (resolve/table.h), at nobody's expense: one, of bounded size. As with names. */
-void sm_owner_put_servers(struct sm_owner *owner, const void *bytes, size_t size);
-enum sm_status sm_owner_get_servers(struct sm_owner *owner, const void **ret, size_t *ret_size) SM_MUST_CHECK;
+/* What the map says of itself, at nobody's expense: one value of each kind, of bounded size. As with names. */
+void sm_owner_put_own(struct sm_owner *owner, enum sm_map_kind kind, const void *bytes, size_t size);
+enum sm_status sm_owner_get_own(struct sm_owner *owner, enum sm_map_kind kind, const void **ret, size_t *ret_size) SM_MUST_CHECK;
 
 /* SM_OK also when there was nothing to commit. SM_EXHAUSTED: all puts since the last commit are lost. */
 enum sm_status sm_owner_commit(struct sm_owner *owner) SM_MUST_CHECK;

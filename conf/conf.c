@@ -8,6 +8,7 @@
 #include "conf/gaiconf.h"
 #include "conf/pairs.h"
 #include "conf/resolvconf.h"
+#include "conf/rulekey.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,13 +252,14 @@ static enum sm_status add_resolv(struct loading *loading)
 	return is_searched || needs_hosts_servers(rules) ? read_resolv(loading, is_searched) : SM_OK;
 }
 
-static void set_transport(struct sm_rules *rules)
+static void complete_rules(struct sm_rules *rules)
 {
 	for (uint32_t i = 0; i <= rules->n_rules; i++) {
 		struct sm_rule *rule = i < rules->n_rules ? &rules->rules[i] : &rules->elsewhere;
 
 		for (uint32_t k = 0; k < rule->n_servers; k++)
 			rule->servers[k].is_stream |= rule->transport == SM_TRANSPORT_TCP;
+		sm_rule_set_key(rule);
 	}
 }
 
@@ -294,7 +296,7 @@ static enum sm_status load_conf(struct loading *loading)
 	if (status == SM_OK)
 		status = add_resolv(loading);
 	if (status == SM_OK)
-		set_transport(&conf->rules);
+		complete_rules(&conf->rules);
 	if (status == SM_OK)
 		status = add_policies(loading);
 	return status;

@@ -180,6 +180,13 @@ static bool is_superseded(const struct sm_job *job)
 	                          sm_record_head(bytes, size, &head) != SM_OK || head.times.made_ns != job->answered_ns);
 }
 
+bool sm_job_is_current(const struct sm_job *job)
+{
+	const struct sm_rule *rule = sm_rules_match(&job->jobs->reload->settings->conf->rules, job->name.text, job->name.length);
+
+	return rule && rule->key == job->rule->key && !rule->is_disabled;
+}
+
 void sm_job_conclude(struct sm_job *job)
 {
 	struct sm_answer *answer;
@@ -189,7 +196,7 @@ void sm_job_conclude(struct sm_job *job)
 	if (!job->answered_ns)
 		job->answered_ns = sm_clock_now_ns();
 	/* the configuration has changed meanwhile: the waiting program should rather look the name up itself */
-	if (job->settings->conf->fingerprint == job->jobs->reload->settings->conf->fingerprint && !is_superseded(job) &&
+	if (sm_job_is_current(job) && !is_superseded(job) &&
 	    sm_lookup_status(job->lookup) == SM_OK && sm_lookup_answer(job->lookup, &answer) == SM_OK)
 		keep_answer(job, answer);
 	else

@@ -129,15 +129,40 @@ static enum sm_status make_old(struct sm_flush_work *work, const struct sm_name 
 
 	if (status != SM_OK)
 		return status;
-	times.expires_ns = sm_sooner(times.expires_ns, now_ns);
-	times.recheck_ns = times.expires_ns;
+	sm_lifetime_end(&times, now_ns);
 	return sm_owner_put(work->owner, name, &answer, &times, SM_LEDGER_NOBODY, now_ns, &record, &size);
+}
+
+static const struct sm_rule *rule_of(const struct sm_flush_work *work, const struct sm_name *name)
+{
+	const struct sm_rule *rule = sm_rules_match(&work->reload->settings->conf->rules, name->text, name->length);
+
+	return rule && !rule->is_disabled && !rule->is_torn ? rule : NULL;
+}
+
+/* What no rule covers today stays: its section may come back. true: the record is marked. */
+static bool judge(struct sm_flush_work *work, struct sm_flush_run *run, const struct sm_record_head *head, const void *record,
+                  size_t size, int64_t now_ns)
+{
+	const struct sm_rule *rule = rule_of(work, &head->name);
+	enum sm_standing_of standing =
+		rule ? sm_rule_standing(rule, sm_epochs_key(&work->epochs, &head->name, head->times.made_ns)) : SM_OF_RULE;
+	bool may_serve = head->kind == SM_ANSWER_ADDRESSES && standing == SM_OF_OLDER_RULE;
+
+	if (standing == SM_OF_RULE || (may_serve && head->times.expires_ns <= now_ns))
+		return false;
+	if (!may_serve || make_old(work, &head->name, record, size, now_ns) != SM_OK)
+		sm_owner_remove(work->owner, &head->name);
+	run->n_names++;
+	return true;
 }
 
 /* The first pass. true: the record is marked. */
 static bool mark(struct sm_flush_work *work, struct sm_flush_run *run, const struct sm_record_head *head, const void *record,
                  size_t size, int64_t now_ns)
 {
+	if (run->is_judging)
+		return judge(work, run, head, record, size, now_ns);
 	if (head->times.made_ns >= run->taken_ns)
 		return false;
 	if (head->kind != SM_ANSWER_ADDRESSES || make_old(work, &head->name, record, size, now_ns) != SM_OK)
@@ -151,10 +176,9 @@ static void renew_if_used(struct sm_flush_work *work, const struct sm_flush_run 
                           int64_t now_ns)
 {
 	const struct sm_name *name = &head->name;
-	const struct sm_rule *rule = sm_rules_match(&work->reload->settings->conf->rules, name->text, name->length);
+	const struct sm_rule *rule = rule_of(work, name);
 
-	if (rule && !rule->is_disabled && !rule->is_torn && head->times.made_ns < run->taken_ns &&
-	    head->times.expires_ns <= now_ns && now_ns < head->times.expires_ns + SM_IN_USE_NS)
+	if (rule && head->times.made_ns < run->taken_ns && head->times.expires_ns <= now_ns && now_ns < head->times.expires_ns + SM_IN_USE_NS)
 		renew(work, rule, name);
 }
 
@@ -181,7 +205,12 @@ static void end_pass(struct sm_flush_work *work)
 	work->has_begun = false;
 	if (!run->is_marked) {
 		run->is_marked = true;
-		sm_log_number(SM_LOG_INFO, "flushed", "names", run->n_names);
+		run->is_over = run->is_judging;
+		if (run->is_judging)
+			sm_epochs_settle(&work->epochs, work->owner);
+		if (!run->is_judging || run->n_names > 0)
+			sm_log_number(SM_LOG_INFO, run->is_judging ? "answers of the old configuration wait for their renewal" : "flushed",
+			              "names", run->n_names);
 	} else {
 		run->is_over = true;
 	}
@@ -320,24 +349,66 @@ static int64_t made_before_ns(const struct sm_flush *flush)
 	return sm_clock_now_ns() - (ago_ms > 0 ? ago_ms * SM_NS_PER_MS : 0);
 }
 
-/* SM_FULL: too many are under way. */
-static enum sm_status add_run(struct sm_flush_work *work, const struct sm_flush *flush, int64_t begins_ns,
-                              struct sm_flush_run **ret)
+/* There is one place more than for flushes. */
+static struct sm_flush_run *make_run(struct sm_flush_work *work, const char *pattern, int64_t begins_ns)
 {
-	struct sm_flush_run *run = work->n_runs < SM_FLUSH_RUNS_MAX ? calloc(1, sizeof(*run)) : NULL;
+	struct sm_flush_run *run = calloc(1, sizeof(*run));
 
 	if (!run)
-		return SM_FULL;
-	memcpy(run->pattern, flush->pattern, sizeof(run->pattern));
+		return NULL;
+	strcpy(run->pattern, pattern);
 	run->work = work;
-	run->taken_ns = made_before_ns(flush);
 	run->begins_ns = begins_ns;
 	run->everywhere = "no";
 	run->waiter = (struct sm_store_waiter){.on_done = on_told, .on_lost = on_not_told};
 	work->runs[work->n_runs++] = run;
+	return run;
+}
+
+/* SM_FULL: too many are under way. */
+static enum sm_status add_run(struct sm_flush_work *work, const struct sm_flush *flush, int64_t begins_ns,
+                              struct sm_flush_run **ret)
+{
+	struct sm_flush_run *run = work->n_runs < SM_FLUSH_RUNS_MAX ? make_run(work, flush->pattern, begins_ns) : NULL;
+
+	if (!run)
+		return SM_FULL;
+	run->taken_ns = made_before_ns(flush);
 	work->n_flushes++;
 	*ret = run;
 	return SM_OK;
+}
+
+static void begin_judging(struct sm_flush_work *work)
+{
+	struct sm_flush_run *run = NULL;
+
+	for (uint32_t i = 0; i < work->n_runs && !run; i++)
+		if (work->runs[i]->is_judging)
+			run = work->runs[i];
+	if (!run)
+		run = make_run(work, "*", sm_clock_now_ns());
+	else if (run == work->runs[0])
+		work->has_begun = false; /* once more from the start */
+	if (!run)
+		return;
+	run->is_judging = true;
+	go_on(work);
+	if (work->is_passing)
+		on_passing(&work->passing); /* most maps are judged before the next request */
+}
+
+/* Where a file was left out, nothing already working is lost by that. */
+void sm_flush_judge(struct sm_flush_work *work)
+{
+	const struct sm_conf *conf = work->reload->settings->conf;
+	bool has_begun = work->epochs.today;
+
+	if (conf->is_incomplete && has_begun)
+		return;
+	if (has_begun ? sm_epochs_turn(&work->epochs, &conf->rules, sm_clock_now_ns())
+	              : sm_epochs_begin(&work->epochs, work->owner, &conf->rules, sm_clock_now_ns()) && !conf->is_incomplete)
+		begin_judging(work);
 }
 
 /* Too many: one that has not begun takes over all names; where each has, the first one begins anew. */
@@ -405,6 +476,7 @@ void sm_flush_start(struct sm_flush_work *work)
 
 void sm_flush_stop(struct sm_flush_work *work)
 {
+	sm_epochs_end(&work->epochs);
 	while (work->n_runs > 0) {
 		struct sm_flush_run *run = work->runs[--work->n_runs];
 

@@ -4,10 +4,13 @@
  *
  * Two passes go through the records, in idle slices. After the first one an answer that the flush covers is old: the next lookup
  * waits for a new one, and gets the old one only where no server says anything. A denial is gone. The second one renews the names
- * that are in use, 64 at a time. */
+ * that are in use, 64 at a time.
+ *
+ * A changed configuration takes the first pass alone: what was made under another rule is old, or gone. */
 #pragma once
 
 #include "daemon/connections.h"
+#include "daemon/epochs.h"
 #include "daemon/jobs.h"
 #include "daemon/shared.h"
 
@@ -23,6 +26,7 @@ struct sm_flush_run {
 	struct sm_store_waiter waiter;
 	uint32_t n_told; /* of the two messages to other hosts */
 	const char *everywhere; /* what became of them, as the reply says it; NULL: not known yet */
+	bool is_judging; /* by the rules in force: no flush, and nobody waits for it */
 	bool is_marked; /* the first pass is over, */
 	bool is_over;   /* and the second, too */
 	uint32_t n_names;
@@ -42,13 +46,14 @@ struct sm_flush_work {
 	struct sm_shared *shared;
 
 	uint32_t n_runs;
-	struct sm_flush_run *runs[SM_FLUSH_RUNS_MAX]; /* the first one is under way, where is_passing */
+	struct sm_flush_run *runs[SM_FLUSH_RUNS_MAX + 1]; /* the first one is under way, where is_passing */
 	bool is_stopping; /* set by main.c: nothing more is renewed */
 	bool is_passing, has_begun;
 	struct sm_name at;
 	struct sm_flush_renewal renewals[SM_FLUSH_RENEWALS_MAX];
 	uint32_t n_renewals;
 	uint64_t seed, n_flushes;
+	struct sm_epochs epochs;
 	uv_timer_t pausing;
 	uv_idle_t passing;
 };
@@ -62,5 +67,7 @@ void sm_flush_ask(struct sm_flush_work *work, struct sm_client *client);
 void sm_flush_hurry(struct sm_flush_work *work, struct sm_client *client);
 /* The client has gone. */
 void sm_flush_forget(struct sm_flush_work *work, struct sm_client *client);
+/* The configuration is another one, or srvmeshd has just started: by which one were the answers in the map made? */
+void sm_flush_judge(struct sm_flush_work *work);
 /* Another host has flushed. */
 void sm_flush_follow(struct sm_flush_work *work, const struct sm_flush *flush);

@@ -50,6 +50,8 @@ static inline int64_t sm_job_deadline_ns(const struct sm_rule *rule)
 /* Goes on as far as it can. */
 void sm_job_step(struct sm_job *job);
 
+/* Is the rule by which it asks still the name's? */
+bool sm_job_is_current(const struct sm_job *job);
 /* The lookup has ended: keeps its answer, and sets the final reply, unless the job is settled. */
 void sm_job_conclude(struct sm_job *job);
 /* Sets the final reply, whatever DNS would say; the job ends with its next step. */

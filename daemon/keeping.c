@@ -87,6 +87,6 @@ enum sm_status sm_keeping_answer(struct sm_owner *owner, const struct sm_job_ans
 	if (of->is_bad || (of->answer->is_metadata_unknown && !of->answer->uncertain_families))
 		times = lengthened(owner, of, times);
 	if (of->is_outdated)
-		times.expires_ns = times.recheck_ns = sm_sooner(times.expires_ns, of->answered_ns);
+		sm_lifetime_end(&times, of->answered_ns);
 	return sm_owner_put(owner, of->name, of->answer, &times, of->uid, of->answered_ns, &ret->record, &ret->size);
 }

@@ -211,9 +211,7 @@ static bool open_owner(struct daemon *daemon)
 {
 	const struct sm_conf *conf = daemon->reload.settings->conf;
 	const struct sm_host_conf *host = &conf->host;
-	uint64_t fingerprint = conf->is_incomplete ? SM_OWNER_ANY : conf->fingerprint;
-	enum sm_status status = sm_owner_open(host->directory, host->size_kib * 1024ULL, host->quota_percent, fingerprint,
-	                                      &daemon->owner);
+	enum sm_status status = sm_owner_open(host->directory, host->size_kib * 1024ULL, host->quota_percent, &daemon->owner);
 
 	if (status != SM_OK)
 		return fail("no host map", host->directory, why_not_owner(status, host->directory));
@@ -292,14 +290,13 @@ static void wire_control(struct daemon *daemon)
 /* Which part uses which. */
 static void wire(struct daemon *daemon)
 {
-	daemon->reload.owner = daemon->owner;
 	daemon->jobs.loop = daemon->connections.loop = daemon->targets.loop = &daemon->loop;
 	daemon->jobs.owner = daemon->requests.owner = daemon->targets.owner = daemon->owner;
 	daemon->jobs.limits = daemon->connections.limits = &daemon->limits;
 	daemon->jobs.counters = daemon->requests.counters = daemon->connections.counters = &daemon->counters;
 	daemon->jobs.reload = &daemon->reload;
 	daemon->jobs.around = &daemon->around;
-	daemon->jobs.upstream = daemon->reload.upstream = &daemon->upstream;
+	daemon->jobs.upstream = &daemon->upstream;
 	daemon->requests.upstream = daemon->targets.upstream = &daemon->upstream;
 	daemon->jobs.targets = daemon->requests.targets = daemon->reload.targets = &daemon->targets;
 	daemon->targets.reload = &daemon->reload;
@@ -311,7 +308,7 @@ static void wire(struct daemon *daemon)
 	daemon->shared.upstream = &daemon->upstream;
 	daemon->shared.targets = &daemon->targets;
 	daemon->shared.jobs = daemon->flush_work.jobs = &daemon->jobs;
-	daemon->shared.flush_work = daemon->requests.flush_work = daemon->control.flush_work = &daemon->flush_work;
+	daemon->reload.flush_work = daemon->shared.flush_work = daemon->requests.flush_work = daemon->control.flush_work = &daemon->flush_work;
 	daemon->shared.follow = sm_flush_follow;
 	daemon->requests.jobs = &daemon->jobs;
 	daemon->requests.reload = &daemon->reload;
@@ -331,6 +328,7 @@ static bool serve(struct daemon *daemon, const struct options *options)
 	sm_surroundings_start(&daemon->around, &daemon->loop, daemon->owner, &daemon->reload, &daemon->upstream,
 	                      &daemon->targets);
 	sm_flush_start(&daemon->flush_work);
+	sm_flush_judge(&daemon->flush_work);
 	sm_shared_start(&daemon->shared);
 	if (sm_jobs_start(&daemon->jobs) != SM_OK || sm_targets_start(&daemon->targets) != SM_OK ||
 	    sm_connections_start(&daemon->connections) != SM_OK)

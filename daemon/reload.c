@@ -2,6 +2,7 @@
 #include "daemon/reload.h"
 
 #include "base/clock.h"
+#include "daemon/flush.h"
 #include "daemon/log.h"
 #include "daemon/shared.h"
 #include "daemon/targets.h"
@@ -91,12 +92,8 @@ static void warn_of_restart(const struct sm_host_conf *old, const struct sm_host
 /* If no name is configured, the daemon waits until one is. A file with an error does not remove kept answers. */
 static void follow(struct sm_reload *reload)
 {
-	const struct sm_conf *conf = reload->settings->conf;
-
 	apply(reload);
-	if (!conf->is_incomplete && sm_owner_follow(reload->owner, conf->fingerprint) != SM_OK)
-		sm_log(SM_LOG_WARNING, "the host map could not be begun anew", NULL);
-	sm_upstream_publish_again(reload->upstream);
+	sm_flush_judge(reload->flush_work);
 	sm_targets_follow(reload->targets);
 	sm_shared_follow(reload->shared);
 	sm_log(SM_LOG_INFO, "reloaded", "config", reload->sources.file, NULL);

@@ -3,11 +3,10 @@
  * configuration. For a file with an error, the daemon keeps its old content. */
 #pragma once
 
-#include "cache/owner.h"
 #include "daemon/limits.h"
 #include "daemon/settings.h"
-#include "daemon/upstream.h"
 
+struct sm_flush_work;
 struct sm_targets;
 struct sm_shared;
 
@@ -17,8 +16,7 @@ struct sm_reload {
 	struct sm_watch watch;        /* of the files as they were last read, correct or not */
 	int64_t succeeded_s;          /* the last load without an error, in seconds since 1970; 0: there was none */
 	struct sm_limits *limits;     /* follow the settings */
-	struct sm_owner *owner;       /* follows the settings; NULL: there is none yet */
-	struct sm_upstream *upstream; /* publishes in the owner's new file */
+	struct sm_flush_work *flush_work; /* judges kept answers by the settings */
 	struct sm_targets *targets;   /* are watched as the settings say */
 	struct sm_shared *shared;     /* with other hosts, as the settings say */
 };

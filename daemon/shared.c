@@ -74,11 +74,6 @@ static struct sm_job *job_of(struct sm_store_waiter *waiter)
 	return (struct sm_job *)((char *)waiter - offsetof(struct sm_job, sharing.waiter));
 }
 
-static bool is_of_today(const struct sm_job *job)
-{
-	return job->settings->conf->fingerprint == job->jobs->reload->settings->conf->fingerprint;
-}
-
 static void on_value(struct sm_store_waiter *waiter, const void *bytes, size_t size, int64_t left_ms)
 {
 	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
@@ -89,7 +84,7 @@ static void on_value(struct sm_store_waiter *waiter, const void *bytes, size_t s
 	struct sm_answer answer;
 	struct sm_times times;
 
-	if (is_of_today(job))
+	if (sm_job_is_current(job))
 		found = sm_values_read(shared, job, sharing->keys[sharing->n_keys - sharing->n_expected], bytes, size, left_ms,
 		                       &arena, &answer, &times);
 	sharing->n_expected--;

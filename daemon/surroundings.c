@@ -44,7 +44,7 @@ static void rerank(struct sm_surroundings *around, const struct sm_network *netw
 		return;
 	is_old = times.expires_ns > now_ns && has_gained_family(around, network, name, &answer);
 	if (is_old)
-		times.expires_ns = times.recheck_ns = now_ns;
+		sm_lifetime_end(&times, now_ns);
 	memcpy(before, answer.ranks, answer.n_addresses * sizeof(before[0]));
 	if (answer.n_addresses > 1)
 		sm_source_rank(&around->reload->settings->conf->rules.policies, network, &answer);

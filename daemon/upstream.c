@@ -24,7 +24,7 @@ void sm_upstream_start(struct sm_upstream *upstream, struct sm_owner *owner)
 	sm_random_fill(&seed, sizeof(seed));
 	*upstream = (struct sm_upstream){.owner = owner};
 	sm_servers_init(&upstream->servers, seed);
-	status = sm_owner_get_servers(owner, &bytes, &size);
+	status = sm_owner_get_own(owner, SM_MAP_SERVERS, &bytes, &size);
 	if (status == SM_OK)
 		status = sm_table_decode(bytes, size, sm_clock_now_ns(), &upstream->servers);
 	(void)status; /* without a table everything is learnt anew */
@@ -70,17 +70,11 @@ void sm_upstream_publish(struct sm_upstream *upstream, int64_t now_ns)
 	if (now_ns - upstream->published_ns < PUBLISH_NS && last_back_ns(servers) <= upstream->back_ns)
 		return;
 	tell(upstream);
-	sm_owner_put_servers(upstream->owner, bytes, sm_table_encode(servers, now_ns, bytes));
+	sm_owner_put_own(upstream->owner, SM_MAP_SERVERS, bytes, sm_table_encode(servers, now_ns, bytes));
 	upstream->published = servers->n_changes;
 	upstream->published_ns = now_ns;
 	upstream->n_questions = servers->n_questions;
 	upstream->back_ns = last_back_ns(servers);
-}
-
-void sm_upstream_publish_again(struct sm_upstream *upstream)
-{
-	upstream->published_ns = 0;
-	upstream->published = UINT64_MAX;
 }
 
 bool sm_upstream_may_scout(struct sm_upstream *upstream, const struct sm_rule *rule, int64_t now_ns)

@@ -22,7 +22,5 @@ void sm_upstream_start(struct sm_upstream *upstream, struct sm_owner *owner);
 /* To be called before a commit: publishes what has changed, at most once a second, but at once where a server is heard
  * again, because failures that are kept end with that. Writes the log. */
 void sm_upstream_publish(struct sm_upstream *upstream, int64_t now_ns);
-/* The file is another one: it gets the table with the next commit. */
-void sm_upstream_publish_again(struct sm_upstream *upstream);
 /* While all servers of the rule are down, one name in a second asks them. true: this one. */
 bool sm_upstream_may_scout(struct sm_upstream *upstream, const struct sm_rule *rule, int64_t now_ns);

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/spin.h"
 #include "cache/namespace.h"
+#include "find/inherit.h"
 #include "resolve/source.h"
 
 #include <stdatomic.h>
@@ -289,8 +290,11 @@ static bool reload_generation(struct sm_generation *old, int64_t now_ns)
 	if (process.n_retired >= RETIRED_MAX)
 		return true;
 	state = sm_watch_look(&old->watch, now_ns);
-	if (state == SM_WATCH_CHANGED && load_generation(old->conf, &fresh) == SM_OK)
+	if (state == SM_WATCH_CHANGED && load_generation(old->conf, &fresh) == SM_OK) {
+		if (old->conf && fresh->conf)
+			sm_generation_inherit(fresh, old, now_ns);
 		replace(old, fresh);
+	}
 	return state != SM_WATCH_FRESH && state != SM_WATCH_FADING;
 }
 

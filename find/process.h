@@ -21,7 +21,7 @@ struct sm_view {
 	struct sm_view *next; /* retired, waiting for the last user */
 };
 
-/* One configuration in force, with its own cache: new settings are never used with old answers. */
+/* One configuration in force, with its own cache; what it takes over of the one before: find/inherit.h. */
 struct sm_generation {
 	struct sm_conf *conf; /* NULL: the plugin is switched off in this process */
 	bool is_conf_private; /* a configuration of the user's own */

@@ -43,12 +43,12 @@ static enum sm_verdict choose_addresses(const struct wish *wish, const struct sm
 	sm_choose(answer, wish->rule, wish->families, wish->pin, sm_process_draw(), wish->now_ns, &wish->found->choice);
 	if (wish->pin && wish->found->choice.kind != SM_ANSWER_ADDRESSES)
 		sm_pin_miss(&wish->name, wish->families);
-	wish->found->name = wish->name;
+	wish->found->name.length = wish->name.length;
+	memcpy(wish->found->name.text, wish->name.text, wish->name.length + 1U); /* most are short, the whole is not */
 	wish->found->canonical.length = 0;
 	if (answer->n_targets == 1 && answer->targets[0].port == 0)
 		say_canonical(answer, &wish->name, &wish->found->canonical);
-	wish->found->is_drawn = answer->n_targets > 1;
-	wish->found->ttl_s = left_ns > 0 ? (uint32_t)(left_ns / SM_NS_PER_S) : 0;
+	wish->found->ttl_s = left_ns > 0 && answer->n_targets == 1 ? (uint32_t)(left_ns / SM_NS_PER_S) : 0;
 	return verdict_of(wish->found->choice.kind);
 }
 

@@ -51,6 +51,13 @@ struct sm_times sm_lifetime_times(const struct sm_answer *answer, const struct s
 	};
 }
 
+void sm_lifetime_end(struct sm_times *times, int64_t now_ns)
+{
+	if (times->expires_ns > now_ns)
+		times->expires_ns = now_ns;
+	times->recheck_ns = times->expires_ns;
+}
+
 struct sm_times sm_lifetime_unrenewed(const struct sm_times *times, const struct sm_rule *rule, int64_t now_ns)
 {
 	struct sm_times unrenewed = *times;

@@ -22,6 +22,8 @@ struct sm_times {
 uint32_t sm_lifetime_ms(const struct sm_answer *answer, const struct sm_rule *rule);
 /* For an answer that has just arrived. Only addresses may be served stale, never negative answers or failures. */
 struct sm_times sm_lifetime_times(const struct sm_answer *answer, const struct sm_rule *rule, int64_t now_ns);
+/* The answer is past its time from now on, but may serve as long as before. */
+void sm_lifetime_end(struct sm_times *times, int64_t now_ns);
 /* The times of the same answer after its renewal has failed. */
 struct sm_times sm_lifetime_unrenewed(const struct sm_times *times, const struct sm_rule *rule, int64_t now_ns);
 /* How long a program waits for a renewal before it gets the old answer, where the renewal ends with the waiting:

@@ -91,6 +91,8 @@ struct sm_rule {
 	uint32_t line;
 	bool is_exact;         /* a [service] section */
 	bool is_disabled;      /* switched off: the name is not ours */
+	uint64_t key;          /* fingerprint: the upper half of what its answers are about, the lower one of all that shapes them,
+	                        * the servers included; 0: not known */
 	bool is_torn;          /* the text that names its servers cannot be read: it has none, and none is asked */
 
 	uint32_t n_templates;
@@ -162,6 +164,19 @@ void sm_rules_sort(struct sm_rules *rules);
 
 /* The most specific rule for `text`; NULL: not one of our names, or excepted by that rule. `text` need not be a valid name. */
 const struct sm_rule *sm_rules_match(const struct sm_rules *rules, const char *text, size_t length);
+
+/* What a change of the configuration makes of an answer that was made under the rule with this key. */
+enum sm_standing_of {
+	SM_OF_RULE,       /* it is this rule's */
+	SM_OF_OLDER_RULE, /* it may serve where no server can say better */
+	SM_OF_OTHER_RULE, /* it is about something else */
+};
+static inline enum sm_standing_of sm_rule_standing(const struct sm_rule *rule, uint64_t key)
+{
+	if (key == rule->key)
+		return SM_OF_RULE;
+	return key == 0 || key >> 32 == rule->key >> 32 ? SM_OF_OLDER_RULE : SM_OF_OTHER_RULE;
+}
 
 /* The SRV owner that results from `name` and template `index`. A name that is itself an SRV owner has one template:
  * itself. SM_MISS: no such template. SM_INVALID: the result is no valid name (for instance {service} of the suffix

@@ -13,12 +13,6 @@
 /* For `srvmesh doctor`, which reads it in the file. */
 __attribute__((used)) static const char release[] = "srvmesh-release:" PACKAGE_VERSION;
 
-/* Whoever keeps an answer for others would give all of them the same targets: nscd does not keep what lives for no time. */
-static int32_t lifetime(const struct sm_found *found)
-{
-	return found->is_drawn ? 0 : (int32_t)found->ttl_s;
-}
-
 #define EXPORTED __attribute__((visibility("default")))
 
 EXPORTED enum nss_status _nss_srvmesh_gethostbyname4_r(const char *name, struct gaih_addrtuple **pat, char *buffer,
@@ -33,7 +27,7 @@ EXPORTED enum nss_status _nss_srvmesh_gethostbyname4_r(const char *name, struct 
 	if (verdict == SM_VERDICT_FOUND)
 		sm_pin_spend(&found.name, SM_IPV4_AND_IPV6);
 	if (verdict == SM_VERDICT_FOUND && ttlp)
-		*ttlp = lifetime(&found);
+		*ttlp = (int32_t)found.ttl_s;
 	return sm_verdict_tell(verdict, saved, errnop, h_errnop);
 }
 
@@ -53,7 +47,7 @@ EXPORTED enum nss_status _nss_srvmesh_gethostbyname3_r(const char *name, int af,
 	if (verdict == SM_VERDICT_FOUND)
 		sm_pin_spend(&found.name, family);
 	if (verdict == SM_VERDICT_FOUND && ttlp)
-		*ttlp = lifetime(&found);
+		*ttlp = (int32_t)found.ttl_s;
 	if (verdict == SM_VERDICT_FOUND && canonp)
 		*canonp = result->h_name;
 	return sm_verdict_tell(verdict, saved, errnop, h_errnop);

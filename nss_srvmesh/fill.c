@@ -23,18 +23,14 @@ static void set_tuple(struct gaih_addrtuple *tuple, char *name, const struct sm_
 	tuple->scopeid = 0;
 }
 
-static const struct sm_name *canonical_of(const struct sm_found *found)
-{
-	return found->canonical.length > 0 ? &found->canonical : &found->name;
-}
-
 enum sm_status sm_fill_tuples(const struct sm_found *found, struct gaih_addrtuple **pat, char *buffer, size_t size)
 {
 	struct sm_arena arena = sm_arena_of(buffer, size);
 	uint32_t n = found->choice.n_addresses, own = *pat ? 1 : 0;
 	struct gaih_addrtuple *tuples =
 		sm_arena_take(&arena, (n - own) * sizeof(*tuples), _Alignof(struct gaih_addrtuple));
-	char *name = sm_arena_text(&arena, canonical_of(found)->text, canonical_of(found)->length);
+	const struct sm_name *canonical = found->canonical.length > 0 ? &found->canonical : &found->name;
+	char *name = sm_arena_text(&arena, canonical->text, canonical->length);
 	struct gaih_addrtuple **link = pat;
 
 	if (arena.failed)

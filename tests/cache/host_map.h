@@ -19,7 +19,7 @@ static uint8_t record[SM_RECORD_MAX];
 
 static void open_owner(uint64_t size_bytes, uint32_t quota_percent)
 {
-	assert_int_equal(sm_owner_open(path_of("run"), size_bytes, quota_percent, 7, &owner), SM_OK);
+	assert_int_equal(sm_owner_open(path_of("run"), size_bytes, quota_percent, &owner), SM_OK);
 }
 
 static void close_owner(void)

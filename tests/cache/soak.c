@@ -70,7 +70,7 @@ static void own(void)
 	uint64_t dice, i = 0;
 
 	sm_random_fill(&dice, sizeof(dice));
-	while (sm_owner_open(directory, SIZE, 100, 7, &owner) != SM_OK)
+	while (sm_owner_open(directory, SIZE, 100, &owner) != SM_OK)
 		usleep(100);
 	for (uint64_t k = 0; k < NAMES; k++)
 		put_one(owner, k, sm_random_step(&dice));

@@ -117,7 +117,7 @@ static void there_is_one_owner(void **state)
 	(void)state;
 	open_owner(SIZE, 25);
 	put_service("api.mesh", 3, 1);
-	assert_int_equal(sm_owner_open(path_of("run"), SIZE, 25, 7, &second), SM_REFUSED);
+	assert_int_equal(sm_owner_open(path_of("run"), SIZE, 25, &second), SM_REFUSED);
 	commit();
 	map_file();
 	assert_int_equal(find_service("api.mesh"), 3);
@@ -128,7 +128,7 @@ static void a_directory_that_others_can_write_is_refused(void **state)
 	(void)state;
 	assert_int_equal(mkdir(path_of("run"), 0755), 0);
 	assert_int_equal(chmod(path_of("run"), 0775), 0);
-	assert_int_equal(sm_owner_open(path_of("run"), SIZE, 25, 7, &owner), SM_INVALID);
+	assert_int_equal(sm_owner_open(path_of("run"), SIZE, 25, &owner), SM_INVALID);
 }
 
 static void entries_survive_a_restart(void **state)
@@ -147,22 +147,23 @@ static void entries_survive_a_restart(void **state)
 	assert_int_equal(find_service("big.mesh"), 200);
 }
 
-static void answers_of_another_configuration_are_dropped(void **state)
+static void what_the_map_says_of_itself_outlives_its_owner(void **state)
 {
+	const void *bytes;
+	size_t size;
+
 	(void)state;
 	open_owner(SIZE, 25);
-	put_service("api.mesh", 3, 1);
-	commit();
-	map_file();
-	assert_int_equal(sm_owner_follow(owner, 7), SM_OK);
-	assert_int_equal(sm_owner_usage(owner).held.n_entries, 1);
-	assert_int_equal(sm_owner_follow(owner, 8), SM_OK);
-	assert_int_equal(sm_owner_usage(owner).held.n_entries, 0);
-	assert_int_equal(sm_reader_look(path_of("run"), &mapped), SM_INVALID);
-	put_service("api.mesh", 2, 1);
+	assert_int_equal(sm_owner_get_own(owner, SM_MAP_RULES, &bytes, &size), SM_MISS);
+	sm_owner_put_own(owner, SM_MAP_RULES, "a", 1);
+	sm_owner_put_own(owner, SM_MAP_RULES, "some", 4);
+	sm_owner_put_own(owner, SM_MAP_SERVERS, "other", 5);
 	close_owner();
-	open_owner(SIZE, 25); /* with fingerprint 7 again */
+	open_owner(SIZE, 25);
 	assert_int_equal(sm_owner_usage(owner).n_restored, 0);
+	assert_int_equal(sm_owner_get_own(owner, SM_MAP_RULES, &bytes, &size), SM_OK);
+	assert_int_equal(size, 4);
+	assert_memory_equal(bytes, "some", 4);
 }
 
 static void begin_with(const char *text)
@@ -325,7 +326,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(there_is_one_owner),
 	TEST(a_directory_that_others_can_write_is_refused),
 	TEST(entries_survive_a_restart),
-	TEST(answers_of_another_configuration_are_dropped),
+	TEST(what_the_map_says_of_itself_outlives_its_owner),
 	TEST(a_foreign_file_is_replaced),
 	TEST(a_map_of_another_boot_is_replaced),
 	TEST(a_file_above_the_size_is_replaced),

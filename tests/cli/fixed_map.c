@@ -100,14 +100,14 @@ static void put_servers(void)
 	servers.known[1] = (struct sm_server_known){.server = silent_server, .n_failures = 2, .n_names = 2, .backoff_ms = 30000,
 	                                            .retry_ns = now_ns + SM_NS_PER_S, .silent_ns = now_ns,
 	                                            .since_ns = now_ns - 42 * SM_NS_PER_S, .changed_ns = now_ns};
-	sm_owner_put_servers(owner, bytes, sm_table_encode(&servers, now_ns, bytes));
+	sm_owner_put_own(owner, SM_MAP_SERVERS, bytes, sm_table_encode(&servers, now_ns, bytes));
 }
 
 int main(int argc, char **argv)
 {
 	char name[32];
 
-	if (argc != 3 || sm_owner_open(argv[1], 256U << 20, 100, 7, &owner) != SM_OK)
+	if (argc != 3 || sm_owner_open(argv[1], 256U << 20, 100, &owner) != SM_OK)
 		return 1;
 	put_services();
 	begin(SM_ANSWER_ADDRESSES, "_many._tcp.mesh", 33, 0);
