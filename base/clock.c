@@ -21,3 +21,12 @@ int64_t sm_clock_wall_ns(void)
 		return 0;
 	return (int64_t)now.tv_sec * SM_NS_PER_S + now.tv_nsec;
 }
+
+int64_t sm_clock_suspended_ns(void)
+{
+	struct timespec awake;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &awake) != 0)
+		return 0;
+	return sm_clock_now_ns() - ((int64_t)awake.tv_sec * SM_NS_PER_S + awake.tv_nsec);
+}

@@ -11,6 +11,9 @@
  * of the wall clock does not affect them. The vDSO answers, without a system call. */
 int64_t sm_clock_now_ns(void);
 
+/* How long of that the machine was suspended. */
+int64_t sm_clock_suspended_ns(void);
+
 /* Of two moments. */
 static inline int64_t sm_sooner(int64_t a, int64_t b)
 {

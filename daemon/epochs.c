@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION 1
+#define TABLE_VERSION 1
 #define ENTRY_MAX (1 + 8 + 1 + SM_NAME_MAX)
 
 struct sm_epoch {
@@ -66,7 +66,7 @@ static struct sm_epoch *make_of_map(struct sm_owner *owner)
 		return NULL;
 	epoch = make((uint32_t)(size / (1 + 8 + 1)));
 	reader = sm_reader_of(bytes, size);
-	if (!epoch || sm_read_u8(&reader) != VERSION)
+	if (!epoch || sm_read_u8(&reader) != TABLE_VERSION)
 		return NULL;
 	for (epoch->n = 0; reader.at < size; epoch->n++)
 		if (!read_entry(&reader, &epoch->entries[epoch->n]))
@@ -150,7 +150,7 @@ void sm_epochs_settle(struct sm_epochs *epochs, struct sm_owner *owner)
 
 	if (!today || !bytes)
 		return;
-	sm_write_u8(&writer, VERSION);
+	sm_write_u8(&writer, TABLE_VERSION);
 	for (uint32_t i = 0; i < today->n; i++)
 		write_entry(&writer, &today->entries[i]);
 	sm_owner_put_own(owner, SM_MAP_RULES, bytes, writer.at);

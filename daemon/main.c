@@ -60,6 +60,7 @@ struct daemon {
 	struct sm_metrics metrics;
 	struct sm_scrape scrape;
 	struct sm_premises premises;
+	struct sm_pulse pulse;
 	struct sm_connections connections;
 	int64_t began_ns;
 	bool is_stopping;
@@ -127,6 +128,7 @@ static void on_flush(uv_prepare_t *prepare)
 {
 	struct daemon *daemon = prepare->data;
 
+	sm_pulse_beat(&daemon->pulse, sm_clock_now_ns());
 	sm_jobs_flush(&daemon->jobs);
 	sm_targets_before_waiting(&daemon->targets);
 	sm_store_before_waiting(&daemon->shared.store);
@@ -313,6 +315,7 @@ static void wire(struct daemon *daemon)
 	daemon->requests.jobs = &daemon->jobs;
 	daemon->requests.reload = &daemon->reload;
 	daemon->requests.control = &daemon->control;
+	daemon->requests.pulse = &daemon->pulse;
 	daemon->connections.events = &sm_requests_events;
 	daemon->connections.context = &daemon->requests;
 }

@@ -261,6 +261,8 @@ static struct kept find_kept(struct sm_requests *requests, const struct sm_rule 
 	     ((head.unasked_families & families) == families && now_ns >= head.times.recheck_ns)))
 		head.times = (struct sm_times){.made_ns = 0};
 	kept.freshness = sm_lifetime_freshness(&head.times, now_ns);
+	sm_pulse_beat(requests->pulse, now_ns);
+	outlook.turn_ns = sm_lifetime_turn_ns(sm_name_hash(name->text), requests->pulse->jumped_ns, now_ns);
 	kept.use = sm_lifetime_use(&head.times, head.kind, &outlook, now_ns);
 	return kept;
 }

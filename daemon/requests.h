@@ -6,6 +6,7 @@
 #include "daemon/control.h"
 #include "daemon/flush.h"
 #include "daemon/jobs.h"
+#include "daemon/pulse.h"
 #include "daemon/reload.h"
 #include "daemon/targets.h"
 #include "daemon/upstream.h"
@@ -20,6 +21,7 @@ struct sm_requests {
 	struct sm_targets *targets;
 	struct sm_flush_work *flush_work;
 	struct sm_counters *counters;
+	struct sm_pulse *pulse;
 };
 
 /* For connections whose context is a struct sm_requests. */

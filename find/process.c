@@ -13,6 +13,7 @@
 #include "base/spin.h"
 #include "cache/namespace.h"
 #include "find/inherit.h"
+#include "mesh/lifetime.h"
 #include "resolve/source.h"
 
 #include <stdatomic.h>
@@ -42,6 +43,8 @@ struct wiped_state {
 		_Atomic uint64_t record;
 		_Atomic int64_t sent_ns;
 	} hints[HINTS];
+	_Atomic int64_t suspended_ns; /* of the clock at the last look; 0: none yet */
+	_Atomic int64_t jumped_ns;
 	_Alignas(64) _Atomic uint32_t servers_lock;
 	struct sm_servers servers;
 };
@@ -298,6 +301,20 @@ static bool reload_generation(struct sm_generation *old, int64_t now_ns)
 	return state != SM_WATCH_FRESH && state != SM_WATCH_FADING;
 }
 
+static void look_at_clock(struct wiped_state *state, int64_t now_ns)
+{
+	int64_t suspended_ns = sm_clock_suspended_ns() | 1;
+	int64_t before_ns = atomic_exchange_explicit(&state->suspended_ns, suspended_ns, memory_order_relaxed);
+
+	if (before_ns && suspended_ns - before_ns > SM_JUMP_NS)
+		atomic_store_explicit(&state->jumped_ns, now_ns, memory_order_relaxed);
+}
+
+int64_t sm_process_jumped_ns(void)
+{
+	return atomic_load_explicit(&state_of_process()->jumped_ns, memory_order_relaxed);
+}
+
 static void look_again(struct wiped_state *state, int64_t now_ns)
 {
 	int64_t looked_ns = atomic_load_explicit(&process.looked_ns, memory_order_relaxed);
@@ -309,6 +326,7 @@ static void look_again(struct wiped_state *state, int64_t now_ns)
 	else
 		looked_ns = now_ns;
 	atomic_store_explicit(&process.looked_ns, looked_ns, memory_order_relaxed);
+	look_at_clock(state, now_ns);
 	look_at_map(atomic_load(&process.current));
 	look_at_namespace(atomic_load(&atomic_load(&process.current)->view), now_ns);
 	free_retired(state);
@@ -416,6 +434,7 @@ struct sm_generation *sm_process_enter(int64_t now_ns)
 	atomic_fetch_add(&state->users, 1);
 	if (!atomic_load(&process.current)) {
 		atomic_store_explicit(&process.looked_ns, now_ns, memory_order_relaxed);
+		look_at_clock(state, now_ns);
 		generation = load_first();
 	} else {
 		look_again(state, now_ns);

@@ -66,5 +66,8 @@ void sm_process_untake_hint(uint64_t record);
 void sm_process_get_servers(struct sm_servers *ret);
 void sm_process_put_servers(const struct sm_servers *servers);
 
+/* When it was noticed that the machine had been suspended; 0: never. */
+int64_t sm_process_jumped_ns(void);
+
 /* A random number for drawing; different in every process, also in forked ones. */
 uint64_t sm_process_draw(void);

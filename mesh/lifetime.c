@@ -3,6 +3,7 @@
 #include "mesh/lifetime.h"
 
 #define NS_PER_MS 1000000LL
+#define SPREAD_NS (5000 * NS_PER_MS) /* of renewals after a jump of the clock */
 #define BAD_MAX_NS (5000 * NS_PER_MS) /* between questions to servers that answer badly (RFC 9520, 3.2) */
 
 static uint32_t smaller(uint32_t a, uint32_t b)
@@ -116,6 +117,14 @@ enum sm_freshness sm_lifetime_freshness(const struct sm_times *times, int64_t no
 	return now_ns < times->recheck_ns ? SM_STALE : SM_OLD;
 }
 
+int64_t sm_lifetime_turn_ns(uint32_t name_hash, int64_t jumped_ns, int64_t now_ns)
+{
+	if (jumped_ns == 0 || now_ns >= jumped_ns + SPREAD_NS)
+		return 0;
+	/* 0 to 1023 */
+	return jumped_ns + (int64_t)((name_hash ^ (uint64_t)jumped_ns) * 0x9e3779b97f4a7c15ULL >> 54) * SPREAD_NS / 1024;
+}
+
 enum sm_use sm_lifetime_use(const struct sm_times *times, enum sm_answer_kind kind, const struct sm_outlook *outlook,
                             int64_t now_ns)
 {
@@ -130,6 +139,8 @@ enum sm_use sm_lifetime_use(const struct sm_times *times, enum sm_answer_kind ki
 	case SM_STALE:
 		return SM_USE;
 	case SM_OLD:
+		if (outlook->turn_ns)
+			return now_ns >= outlook->turn_ns ? SM_USE_AND_ASK : SM_USE;
 		return outlook->are_down ? SM_USE_AND_ASK : SM_ASK;
 	case SM_DEAD:
 		break;

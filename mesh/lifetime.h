@@ -51,7 +51,14 @@ struct sm_outlook {
 	bool are_down;     /* all of them, for more than one name */
 	bool is_lasting;   /* for some seconds, and until just now */
 	int64_t back_ns;  /* when one was last heard again; 0: never */
+	int64_t turn_ns;  /* after a jump of the clock: of the name's renewal, sm_lifetime_turn_ns; 0: there was none */
 };
+
+#define SM_JUMP_NS (10 * 1000000000LL) /* a clock that moves so far at once has jumped: a suspend, a paused machine */
+
+/* After a jump everything expires together. So that not everything is asked for together, each name's renewal has its turn
+ * within five seconds. `jumped_ns`: when it was noticed; 0: never. 0: there is nothing to wait for. */
+int64_t sm_lifetime_turn_ns(uint32_t name_hash, int64_t jumped_ns, int64_t now_ns);
 
 enum sm_use {
 	SM_USE,          /* give it */
@@ -67,6 +74,7 @@ enum sm_use {
  *   fresh, in its last tenth                  any                 SM_USE_AND_ASK
  *   past its TTL, just not renewed            any                 SM_USE
  *   past its TTL                              down                SM_USE_AND_ASK
+ *   past its TTL, just after a jump           any                 SM_USE, and in its turn SM_USE_AND_ASK
  *   past its TTL                              else                SM_ASK
  *   a failure, fresh                          back since then     SM_ASK
  *   a failure, fresh                          else                SM_USE

@@ -68,7 +68,9 @@ static const char usage[] =
 	"       probe stack NAME                  on a stack of 64 KiB\n"
 	"       probe depth COUNT NAME            bytes of a stack of 64 KiB that each call of the plugin takes\n"
 	"       probe repeat SECONDS NAME         a line whenever the answer changes\n"
-	"       probe series COUNT PREFIX SUFFIX  names with a number from 0 between them: how many were found\n";
+	"       probe series COUNT PREFIX SUFFIX  names with a number from 0 between them: how many were found\n"
+	"       probe rounds TIMES COUNT PREFIX SUFFIX  the same, again after each line of input\n"
+	"       probe locked NAME                 KiB that a lookup adds to locked memory\n";
 
 static int family_of(const char *word)
 {
@@ -577,6 +579,18 @@ static int series(int count, const char *prefix, const char *suffix)
 	return 0;
 }
 
+/* As `series`, so many times, each after a line of input but the first. */
+static int rounds(int turns, int count, const char *prefix, const char *suffix)
+{
+	char line[16];
+
+	for (int i = 0; i < turns && (i == 0 || fgets(line, sizeof(line), stdin)); i++) {
+		series(count, prefix, suffix);
+		fflush(stdout);
+	}
+	return 0;
+}
+
 static int repeat(int seconds, const char *name)
 {
 	char last[256] = "", line[256];
@@ -688,6 +702,8 @@ int main(int argc, char **argv)
 		return series(atoi(argv[2]), argv[3], argv[4]);
 	if (argc == 3 && strcmp(verb, "locked") == 0)
 		return locks_memory(argv[2]);
+	if (argc == 6 && strcmp(verb, "rounds") == 0)
+		return rounds(atoi(argv[2]), atoi(argv[3]), argv[4], argv[5]);
 	if (argc == 4 && strcmp(verb, "repeat") == 0)
 		return repeat(atoi(argv[2]), argv[3]);
 	fputs(usage, stderr);

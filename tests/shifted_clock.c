@@ -1,10 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* To preload: the wall clock of a program is SHIFTED_CLOCK_S seconds ahead, and no other clock. (libfaketime leaves semaphores
+/* To preload: the wall clock of a program is SHIFTED_CLOCK_S seconds ahead, and no other clock; or its time since boot as many
+ * as the file SHIFTED_BOOT says, as after a suspend. (libfaketime leaves semaphores
  * behind where programs are killed, and then waits for them.) */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+static long seconds_of(const char *path)
+{
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	char text[32] = "";
+	ssize_t size = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return size > 0 ? atol(text) : 0;
+}
 
 int clock_gettime(clockid_t clock, struct timespec *ret)
 {
@@ -13,5 +26,7 @@ int clock_gettime(clockid_t clock, struct timespec *ret)
 
 	if (code == 0 && clock == CLOCK_REALTIME && shift)
 		ret->tv_sec += atol(shift);
+	if (code == 0 && clock == CLOCK_BOOTTIME)
+		ret->tv_sec += seconds_of(getenv("SHIFTED_BOOT"));
 	return code;
 }

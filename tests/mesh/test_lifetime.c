@@ -116,18 +116,21 @@ static void what_to_do_is_one_table(void **state)
 		struct sm_outlook outlook;
 		enum sm_use use;
 	} rows[] = {
-		{&fresh, 1, SM_ANSWER_ADDRESSES, {true, true, 0}, SM_USE},
-		{&fresh, 29, SM_ANSWER_ADDRESSES, {true, true, 0}, SM_USE_AND_ASK},
-		{&fresh, 40, SM_ANSWER_ADDRESSES, {true, false, 0}, SM_USE_AND_ASK},
-		{&fresh, 40, SM_ANSWER_ADDRESSES, {false, false, 0}, SM_ASK},
-		{&fresh, 1, SM_ANSWER_NO_NAME, {true, true, BEGAN + 1}, SM_USE},
-		{&fresh, 1, SM_ANSWER_FAILURE, {true, true, BEGAN}, SM_USE},
-		{&fresh, 1, SM_ANSWER_FAILURE, {false, false, BEGAN + 1}, SM_ASK},
-		{&fresh, 29, SM_ANSWER_FAILURE, {false, false, BEGAN + 1}, SM_ASK},
-		{&fresh, 100, SM_ANSWER_ADDRESSES, {true, true, 0}, SM_ASK_OR_FAIL},
-		{&nothing, 0, SM_ANSWER_ADDRESSES, {true, true, 0}, SM_ASK_OR_FAIL},
-		{&nothing, 0, SM_ANSWER_ADDRESSES, {true, false, 0}, SM_ASK}, /* a short silence may be two names' own */
-		{&nothing, 0, SM_ANSWER_ADDRESSES, {false, false, 0}, SM_ASK},
+		{&fresh, 1, SM_ANSWER_ADDRESSES, {true, true, 0, 0}, SM_USE},
+		{&fresh, 29, SM_ANSWER_ADDRESSES, {true, true, 0, 0}, SM_USE_AND_ASK},
+		{&fresh, 40, SM_ANSWER_ADDRESSES, {true, false, 0, 0}, SM_USE_AND_ASK},
+		{&fresh, 40, SM_ANSWER_ADDRESSES, {false, false, 0, 0}, SM_ASK},
+		{&fresh, 40, SM_ANSWER_ADDRESSES, {false, false, 0, BEGAN + 41 * S}, SM_USE},
+		{&fresh, 40, SM_ANSWER_ADDRESSES, {false, false, 0, BEGAN + 40 * S}, SM_USE_AND_ASK},
+		{&fresh, 100, SM_ANSWER_ADDRESSES, {false, false, 0, BEGAN + 100 * S}, SM_ASK},
+		{&fresh, 1, SM_ANSWER_NO_NAME, {true, true, BEGAN + 1, 0}, SM_USE},
+		{&fresh, 1, SM_ANSWER_FAILURE, {true, true, BEGAN, 0}, SM_USE},
+		{&fresh, 1, SM_ANSWER_FAILURE, {false, false, BEGAN + 1, 0}, SM_ASK},
+		{&fresh, 29, SM_ANSWER_FAILURE, {false, false, BEGAN + 1, 0}, SM_ASK},
+		{&fresh, 100, SM_ANSWER_ADDRESSES, {true, true, 0, 0}, SM_ASK_OR_FAIL},
+		{&nothing, 0, SM_ANSWER_ADDRESSES, {true, true, 0, 0}, SM_ASK_OR_FAIL},
+		{&nothing, 0, SM_ANSWER_ADDRESSES, {true, false, 0, 0}, SM_ASK}, /* a short silence may be two names' own */
+		{&nothing, 0, SM_ANSWER_ADDRESSES, {false, false, 0, 0}, SM_ASK},
 	};
 	struct sm_times unrenewed = sm_lifetime_unrenewed(&fresh, &rule, BEGAN + 40 * S);
 
@@ -135,6 +138,24 @@ static void what_to_do_is_one_table(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++)
 		assert_int_equal(sm_lifetime_use(rows[i].times, rows[i].kind, &rows[i].outlook, BEGAN + rows[i].after_s * S + S / 2), rows[i].use);
 	assert_int_equal(sm_lifetime_use(&unrenewed, SM_ANSWER_ADDRESSES, &rows[3].outlook, BEGAN + 41 * S), SM_USE);
+}
+
+static void after_a_jump_renewals_have_their_turns_within_five_seconds(void **state)
+{
+	int turns[5] = {0};
+
+	(void)state;
+	assert_int_equal(sm_lifetime_turn_ns(1, 0, BEGAN), 0);
+	for (uint32_t hash = 1; hash <= 1000; hash++) {
+		int64_t turn_ns = sm_lifetime_turn_ns(hash * 2654435761U, BEGAN, BEGAN + 1);
+
+		assert_in_range(turn_ns, BEGAN, BEGAN + 5 * S - 1);
+		assert_int_equal(turn_ns, sm_lifetime_turn_ns(hash * 2654435761U, BEGAN, BEGAN + 5 * S - 1));
+		turns[(turn_ns - BEGAN) / S]++;
+	}
+	for (size_t i = 0; i < COUNT(turns); i++)
+		assert_in_range(turns[i], 150, 250);
+	assert_int_equal(sm_lifetime_turn_ns(1, BEGAN, BEGAN + 5 * S), 0);
 }
 
 static void a_process_waits_longer_for_each_renewal_that_was_cut_short(void **state)
@@ -213,6 +234,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(an_answer_is_fresh_then_due_then_old_then_dead),
 	cmocka_unit_test(names_that_were_loaded_together_are_not_renewed_together),
 	cmocka_unit_test(what_to_do_is_one_table),
+	cmocka_unit_test(after_a_jump_renewals_have_their_turns_within_five_seconds),
 	cmocka_unit_test(a_process_waits_longer_for_each_renewal_that_was_cut_short),
 	cmocka_unit_test(bad_answers_in_a_row_are_asked_for_ever_more_seldom_up_to_five_seconds),
 	cmocka_unit_test(what_could_not_be_renewed_is_stale_for_a_while_but_not_for_longer_than_it_may),

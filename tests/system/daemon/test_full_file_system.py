@@ -14,7 +14,7 @@ def full_file_system(tap):
     if os.geteuid() != 0:
         tap.skip("a full tmpfs", NO_NAMESPACES)
         return
-    server = serve(ZONE + "".join(f"_n{i}._tcp.mesh. 60 SRV 0 0 1 a.mesh.\n" for i in range(40)))
+    server = serve(ZONE + "".join(f"_n{i}._tcp.mesh. 60 SRV 0 0 1 a.mesh.\n" for i in range(240)))
     with Lab() as lab:
         unshare(CLONE_NEWNS)
         subprocess.run(["mount", "--make-rprivate", "/"], check=True)
@@ -30,7 +30,7 @@ def full_file_system(tap):
             except OSError:
                 pass
         tap.equal("a hit on a full file system is a hit", sorted_words(lab.probe("gai", "unspec", "api.mesh")), API)
-        lines = lab.guest("timed", *(f"n{i}.mesh" for i in range(20))).splitlines()
+        lines = lab.guest("timed", *(f"n{i}.mesh" for i in range(60))).splitlines()
         tap.equal("what cannot be kept is answered all the same", {line.split()[0] for line in lines}, {"127.0.0.11"})
         tap.check("without delay", max(float(line.split()[1]) for line in lines) < 100, lines)
         status = daemon.status()
@@ -38,8 +38,8 @@ def full_file_system(tap):
         tap.equal("what is in the map stays", sorted_words(lab.probe("gai", "unspec", "api.mesh")), API)
         os.unlink(os.path.join(run, "ballast"))
         time.sleep(1.1)
-        lab.probe("gai", "unspec", "n30.mesh")
-        tap.equal("with space again, it keeps again", lab.guest("quiet", "n30.mesh", 1), "found")
+        lab.probe("gai", "unspec", "n230.mesh")
+        tap.equal("with space again, it keeps again", lab.guest("quiet", "n230.mesh", 1), "found")
         tap.check("and nothing was lost", "restored" in status and lab.guest("quiet", "api.mesh", 1) == "found")
         daemon.stop()
         subprocess.run(["umount", run], check=True)
