@@ -333,13 +333,13 @@ static enum sm_status write_record(struct sm_owner *owner, const struct sm_name 
 
 /* SM_OK: kept, or there was no room. Any other status: the transaction is unusable. */
 static enum sm_status keep_record(struct sm_owner *owner, const struct sm_name *name, size_t size, struct sm_ledger_entry *entry,
-                           int64_t now_ns)
+                           bool is_taken_back, int64_t now_ns)
 {
 	struct sm_ledger_entry old;
 	enum sm_status status;
 
 	if (sm_ledger_get(owner->ledger, name, &old) == SM_MISS) {
-		if (entry->uid == SM_LEDGER_NOBODY)
+		if (entry->uid == SM_LEDGER_NOBODY && !is_taken_back)
 			return SM_OK; /* the entry was removed meanwhile, and there is no uid to pay for a new one */
 	} else {
 		if (old.uid != SM_LEDGER_NOBODY)
@@ -402,8 +402,8 @@ static uint32_t puts_per_commit(const struct sm_owner *owner)
 	return n < PUTS_PER_COMMIT ? (uint32_t)n : PUTS_PER_COMMIT;
 }
 
-enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, const struct sm_answer *answer,
-                            const struct sm_times *times, uid_t uid, int64_t now_ns, const void **ret, size_t *ret_size)
+static enum sm_status put(struct sm_owner *owner, const struct sm_name *name, const struct sm_answer *answer,
+                          const struct sm_times *times, uid_t uid, bool is_taken_back, int64_t now_ns, size_t *ret_size)
 {
 	struct sm_ledger_entry entry = {
 		.uid = uid,
@@ -414,14 +414,13 @@ enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, 
 
 	if (sm_record_encode(name, answer, times, SM_FORMAT, owner->encoded, sizeof(owner->encoded), &size) != SM_OK)
 		return SM_FULL;
-	*ret = owner->encoded;
 	*ret_size = size;
 	entry.cost = sm_environment_cost(&owner->map, name, size);
 	if (times->expires_ns <= now_ns && times->stale_ns <= now_ns)
 		return SM_OK;
 	if (!begin_puts(owner, now_ns))
 		return SM_OK;
-	if (keep_record(owner, name, size, &entry, now_ns) != SM_OK) {
+	if (keep_record(owner, name, size, &entry, is_taken_back, now_ns) != SM_OK) {
 		recover(owner);
 		return SM_OK;
 	}
@@ -429,6 +428,23 @@ enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, 
 	if (owner->n_puts >= puts_per_commit(owner) && sm_owner_commit(owner) != SM_OK)
 		return SM_OK; /* the failure is counted by recover */
 	return SM_OK;
+}
+
+enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, const struct sm_answer *answer,
+                            const struct sm_times *times, uid_t uid, int64_t now_ns, const void **ret, size_t *ret_size)
+{
+	*ret = owner->encoded;
+	return put(owner, name, answer, times, uid, false, now_ns, ret_size);
+}
+
+enum sm_status sm_owner_take_back(struct sm_owner *owner, const struct sm_name *name, const struct sm_answer *answer,
+                                  const struct sm_times *times, int64_t now_ns)
+{
+	struct sm_ledger_entry entry;
+	size_t size;
+	enum sm_status status = put(owner, name, answer, times, SM_LEDGER_NOBODY, true, now_ns, &size);
+
+	return status == SM_OK ? sm_ledger_get(owner->ledger, name, &entry) : status;
 }
 
 void sm_owner_remove(struct sm_owner *owner, const struct sm_name *name)

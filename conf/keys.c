@@ -108,6 +108,7 @@ static const struct sm_key keys[] = {
 	{"directory", "/run/srvmesh", A_PATH, PATH, SM_SECTION_CACHE, HOST(directory)},
 	{"size", "64M", "a size such as 64M or 1G, from 1M to 64G", SIZE, SM_SECTION_CACHE, 1 << 10, 1 << 26,
 	 HOST(size_kib)},
+	{"persist", "yes", "yes or no", CHOICE, SM_SECTION_CACHE, .choices = no_yes, HOST(is_persistent)},
 	{"memory_entries", "256", "a number from 0 to 65536", COUNT, SM_SECTION_CACHE, 0, 65536, HOST(memory_entries)},
 	{"embedded", "yes", "yes or no", CHOICE, SM_SECTION_CACHE, .choices = no_yes, HOST(is_embedded)},
 

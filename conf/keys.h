@@ -49,6 +49,7 @@ struct sm_host_conf {
 	uint32_t size_kib;
 	uint32_t memory_entries;
 	uint32_t is_embedded; /* 0 or 1 */
+	uint32_t is_persistent; /* 0 or 1 */
 
 	char socket[SM_PATH_MAX + 1]; /* empty: none, as above */
 	uint32_t max_clients;

@@ -4,6 +4,7 @@
 #include "daemon/jobs.h"
 #include "daemon/log.h"
 #include "daemon/monitor.h"
+#include "daemon/persist.h"
 #include "daemon/reload.h"
 #include "daemon/requests.h"
 #include "daemon/scrape.h"
@@ -60,6 +61,7 @@ struct daemon {
 	struct sm_metrics metrics;
 	struct sm_scrape scrape;
 	struct sm_premises premises;
+	struct sm_persist persist;
 	struct sm_pulse pulse;
 	struct sm_connections connections;
 	int64_t began_ns;
@@ -104,12 +106,14 @@ static void start_watchdog(struct daemon *daemon)
 
 static void close_all(struct daemon *daemon)
 {
+	sm_persist_now(&daemon->persist);
 	sm_surroundings_stop(&daemon->around);
 	sm_jobs_stop(&daemon->jobs);
 	sm_targets_stop(&daemon->targets);
 	sm_flush_stop(&daemon->flush_work);
 	sm_shared_stop(&daemon->shared);
 	sm_scrape_stop(&daemon->scrape);
+	sm_persist_stop(&daemon->persist);
 	uv_close((uv_handle_t *)&daemon->flush, NULL);
 	uv_close((uv_handle_t *)&daemon->looking, NULL);
 	uv_close((uv_handle_t *)&daemon->watchdog, NULL);
@@ -314,6 +318,8 @@ static void wire(struct daemon *daemon)
 	daemon->shared.follow = sm_flush_follow;
 	daemon->requests.jobs = &daemon->jobs;
 	daemon->requests.reload = &daemon->reload;
+	daemon->persist = (struct sm_persist){.loop = &daemon->loop, .owner = daemon->owner, .reload = &daemon->reload,
+	                                      .flush_work = &daemon->flush_work, .around = &daemon->around};
 	daemon->requests.control = &daemon->control;
 	daemon->requests.pulse = &daemon->pulse;
 	daemon->connections.events = &sm_requests_events;
@@ -332,6 +338,7 @@ static bool serve(struct daemon *daemon, const struct options *options)
 	                      &daemon->targets);
 	sm_flush_start(&daemon->flush_work);
 	sm_flush_judge(&daemon->flush_work);
+	sm_persist_start(&daemon->persist);
 	sm_shared_start(&daemon->shared);
 	if (sm_jobs_start(&daemon->jobs) != SM_OK || sm_targets_start(&daemon->targets) != SM_OK ||
 	    sm_connections_start(&daemon->connections) != SM_OK)

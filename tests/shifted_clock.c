@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* To preload: the wall clock of a program is SHIFTED_CLOCK_S seconds ahead, and no other clock; or its time since boot as many
- * as the file SHIFTED_BOOT says, as after a suspend. (libfaketime leaves semaphores
+ * as the file SHIFTED_BOOT says, as after a suspend, or its time awake as many as the file SHIFTED_AWAKE says. (libfaketime leaves semaphores
  * behind where programs are killed, and then waits for them.) */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -28,5 +28,7 @@ int clock_gettime(clockid_t clock, struct timespec *ret)
 		ret->tv_sec += atol(shift);
 	if (code == 0 && clock == CLOCK_BOOTTIME)
 		ret->tv_sec += seconds_of(getenv("SHIFTED_BOOT"));
+	if (code == 0 && (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE))
+		ret->tv_sec += seconds_of(getenv("SHIFTED_AWAKE"));
 	return code;
 }
