@@ -3,9 +3,10 @@
  * of the file's entries. Puts go into one open transaction; sm_owner_commit makes them visible. Not for two threads
  * at once.
  *
- * A file of this boot and format is taken over with its entries, whatever the configuration says today: what it makes of them
- * is for the caller to judge. Any other is removed and replaced by a new one. After a failure of the file system (no space, for example) the uncommitted entries are lost, but the
- * owner goes on and removes old entries to make space for new ones. */
+ * A file of this boot and format is taken over with its entries, whatever the configuration says today: what it makes of
+ * them is for the caller to judge. Any other is removed and replaced by a new one. After a failure of the file system (no
+ * space, for example) the uncommitted entries are lost, but the owner goes on and removes old entries to make space for
+ * new ones. */
 #pragma once
 
 #include "base/status.h"

@@ -30,8 +30,8 @@ struct sm_mapped {
 #define SM_READER_GRAIN 65536
 
 /* Maps what the file in `directory` holds, not what it may hold one day: a host that locks its memory (mlockall(2)) pays for
- * every byte of a mapping. `or_mine`: see cache/trust.h. SM_MISS: there is none. SM_REFUSED: it cannot be trusted, or not be read. SM_CORRUPT: no map of this format, or one of
- * another boot or time namespace. SM_EXHAUSTED. */
+ * every byte of a mapping. `or_mine`: see cache/trust.h. SM_MISS: there is none. SM_REFUSED: it cannot be trusted, or not be
+ * read. SM_CORRUPT: no map of this format, or one of another boot or time namespace. SM_EXHAUSTED. */
 enum sm_status sm_reader_map(const char *directory, bool or_mine, struct sm_mapped *ret) SM_MUST_CHECK;
 void sm_reader_unmap(struct sm_mapped *mapped);
 

@@ -5,6 +5,6 @@
 
 #include "mesh/rule.h"
 
-/* Sets rule->key. Its servers and pairs must be known. Upper half: of `srv`, `proto`, `family`, `port` and the domain; lower half:
- * of these and of all else that shapes answers. */
+/* Sets rule->key. Its servers and pairs must be known. Upper half: of `srv`, `proto`, `family`, `port` and the domain; lower
+ * half: of these and of all else that shapes answers. */
 void sm_rule_set_key(struct sm_rule *rule);

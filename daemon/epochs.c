@@ -164,12 +164,19 @@ void sm_epochs_end(struct sm_epochs *epochs)
 	epochs->today = NULL;
 }
 
+static bool covers(const struct entry *entry, const struct sm_name *name)
+{
+	if (entry->is_exact)
+		return strcmp(entry->name.text, name->text) == 0;
+	return sm_name_under(name->text, name->length, &entry->name);
+}
+
 static uint64_t key_in(const struct sm_epoch *epoch, const struct sm_name *name)
 {
 	for (uint32_t i = 0; epoch && i < epoch->n; i++) {
 		const struct entry *entry = &epoch->entries[i];
 
-		if (entry->is_exact ? strcmp(entry->name.text, name->text) == 0 : sm_name_under(name->text, name->length, &entry->name))
+		if (covers(entry, name))
 			return entry->key;
 	}
 	return 0;

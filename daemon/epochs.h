@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Under which rules was a kept answer made? The map says under which all of it was made, until the configuration changes; from then
- * on srvmeshd knows which rules were in force until when, until every answer is judged by those of today. So a record need not say
- * it, and costs its readers nothing.
+/* Under which rules was a kept answer made? The map says under which all of it was made, until the configuration changes;
+ * from then on srvmeshd knows which rules were in force until when, until every answer is judged by those of today. So a
+ * record need not say it, and costs its readers nothing.
  *
- * The value of SM_MAP_RULES: u8 version 1; of each rule, the most specific first: u8 exact or not, u64 key (mesh/rule.h), u8 length,
- * name. Little endian. */
+ * The value of SM_MAP_RULES: u8 version 1; of each rule, the most specific first: u8 exact or not, u64 key (mesh/rule.h),
+ * u8 length, name. Little endian. */
 #pragma once
 
 #include "cache/owner.h"

@@ -178,7 +178,8 @@ static void renew_if_used(struct sm_flush_work *work, const struct sm_flush_run 
 	const struct sm_name *name = &head->name;
 	const struct sm_rule *rule = rule_of(work, name);
 
-	if (rule && head->times.made_ns < run->taken_ns && head->times.expires_ns <= now_ns && now_ns < head->times.expires_ns + SM_IN_USE_NS)
+	if (rule && head->times.made_ns < run->taken_ns && head->times.expires_ns <= now_ns &&
+	    now_ns < head->times.expires_ns + SM_IN_USE_NS)
 		renew(work, rule, name);
 }
 
@@ -198,22 +199,26 @@ static bool visit(struct sm_flush_work *work, struct sm_flush_run *run, const st
 	return false;
 }
 
+static void end_judging(struct sm_flush_work *work, struct sm_flush_run *run)
+{
+	run->is_over = true;
+	sm_epochs_settle(&work->epochs, work->owner);
+	if (run->n_names > 0)
+		sm_log_number(SM_LOG_INFO, "answers of the old configuration wait for their renewal", "names", run->n_names);
+}
+
 static void end_pass(struct sm_flush_work *work)
 {
 	struct sm_flush_run *run = work->runs[0];
 
 	work->has_begun = false;
-	if (!run->is_marked) {
-		run->is_marked = true;
-		run->is_over = run->is_judging;
-		if (run->is_judging)
-			sm_epochs_settle(&work->epochs, work->owner);
-		if (!run->is_judging || run->n_names > 0)
-			sm_log_number(SM_LOG_INFO, run->is_judging ? "answers of the old configuration wait for their renewal" : "flushed",
-			              "names", run->n_names);
-	} else {
+	if (run->is_marked)
 		run->is_over = true;
-	}
+	else if (run->is_judging)
+		end_judging(work, run);
+	else
+		sm_log_number(SM_LOG_INFO, "flushed", "names", run->n_names);
+	run->is_marked = true;
 	uv_idle_stop(&work->passing);
 	work->is_passing = false;
 	end_if_known(run);

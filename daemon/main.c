@@ -314,7 +314,8 @@ static void wire(struct daemon *daemon)
 	daemon->shared.upstream = &daemon->upstream;
 	daemon->shared.targets = &daemon->targets;
 	daemon->shared.jobs = daemon->flush_work.jobs = &daemon->jobs;
-	daemon->reload.flush_work = daemon->shared.flush_work = daemon->requests.flush_work = daemon->control.flush_work = &daemon->flush_work;
+	daemon->reload.flush_work = daemon->shared.flush_work = &daemon->flush_work;
+	daemon->requests.flush_work = daemon->control.flush_work = &daemon->flush_work;
 	daemon->shared.follow = sm_flush_follow;
 	daemon->requests.jobs = &daemon->jobs;
 	daemon->requests.reload = &daemon->reload;

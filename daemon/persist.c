@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DIRECTORY "/var/lib/srvmesh"
+#define DIRECTORY "/var/lib/srvmeshd"
 #define USUAL_MAP "/run/srvmesh"
 #define MAGIC "srvmesh answers\n"
 #define MAGIC_SIZE 16
@@ -183,10 +183,12 @@ struct taking {
 	uint32_t n;
 };
 
-/* The times of this boot for an answer of another: past its time, and for no longer than it could have served. false: it is over. */
+/* The times of this boot for an answer of another: past its time, and for no longer than it could have served. false: it is
+ * over. */
 static bool adapt_times(const struct taking *taking, const struct sm_rule *rule, struct sm_times *times)
 {
-	int64_t left_ns = sm_sooner(times->stale_ns - taking->written_boot_ns, rule->stale_ms * SM_NS_PER_MS) - taking->elapsed_ns;
+	int64_t then_left_ns = sm_sooner(times->stale_ns - taking->written_boot_ns, rule->stale_ms * SM_NS_PER_MS);
+	int64_t left_ns = then_left_ns - taking->elapsed_ns;
 	int64_t age_ns = taking->written_boot_ns - times->made_ns + taking->elapsed_ns;
 
 	if (left_ns <= 0 || age_ns < 0)
@@ -226,7 +228,9 @@ static void take_back(struct taking *taking, uint64_t key, const void *bytes, si
 	if (sm_record_head(bytes, size, &head) != SM_OK || head.kind != SM_ANSWER_ADDRESSES)
 		return;
 	rule = rule_of(taking->persist, &head.name);
-	if (!rule || sm_rule_standing(rule, key) == SM_OF_OTHER_RULE || sm_owner_get(owner, &head.name, &kept, &kept_size) == SM_OK)
+	if (!rule || sm_rule_standing(rule, key) == SM_OF_OTHER_RULE)
+		return;
+	if (sm_owner_get(owner, &head.name, &kept, &kept_size) == SM_OK)
 		return;
 	if (sm_record_decode(&head.name, bytes, size, &arena, &answer, &times) != SM_OK || !adapt_times(taking, rule, &times))
 		return;
@@ -268,9 +272,10 @@ static bool read_head(struct taking *taking, FILE *file)
 {
 	uint8_t head[HEAD_SIZE];
 	struct sm_reader reader = sm_reader_of(head, sizeof(head));
+	const uint8_t *magic = sm_read_bytes(&reader, MAGIC_SIZE);
 	int64_t written_ns;
 
-	if (fread(head, sizeof(head), 1, file) != 1 || memcmp(sm_read_bytes(&reader, MAGIC_SIZE), MAGIC, MAGIC_SIZE) != 0 ||
+	if (fread(head, sizeof(head), 1, file) != 1 || !magic || memcmp(magic, MAGIC, MAGIC_SIZE) != 0 ||
 	    sm_read_u32le(&reader) != FILE_VERSION)
 		return false;
 	written_ns = (int64_t)sm_read_u64le(&reader);
@@ -280,8 +285,8 @@ static bool read_head(struct taking *taking, FILE *file)
 		return false;
 	if (taking->elapsed_ns < -AHEAD_NS) {
 		taking->persist->future_ns = (uint64_t)written_ns;
-		sm_log(SM_LOG_WARNING, "answers are not taken back: by the clock of this host they were written in the future", "path",
-		       taking->persist->path, NULL);
+		sm_log(SM_LOG_WARNING, "answers are not taken back: by the clock of this host they were written in the future",
+		       "path", taking->persist->path, NULL);
 		return false;
 	}
 	if (taking->elapsed_ns < 0)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Over a reboot: srvmeshd writes its answers to a file when it stops, and every five minutes where something has changed, and takes
- * them back when it starts: as old ones, never as fresh. So hosts that are powered on while DNS is down have answers.
+/* Over a reboot: srvmeshd writes its answers to a file when it stops, and every five minutes where something has changed,
+ * and takes them back when it starts: as old ones, never as fresh. So hosts that are powered on while DNS is down have
+ * answers.
  *
  * The file is read by nobody else, and trusted only as far as it is one of ours. Little endian:
  *
  *   16 bytes "srvmesh answers\n", u32 version 1, u64 wall clock, u64 time since boot, both in nanoseconds when it was written
- *   of each answer: u32 size of the record, u64 key of its rule (mesh/rule.h), the record (mesh/record.h), whose checksum it bears */
+ *   of each answer: u32 size of the record, u64 key of its rule (mesh/rule.h), the record (mesh/record.h) with its checksum */
 #pragma once
 
 #include "conf/value.h"
@@ -33,8 +34,8 @@ struct sm_persist {
 	uv_idle_t writing;
 };
 
-/* Finds the file: in the first directory of $STATE_DIRECTORY, or in /var/lib/srvmesh where the host map is in its usual place; else
- * nothing is kept. Takes back what it holds. */
+/* Finds the file: in the first directory of $STATE_DIRECTORY, or in /var/lib/srvmeshd where the host map is in its usual
+ * place; else nothing is kept. Takes back what it holds. */
 void sm_persist_start(struct sm_persist *persist);
 /* Writes the file, and waits for it. */
 void sm_persist_now(struct sm_persist *persist);

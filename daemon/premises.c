@@ -37,8 +37,8 @@ void sm_premises_explain(const char *directory, char *ret, size_t size)
 		if (i == 0 && !S_ISDIR(file.st_mode))
 			snprintf(ret, size, "%s is not a directory: remove it, or name another one in [cache]", path);
 		else if (file.st_uid != geteuid())
-			snprintf(ret, size, "%s belongs to user %u, and srvmeshd runs as user %u: %s, or run srvmeshd as user %u", path,
-			         file.st_uid, geteuid(), i == 0 ? "change its owner" : "remove it", file.st_uid);
+			snprintf(ret, size, "%s belongs to user %u, and srvmeshd runs as user %u: %s, or run srvmeshd as user %u",
+			         path, file.st_uid, geteuid(), i == 0 ? "change its owner" : "remove it", file.st_uid);
 		else if (file.st_mode & (S_IWGRP | S_IWOTH))
 			snprintf(ret, size, "%s can be written by other users: chmod go-w", path);
 		else

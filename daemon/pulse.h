@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Does the time of srvmeshd go on as it should? Its loop turns at least once a second. Where it did not turn for longer, the machine
- * was suspended or paused, and everything has expired together. */
+/* Does the time of srvmeshd go on as it should? Its loop turns at least once a second. Where it did not turn for longer, the
+ * machine was suspended or paused, and everything has expired together. */
 #pragma once
 
 #include "daemon/log.h"

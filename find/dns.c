@@ -96,7 +96,8 @@ static bool may_ask(const struct wish *wish, struct sm_servers *servers, bool *r
 {
 	const struct sm_times nothing = {.made_ns = 0};
 	struct sm_outlook outlook = sm_outlook_of(servers, wish->rule, wish->now_ns);
-	int64_t turn_ns = wish->old ? sm_lifetime_turn_ns(sm_name_hash(wish->name.text), sm_process_jumped_ns(), wish->now_ns) : 0;
+	uint32_t hash = sm_name_hash(wish->name.text);
+	int64_t turn_ns = wish->old ? sm_lifetime_turn_ns(hash, sm_process_jumped_ns(), wish->now_ns) : 0;
 	enum sm_use use = sm_lifetime_use(wish->old ? &wish->old_times : &nothing, SM_ANSWER_ADDRESSES, &outlook, wish->now_ns);
 
 	if (wish->now_ns < turn_ns)

@@ -35,8 +35,8 @@ struct sm_found {
 	struct sm_name name;
 	struct sm_choice choice;
 	struct sm_name canonical; /* of a plain host with CNAMEs; length 0: the name itself */
-	uint32_t ttl_s; /* for who keeps an answer for others: the rest of its lifetime, rounded down; 0: it has several targets, of which
-	                 * each program is to get its own */
+	uint32_t ttl_s; /* for who keeps an answer for others: the rest of its lifetime, rounded down; 0: it has several
+	                 * targets, of which each program is to get its own */
 };
 
 /* An answer that a lookup is about to give, or to draw from; all of it is borrowed for the call. */

@@ -43,10 +43,10 @@ enum sm_rcode {
 };
 
 struct sm_dns_record {
-	const char *owner;  /* folded text, NUL-terminated; "" is the root. Names that no question can be for, such as those with
-	                     * '*' or '/', are there, too: a chain of CNAMEs may lead over them */
+	const char *owner;  /* folded text, NUL-terminated; "" is the root. Names that no question can be for, such as those
+	                     * with '*' or '/', are there, too: a chain of CNAMEs may lead over them */
 	union {
-		const char *target;     /* SRV, CNAME; NULL: of an SRV not a valid host name, of a CNAME not to be written as text */
+		const char *target;     /* SRV, CNAME; NULL: of an SRV no valid host name, of a CNAME no text can tell it */
 		const uint8_t *strings; /* TXT: its data, the strings of mesh/metadata.h */
 	};
 	uint32_t ttl_s;

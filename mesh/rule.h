@@ -91,8 +91,8 @@ struct sm_rule {
 	uint32_t line;
 	bool is_exact;         /* a [service] section */
 	bool is_disabled;      /* switched off: the name is not ours */
-	uint64_t key;          /* fingerprint: the upper half of what its answers are about, the lower one of all that shapes them,
-	                        * the servers included; 0: not known */
+	uint64_t key;          /* fingerprint: the upper half of what its answers are about, the lower one of all that shapes
+	                        * them, the servers included; 0: not known */
 	bool is_torn;          /* the text that names its servers cannot be read: it has none, and none is asked */
 
 	uint32_t n_templates;

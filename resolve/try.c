@@ -164,8 +164,9 @@ bool sm_try_read_remnant(const struct sm_try *try, struct sm_arena *room, struct
 	if (!try->remnant)
 		return false;
 	sm_arena_clear(room);
-	ret->is_remnant = sm_message_decode(try->remnant, try->remnant_size, question->name, question->type, room, ret) == SM_OK &&
-	                  ret->has_answer && sm_message_settles(ret);
+	if (sm_message_decode(try->remnant, try->remnant_size, question->name, question->type, room, ret) != SM_OK)
+		return false;
+	ret->is_remnant = ret->has_answer && sm_message_settles(ret);
 	return ret->is_remnant;
 }
 

@@ -3,6 +3,7 @@
 
 #include "mesh/name.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define CHAIN_MAX 16
@@ -22,15 +23,10 @@ static size_t length_before(const char *name, const char *owner)
 /* NULL: too long, or no memory. */
 static const char *join(struct sm_arena *arena, const char *name, size_t before, const char *target)
 {
-	char text[SM_NAME_MAX + 1];
-	size_t length = strlen(target), whole = before + (length > 0) + length;
+	char text[2 * SM_NAME_MAX + 2];
+	int length = snprintf(text, sizeof(text), "%.*s%s%s", (int)before, name, target[0] ? "." : "", target);
 
-	if (whole > SM_NAME_MAX)
-		return NULL;
-	memcpy(text, name, before);
-	text[before] = '.';
-	memcpy(text + whole - length, target, length);
-	return sm_arena_text(arena, text, whole);
+	return length <= SM_NAME_MAX ? sm_arena_text(arena, text, (size_t)length) : NULL;
 }
 
 /* Turns the DNAME above the name into the CNAME that it stands for; NULL: there is none. */

@@ -307,7 +307,8 @@ static void judge(const struct message *message, uint16_t flags, uint16_t n_answ
 	bool is_denial = reply->has_soa, is_known = flags & FLAG_AUTHORITATIVE, is_empty = n_answers == 0;
 
 	reply->recurses = flags & FLAG_RECURSION_AVAILABLE;
-	reply->has_answer = sm_reply_find(reply, message->name, message->type) || sm_reply_find(reply, message->name, SM_RR_CNAME);
+	reply->has_answer = sm_reply_find(reply, message->name, message->type) ||
+	                    sm_reply_find(reply, message->name, SM_RR_CNAME);
 	reply->is_referral = is_empty && !is_denial && !is_known && (message->has_referred || !reply->recurses);
 	if (reply->has_answer)
 		return;
