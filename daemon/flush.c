@@ -380,6 +380,7 @@ static enum sm_status add_run(struct sm_flush_work *work, const struct sm_flush 
 		return SM_FULL;
 	run->taken_ns = made_before_ns(flush);
 	work->n_flushes++;
+	sm_hosts_empty(&work->jobs->hosts);
 	*ret = run;
 	return SM_OK;
 }
@@ -409,6 +410,7 @@ void sm_flush_judge(struct sm_flush_work *work)
 	const struct sm_conf *conf = work->reload->settings->conf;
 	bool has_begun = work->epochs.today;
 
+	sm_hosts_empty(&work->jobs->hosts);
 	if (conf->is_incomplete && has_begun)
 		return;
 	if (has_begun ? sm_epochs_turn(&work->epochs, &conf->rules, sm_clock_now_ns())

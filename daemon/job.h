@@ -47,6 +47,15 @@ static inline int64_t sm_job_deadline_ns(const struct sm_rule *rule)
 	return sm_clock_now_ns() + rule->deadline_ms * SM_NS_PER_MS / 100 * SM_JOB_DEADLINE_PERCENT;
 }
 
+/* A client that wants one family alone gets it, even if it is left out otherwise. */
+static inline uint8_t sm_job_needs(const struct sm_request *request)
+{
+	return request->families == SM_IPV4_AND_IPV6 ? 0 : request->families;
+}
+
+/* What the job's lookup works with; its name, rule and needs are set. */
+struct sm_lookup_means sm_job_means(struct sm_job *job, bool is_scout);
+
 /* Goes on as far as it can. */
 void sm_job_step(struct sm_job *job);
 

@@ -25,7 +25,6 @@
 #include "daemon/keeping.h"
 #include "daemon/log.h"
 #include "daemon/values.h"
-#include "resolve/channel.h"
 #include "resolve/outlook.h"
 
 #include <search.h>
@@ -294,6 +293,7 @@ void sm_jobs_stop(struct sm_jobs *jobs)
 		stop_listening(TAILQ_FIRST(&jobs->listening));
 	while (!TAILQ_EMPTY(&jobs->behind))
 		stop_behind(TAILQ_FIRST(&jobs->behind));
+	sm_hosts_stop(&jobs->hosts);
 	uv_close((uv_handle_t *)&jobs->sockets, NULL);
 	close(jobs->sockets_fd);
 }
@@ -359,17 +359,6 @@ void sm_job_step(struct sm_job *job)
 	arm_timer(job, wakes_ns, now_ns);
 }
 
-static const struct sm_network *network_of(void *context)
-{
-	return sm_surroundings_network(context);
-}
-
-/* A client that wants one family alone gets it, even if it is left out otherwise. */
-static uint8_t needs_of(const struct sm_request *request)
-{
-	return request->families == SM_IPV4_AND_IPV6 ? 0 : request->families;
-}
-
 static bool enter_name(struct sm_job *job)
 {
 	SM_USDT_1(job_start, job->name.text);
@@ -381,20 +370,7 @@ static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule,
 {
 	int64_t now_ns = sm_clock_now_ns();
 	SM_SCOPE_FREE struct sm_job *job = calloc(1, sizeof(*job));
-	const struct sm_kept_marks marks = sm_keeping_marks(jobs->owner, &request->name);
-	const struct sm_lookup_means means = {
-		.transport = &sm_channel_transport,
-		.rules = &jobs->reload->settings->conf->rules,
-		.servers = &jobs->upstream->servers,
-		.network = network_of,
-		.context = jobs->around,
-		.needs = needs_of(request),
-		.keeps = marks.families,
-		.is_plain = marks.is_plain || sm_memo_holds(&jobs->plain, &request->name, now_ns),
-		.listens_on = true,
-		.counts = &jobs->upstream->counts,
-		.is_scout = is_scout,
-	};
+	struct sm_lookup_means means;
 
 	if (!job)
 		return SM_EXHAUSTED;
@@ -403,9 +379,10 @@ static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule,
 	job->name = request->name;
 	job->peer = peer;
 	job->began_ns = now_ns;
-	job->needs = needs_of(request);
+	job->needs = sm_job_needs(request);
 	job->sign_ns = now_ns + SIGN_AFTER_NS;
 	TAILQ_INIT(&job->waiters);
+	means = sm_job_means(job, is_scout);
 	if (sm_lookup_open(&means, rule, &request->name, SM_IPV4_AND_IPV6, sm_job_deadline_ns(rule), &job->lookup) != SM_OK)
 		return SM_EXHAUSTED;
 	if (!enter_name(job)) {
@@ -448,10 +425,10 @@ static void join_job(struct sm_job *job, const struct sm_request *request, struc
 {
 	if (!waiter)
 		return;
-	job->needs |= needs_of(request);
+	job->needs |= sm_job_needs(request);
 	if (!waiter->is_patient)
 		sm_shared_hurry(job->jobs->shared, job);
-	if (!job->is_finished && sm_lookup_widen(job->lookup, needs_of(request), sm_job_deadline_ns(job->rule)))
+	if (!job->is_finished && sm_lookup_widen(job->lookup, sm_job_needs(request), sm_job_deadline_ns(job->rule)))
 		memset(job->settled_ns, 0, sizeof(job->settled_ns));
 	TAILQ_INSERT_TAIL(&job->waiters, waiter, link);
 	waiter->job = job;
@@ -467,7 +444,7 @@ static struct sm_job *find_job_for(struct sm_jobs *jobs, const struct sm_request
 	struct sm_job *job;
 
 	TAILQ_FOREACH(job, &jobs->behind, link)
-		if (needs_of(request) & job->behind_families && strcmp(job->name.text, request->name.text) == 0)
+		if (sm_job_needs(request) & job->behind_families && strcmp(job->name.text, request->name.text) == 0)
 			return job;
 	return find_job(jobs, &request->name);
 }
@@ -480,7 +457,7 @@ enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, con
 	enum sm_status status = SM_OK;
 	bool is_new = !job;
 
-	if (!is_new && job->is_finished && (sm_lookup_unasked(job->lookup) & needs_of(request)))
+	if (!is_new && job->is_finished && (sm_lookup_unasked(job->lookup) & sm_job_needs(request)))
 		return SM_FULL; /* it has just ended without this family */
 	if (is_new)
 		status = begin_job(jobs, rule, request, peer, is_scout, waiter && !waiter->is_patient, &job);

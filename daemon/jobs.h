@@ -4,6 +4,7 @@
 
 #include "daemon/changes.h"
 #include "daemon/counters.h"
+#include "daemon/hosts.h"
 #include "daemon/limits.h"
 #include "daemon/loop.h"
 #include "daemon/memo.h"
@@ -42,6 +43,7 @@ struct sm_jobs {
 	struct sm_targets *targets;
 	struct sm_shared *shared;
 	struct sm_changes changes;
+	struct sm_hosts hosts;
 
 	struct sm_memo plain;  /* names that had no SRV, and are plain hosts: their addresses are asked together with the SRV */
 	struct sm_memo barren; /* names whose other family, asked behind an answer, had nothing */

@@ -4,6 +4,9 @@
 #include "base/clock.h"
 #include "base/scope.h"
 #include "mesh/expand.h"
+#include "mesh/field.h"
+
+#include <string.h>
 
 /* The kept answer of a name, if it may still serve. */
 static enum sm_status get_servable(struct sm_owner *owner, const struct sm_name *name, int64_t now_ns, struct sm_arena *arena,
@@ -31,6 +34,27 @@ enum sm_status sm_keeping_old(struct sm_owner *owner, const struct sm_rule *rule
 		return SM_MISS;
 	times = sm_lifetime_unrenewed(&times, rule, now_ns);
 	return sm_owner_put(owner, name, &answer, &times, SM_LEDGER_NOBODY, now_ns, ret, ret_size);
+}
+
+const struct sm_answer *sm_keeping_servable(struct sm_owner *owner, const struct sm_name *name, struct sm_arena *arena)
+{
+	struct sm_answer *answer = sm_arena_take(arena, sizeof(*answer), _Alignof(struct sm_answer));
+	struct sm_times times;
+	const void *record;
+	uint8_t *bytes;
+	size_t size;
+
+	if (!answer || sm_owner_get(owner, name, &record, &size) != SM_OK)
+		return NULL;
+	bytes = sm_arena_take(arena, size, 1);
+	if (!bytes)
+		return NULL;
+	memcpy(bytes, record, size);
+	if (sm_record_decode(name, bytes, size, arena, answer, &times) != SM_OK || answer->kind != SM_ANSWER_ADDRESSES ||
+	    sm_lifetime_freshness(&times, sm_clock_now_ns()) == SM_DEAD)
+		return NULL;
+	sm_field_unpack_metadata(answer);
+	return answer;
 }
 
 bool sm_keeping_lacks(struct sm_owner *owner, const struct sm_name *name, uint8_t families)
@@ -76,11 +100,28 @@ static struct sm_times lengthened(struct sm_owner *owner, const struct sm_job_an
 	return sm_lifetime_failed_again(&times, &before.times);
 }
 
+/* The addresses are today's, the rest is as old as it was. */
+static enum sm_status keep_with_old_times(struct sm_owner *owner, const struct sm_job_answer *of, struct sm_kept_answer *ret)
+{
+	struct sm_record_head before;
+	struct sm_times times;
+
+	if (sm_owner_get(owner, of->name, &ret->record, &ret->size) != SM_OK ||
+	    sm_record_head(ret->record, ret->size, &before) != SM_OK ||
+	    sm_lifetime_freshness(&before.times, of->answered_ns) == SM_DEAD)
+		return SM_MISS;
+	times = sm_lifetime_unrenewed(&before.times, of->rule, of->answered_ns);
+	return sm_owner_put(owner, of->name, of->answer, &times, of->uid, of->answered_ns, &ret->record, &ret->size);
+}
+
 enum sm_status sm_keeping_answer(struct sm_owner *owner, const struct sm_job_answer *of, struct sm_kept_answer *ret)
 {
 	struct sm_times times = sm_lifetime_times(of->answer, of->rule, of->answered_ns);
 
-	ret->is_old = (of->answer->kind == SM_ANSWER_FAILURE || of->answer->is_remnant) &&
+	ret->is_old = of->answer->is_of_old && keep_with_old_times(owner, of, ret) == SM_OK;
+	if (ret->is_old)
+		return SM_OK;
+	ret->is_old = (of->answer->kind == SM_ANSWER_FAILURE || of->answer->is_remnant || of->answer->is_of_old) &&
 	              sm_keeping_old(owner, of->rule, of->name, &ret->record, &ret->size) == SM_OK;
 	if (ret->is_old)
 		return SM_OK;

@@ -9,6 +9,9 @@
 enum sm_status sm_keeping_old(struct sm_owner *owner, const struct sm_rule *rule, const struct sm_name *name,
                               const void **ret, size_t *ret_size) SM_MUST_CHECK;
 
+/* What is kept of the name and may still serve, decoded into the arena; NULL: nothing. */
+const struct sm_answer *sm_keeping_servable(struct sm_owner *owner, const struct sm_name *name, struct sm_arena *arena);
+
 /* Does the kept record leave out all of these families, so that it is of no use to a client that wants them? */
 bool sm_keeping_lacks(struct sm_owner *owner, const struct sm_name *name, uint8_t families);
 
@@ -33,7 +36,7 @@ struct sm_job_answer {
 struct sm_kept_answer {
 	const void *record; /* valid until the owner's next call */
 	size_t size;
-	bool is_old; /* the answer was a failure, and does not replace what may still serve */
+	bool is_old; /* the answer was a failure, and does not replace what may still serve; or it renews the addresses alone */
 };
 
 /* SM_FULL: it exceeds all bounds. */

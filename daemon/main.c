@@ -333,10 +333,11 @@ static bool serve(struct daemon *daemon, const struct options *options)
 		return fail("no event loop", "", "out of descriptors or memory");
 	wire(daemon);
 	wire_control(daemon);
+	sm_hosts_start(&daemon->jobs.hosts, daemon->reload.settings->conf->host.quota_percent);
 	sm_upstream_start(&daemon->upstream, daemon->owner);
 	start_handles(daemon);
 	sm_surroundings_start(&daemon->around, &daemon->loop, daemon->owner, &daemon->reload, &daemon->upstream,
-	                      &daemon->targets);
+	                      &daemon->targets, &daemon->jobs.hosts);
 	sm_flush_start(&daemon->flush_work);
 	sm_flush_judge(&daemon->flush_work);
 	sm_persist_start(&daemon->persist);

@@ -2,6 +2,7 @@
 #include "daemon/surroundings.h"
 
 #include "base/clock.h"
+#include "daemon/hosts.h"
 #include "daemon/log.h"
 
 #include <string.h>
@@ -98,16 +99,18 @@ static void on_network_change(uv_poll_t *poll, int status, int events)
 	forget(around);
 	sm_servers_forget_network(&around->upstream->servers, sm_clock_now_ns());
 	sm_targets_network_changed(around->targets);
+	sm_hosts_empty(around->hosts);
 	if (!uv_is_active((uv_handle_t *)&around->settling))
 		uv_timer_start(&around->settling, on_settled, SETTLED_MS, 0);
 	sm_log(SM_LOG_DEBUG, "addresses or links have changed", NULL);
 }
 
 void sm_surroundings_start(struct sm_surroundings *around, uv_loop_t *loop, struct sm_owner *owner,
-                           const struct sm_reload *reload, struct sm_upstream *upstream, struct sm_targets *targets)
+                           const struct sm_reload *reload, struct sm_upstream *upstream, struct sm_targets *targets,
+                           struct sm_hosts *hosts)
 {
 	*around = (struct sm_surroundings){.loop = loop, .owner = owner, .reload = reload, .upstream = upstream,
-	                                   .targets = targets};
+	                                   .targets = targets, .hosts = hosts};
 	around->network_fd = sm_network_watch();
 	if (around->network_fd < 0)
 		return;

@@ -15,6 +15,7 @@ struct sm_surroundings {
 	struct sm_owner *owner;
 	const struct sm_reload *reload;
 	struct sm_upstream *upstream; /* forgets failures when the network changes, */
+	struct sm_hosts *hosts;
 	struct sm_targets *targets;   /* and probes what is down */
 	struct sm_network *network; /* NULL: not learnt yet */
 	uint8_t families;           /* of the host, as the kept answers were asked for; 0: not learnt yet */
@@ -27,7 +28,8 @@ struct sm_surroundings {
 };
 
 void sm_surroundings_start(struct sm_surroundings *around, uv_loop_t *loop, struct sm_owner *owner,
-                           const struct sm_reload *reload, struct sm_upstream *upstream, struct sm_targets *targets);
+                           const struct sm_reload *reload, struct sm_upstream *upstream, struct sm_targets *targets,
+                           struct sm_hosts *hosts);
 void sm_surroundings_stop(struct sm_surroundings *around);
 
 /* Valid until the loop goes on. NULL: a caller that needs it has to learn it itself. */

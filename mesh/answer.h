@@ -76,6 +76,7 @@ struct sm_answer {
 	uint8_t cut_families;       /* families of which, because of our bounds, addresses are missing */
 	bool is_metadata_cut;       /* some target has more metadata than is kept */
 	bool is_metadata_unknown;   /* of some target it could not be found */
+	bool is_of_old;             /* its targets are those of an older answer, their addresses today's; not in records */
 	bool is_remnant;            /* made of a reply of which the rest could not be had; not in records */
 	uint16_t n_cut;             /* targets that were left out because of our bounds */
 	uint16_t n_marks;

@@ -307,11 +307,22 @@ static void fail(struct sm_expand *expand, enum sm_rr_type type, uint16_t host)
 	if (type == SM_RR_TXT)
 		return; /* metadata stay unknown */
 	if (host != SM_NO_HOST) {
-		expand->hosts[host].failed_families |= sm_family_of(type);
+		if (!sm_take_old_addresses(expand, type, host))
+			expand->hosts[host].failed_families |= sm_family_of(type);
 		return;
 	}
 	expand->is_failed = true;
 	drop_guess(expand);
+	if (sm_take_old_targets(expand))
+		ask_addresses(expand, 0);
+}
+
+bool sm_expand_settle_for_old(struct sm_expand *expand)
+{
+	for (uint32_t i = 0; i < expand->n_questions && !expand->old && expand->n_targets == 0; i++)
+		if (!expand->questions[i].is_done && expand->questions[i].asks.type == SM_RR_SRV)
+			sm_expand_failed(expand, i);
+	return expand->old && expand->n_handed_out < expand->n_questions;
 }
 
 static void ask_elsewhere(struct sm_expand *expand, const char *name, enum sm_rr_type type, uint16_t host, uint8_t hops)
@@ -440,6 +451,12 @@ void sm_expand_failed(struct sm_expand *expand, uint32_t number)
 		return;
 	close_question(expand, number);
 	fail(expand, expand->questions[number].asks.type, expand->questions[number].host);
+}
+
+void sm_expand_end_with_old(struct sm_expand *expand)
+{
+	for (uint32_t i = 0; expand->old && i < expand->n_questions; i++)
+		sm_expand_failed(expand, i);
 }
 
 bool sm_expand_is_finished(const struct sm_expand *expand)

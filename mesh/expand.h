@@ -87,6 +87,8 @@ struct sm_expand_means {
 	/* May the reply to the question `number` speak for this name? */
 	bool (*believes)(void *context, uint32_t number, const char *name);
 	bool (*reaches)(void *context, const struct sm_address *address);
+	/* What was known of the service before, if it may still serve; lives as long as the expansion. May be NULL. */
+	const struct sm_answer *(*old)(void *context);
 	void *context;
 };
 
@@ -101,6 +103,7 @@ struct sm_expand {
 	bool is_glue_enough; /* but for what a program wants alone */
 	bool is_denied;   /* the SRV target "." */
 	bool is_failed;   /* no server answered for the SRV owner */
+	const struct sm_answer *old; /* whose targets are asked for, because nobody tells today's; NULL: they are today's */
 	bool is_remnant;  /* some reply is only what was left of one */
 	bool is_cut;      /* some question was not asked: a bound was reached, or its name is no host name */
 	bool has_other_ports; /* some targets were left out because of the rule's port */
@@ -152,6 +155,11 @@ void sm_expand_widen(struct sm_expand *expand, uint8_t families);
 uint8_t sm_expand_extra_families(const struct sm_expand *expand);
 /* Families that some host was not asked for. */
 uint8_t sm_expand_unasked_families(const struct sm_expand *expand);
+
+/* There is no more time for the SRV records: the targets of old are asked for, if there are any. false: nothing has changed. */
+bool sm_expand_settle_for_old(struct sm_expand *expand);
+/* Nor is there any for their addresses: those of old stay. */
+void sm_expand_end_with_old(struct sm_expand *expand);
 
 /* Is an address known of any target? */
 bool sm_expand_has_addresses(const struct sm_expand *expand);

@@ -198,6 +198,7 @@ void sm_expand_answer(const struct sm_expand *expand, struct sm_arena *room, str
 		.unasked_families = sm_expand_unasked_families(expand),
 		.n_cut = expand->n_cut,
 		.is_remnant = expand->is_remnant,
+		.is_of_old = expand->old,
 	};
 	ret->kind = kind_of(expand, ret);
 	if (ret->kind == SM_ANSWER_ADDRESSES) {

@@ -425,7 +425,7 @@ static enum sm_status begin_answer(const struct head *head, struct sm_arena *are
 	ret->unawaited_families = head->families >> 2 & SM_IPV4_AND_IPV6;
 	ret->unasked_families = head->families >> 4 & SM_IPV4_AND_IPV6;
 	ret->deferred_families = ret->cut_families = 0;
-	ret->is_metadata_cut = ret->is_metadata_unknown = ret->is_remnant = false;
+	ret->is_metadata_cut = ret->is_metadata_unknown = ret->is_remnant = ret->is_of_old = false;
 	ret->n_cut = ret->n_marks = 0;
 	ret->marks = NULL;
 	ret->judged_by = 0;

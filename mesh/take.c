@@ -66,13 +66,11 @@ static bool has_address(const struct sm_expand *expand, uint16_t host, const str
 	return false;
 }
 
-static void add_address(struct sm_expand *expand, uint16_t host, const struct sm_dns_record *record)
+static void add_address(struct sm_expand *expand, uint16_t host, const struct sm_address *address)
 {
-	struct sm_expand_address *addresses = NULL, fresh = {.is.family = sm_family_of(record->type), .next = SM_NO_ADDRESS};
+	struct sm_expand_address *addresses = NULL, fresh = {.is = *address, .next = SM_NO_ADDRESS};
 	struct sm_expand_host *of = &expand->hosts[host];
 
-	memcpy(fresh.is.bytes, record->address, record->type == SM_RR_A ? 4 : 16);
-	sm_expand_lower(&of->ttl_s, record->ttl_s);
 	if (has_address(expand, host, &fresh.is))
 		return;
 	if (expand->n_addresses < SM_ADDRESSES_MAX)
@@ -90,6 +88,15 @@ static void add_address(struct sm_expand *expand, uint16_t host, const struct sm
 		addresses[of->last_address].next = expand->n_addresses;
 	of->last_address = expand->n_addresses++;
 	of->families |= fresh.is.family;
+}
+
+static void add_record(struct sm_expand *expand, uint16_t host, const struct sm_dns_record *record)
+{
+	struct sm_address address = {.family = sm_family_of(record->type)};
+
+	memcpy(address.bytes, record->address, record->type == SM_RR_A ? 4 : 16);
+	sm_expand_lower(&expand->hosts[host].ttl_s, record->ttl_s);
+	add_address(expand, host, &address);
 }
 
 static void add_strings(struct sm_expand *expand, struct sm_expand_metadata *to, uint32_t *ttl_s,
@@ -172,7 +179,7 @@ static void take_host_glue(struct sm_expand *expand, uint32_t number, const stru
 	if (record->type == SM_RR_TXT)
 		add_strings(expand, &expand->hosts[host].metadata, &expand->hosts[host].ttl_s, record);
 	else
-		add_address(expand, host, record);
+		add_record(expand, host, record);
 }
 
 static bool is_wanted_metadata(const struct sm_expand *expand, const struct sm_dns_record *record)
@@ -213,7 +220,64 @@ void sm_take_addresses(struct sm_expand *expand, const struct sm_reply *reply, c
 {
 	for (uint32_t i = 0; i < reply->n_records; i++)
 		if (sm_reply_is_answer(&reply->records[i], owner, type))
-			add_address(expand, host, &reply->records[i]);
+			add_record(expand, host, &reply->records[i]);
 	if (reply->is_cut)
 		expand->hosts[host].cut_families |= sm_family_of(type);
+}
+
+/* ---- what was known before */
+
+static struct sm_expand_metadata metadata_of_old(const struct sm_answer *old, const struct sm_target *target)
+{
+	return (struct sm_expand_metadata){
+		.is_known = !old->is_metadata_unknown,
+		.is_cut = old->is_metadata_cut,
+		.size = target->metadata_size,
+		.strings = (uint8_t *)target->metadata, /* nothing is added to what is known */
+		.negative_ttl_s = UINT32_MAX,
+	};
+}
+
+static void take_old_target(struct sm_expand *expand, const struct sm_answer *old, const struct sm_target *target)
+{
+	uint16_t host;
+
+	sm_take_target(expand, &(struct sm_target){.name = target->name, .priority = target->priority,
+	                                           .weight = target->weight, .port = target->port});
+	host = find_host(expand, target->name, sm_name_hash(target->name));
+	if (host == SM_NO_HOST)
+		return;
+	if (expand->rule->metadata == SM_METADATA_OF_OWNER)
+		expand->metadata = metadata_of_old(old, target);
+	else
+		expand->hosts[host].metadata = metadata_of_old(old, target);
+}
+
+bool sm_take_old_targets(struct sm_expand *expand)
+{
+	if (!expand->means.old || expand->old || expand->n_targets > 0)
+		return false;
+	expand->old = expand->means.old(expand->means.context);
+	for (uint32_t i = 0; expand->old && i < expand->old->n_targets; i++)
+		take_old_target(expand, expand->old, &expand->old->targets[i]);
+	return expand->old;
+}
+
+bool sm_take_old_addresses(struct sm_expand *expand, enum sm_rr_type type, uint16_t host)
+{
+	const struct sm_answer *old = expand->old;
+	bool has_any = false;
+
+	for (uint32_t i = 0; old && i < old->n_targets; i++) {
+		const struct sm_target *target = &old->targets[i];
+
+		if (strcmp(target->name, expand->hosts[host].name) != 0)
+			continue;
+		for (uint32_t k = 0; k < target->n_addresses; k++)
+			if (old->addresses[target->first_address + k].family == sm_family_of(type)) {
+				add_address(expand, host, &old->addresses[target->first_address + k]);
+				has_any = true;
+			}
+	}
+	return has_any;
 }

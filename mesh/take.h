@@ -9,6 +9,11 @@ uint16_t sm_take_host(struct sm_expand *expand, const char *name);
 /* Adds a target, on the host of its name. */
 void sm_take_target(struct sm_expand *expand, const struct sm_target *target);
 
+/* Takes the targets of the old answer, with their metadata, once. false: there are none, or today's are known. */
+bool sm_take_old_targets(struct sm_expand *expand);
+/* Gives a host the addresses of old, where no server tells today's. false: it had none. */
+bool sm_take_old_addresses(struct sm_expand *expand, enum sm_rr_type type, uint16_t host);
+
 /* The SRV records of `owner`: each once, and no more than SM_TARGETS_MAX. */
 void sm_take_targets(struct sm_expand *expand, const struct sm_reply *reply, const char *owner);
 /* Addresses and metadata of hosts in the additional section of the reply to question `number`, where its servers speak for

@@ -152,15 +152,10 @@ static void begin(struct sm_asked *asked, const struct sm_rule *rule, bool is_fo
 enum sm_status sm_asker_ask(struct sm_asker *asker, uint32_t number, const struct sm_question *question,
                             const struct sm_rule *rule, bool is_foreign, int64_t now_ns)
 {
-	struct sm_asked **all = sm_arena_room(asker->arena, asker->asked, number, &asker->asked_room, sizeof(*all));
-	struct sm_asked *asked = sm_arena_take(asker->arena, sizeof(*asked), _Alignof(struct sm_asked));
+	struct sm_asked *asked = sm_asker_place(asker, number, question, rule);
 
-	if (!all || !asked)
+	if (!asked)
 		return SM_EXHAUSTED;
-	*asked = (struct sm_asked){.asker = asker, .question = *question};
-	asker->asked = all;
-	asker->asked[number] = asked;
-	asker->n_asked = number + 1;
 	begin(asked, rule, is_foreign, now_ns);
 	return SM_OK;
 }

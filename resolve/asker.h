@@ -28,6 +28,23 @@
 #define SM_CONNECTIONS_MAX 16 /* servers used in one lookup: enough for two domains */
 #define SM_ASKER_FDS_MAX (SM_CONNECTIONS_MAX * SM_TRANSPORT_FDS_MAX)
 
+/* What was said of a host's addresses before: a message, and how old it is. */
+struct sm_remembered {
+	const uint8_t *bytes;
+	size_t size;
+	uint32_t age_s;
+};
+
+/* Who remembers it. `rule`: by whose servers the question is asked first. */
+struct sm_hosts_memory {
+	/* false: nothing that still holds. *ret lives until the next call. */
+	bool (*recall)(void *context, const struct sm_question *question, const struct sm_rule *rule, int64_t now_ns,
+	               struct sm_remembered *ret);
+	/* `message` is borrowed for the call; it holds for `ttl_s`. */
+	void (*remember)(void *context, const struct sm_question *question, const struct sm_rule *rule,
+	                 const struct sm_remembered *message, uint32_t ttl_s, int64_t now_ns);
+};
+
 struct sm_asked; /* a question and what has become of it */
 
 struct sm_asker {
@@ -40,6 +57,8 @@ struct sm_asker {
 	bool is_scout;     /* sees whether servers that are down are there again */
 	bool is_closing;
 	struct sm_counts *counts; /* NULL: nobody counts */
+	const struct sm_hosts_memory *hosts; /* NULL: nobody remembers */
+	void *hosts_context;
 	uint32_t n_connections;
 	struct {
 		struct sm_server server;

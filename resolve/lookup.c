@@ -6,6 +6,7 @@
 #include "base/descriptor.h"
 #include "base/random.h"
 #include "mesh/origin.h"
+#include "resolve/recall.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,13 @@ static bool believes(void *context, uint32_t number, const char *name)
 	return !owner || owner == asked || sm_rule_speaks_for(asked, owner);
 }
 
+static const struct sm_answer *old(void *context)
+{
+	struct sm_lookup *lookup = context;
+
+	return lookup->means.old(lookup->means.context, &lookup->arena);
+}
+
 /* ---- the lookup */
 
 static void init(struct sm_lookup *lookup, const struct sm_name *name)
@@ -87,6 +95,7 @@ static void init(struct sm_lookup *lookup, const struct sm_name *name)
 		.is_plain = means->is_plain,
 		.believes = believes,
 		.reaches = reaches,
+		.old = means->old ? old : NULL,
 		.context = lookup,
 	};
 	uint64_t seed;
@@ -101,6 +110,8 @@ static void init(struct sm_lookup *lookup, const struct sm_name *name)
 	lookup->asker.listens_on = means->listens_on;
 	lookup->asker.is_scout = means->is_scout;
 	lookup->asker.counts = means->counts;
+	lookup->asker.hosts = means->hosts;
+	lookup->asker.hosts_context = means->context;
 	sm_expand_init(&lookup->expand, lookup->rule, name, &wants, &lookup->arena);
 }
 
@@ -155,6 +166,19 @@ static void note_want(struct sm_lookup *lookup)
 	lookup->is_spent |= lookup->arena.is_exhausted || lookup->asker.is_exhausted;
 }
 
+/* Is the answer remembered? Not that of the name itself: how its own answer was come by is told. */
+static bool recall(struct sm_lookup *lookup, uint32_t number, const struct sm_question *question, const struct sm_rule *rule,
+                   int64_t now_ns)
+{
+	struct sm_reply reply;
+
+	if (strcmp(question->name, lookup->expand.name.text) == 0 ||
+	    sm_asker_recall(&lookup->asker, number, question, rule, now_ns, &lookup->room, &reply) != SM_OK)
+		return false;
+	sm_expand_reply(&lookup->expand, number, &reply);
+	return true;
+}
+
 static void hand_out_questions(struct sm_lookup *lookup, int64_t now_ns)
 {
 	struct sm_question question;
@@ -165,7 +189,8 @@ static void hand_out_questions(struct sm_lookup *lookup, int64_t now_ns)
 		bool is_foreign;
 		const struct sm_rule *rule = rule_of(lookup, &question, &is_foreign);
 
-		lookup->is_spent = sm_asker_ask(&lookup->asker, number, &question, rule, is_foreign, now_ns) != SM_OK;
+		if (!recall(lookup, number, &question, rule, now_ns))
+			lookup->is_spent = sm_asker_ask(&lookup->asker, number, &question, rule, is_foreign, now_ns) != SM_OK;
 	}
 }
 
@@ -252,6 +277,20 @@ static void take_remnants(struct sm_lookup *lookup)
 		sm_expand_reply(&lookup->expand, number, &reply);
 }
 
+/* The time is up, and the servers of the SRV records have said nothing. Those of the targets of old may be other ones: they have
+ * the same time once more. */
+static void go_on_with_old(struct sm_lookup *lookup, int64_t now_ns)
+{
+	if (!sm_expand_settle_for_old(&lookup->expand)) {
+		sm_expand_end_with_old(&lookup->expand);
+		return;
+	}
+	lookup->deadline_ns = now_ns + lookup->rule->deadline_ms * SM_NS_PER_MS;
+	do {
+		hand_out_questions(lookup, now_ns);
+	} while (take_one(lookup, now_ns));
+}
+
 bool sm_lookup_advance(struct sm_lookup *lookup, int64_t now_ns)
 {
 	do {
@@ -268,6 +307,7 @@ bool sm_lookup_advance(struct sm_lookup *lookup, int64_t now_ns)
 	if (now_ns >= lookup->deadline_ns) {
 		sm_asker_note_silence(&lookup->asker, now_ns);
 		take_remnants(lookup);
+		go_on_with_old(lookup, now_ns);
 	}
 	return lookup->is_spent || now_ns >= lookup->deadline_ns || sm_expand_is_finished(&lookup->expand);
 }
@@ -320,6 +360,10 @@ static void set_origin(const struct sm_lookup *lookup, struct sm_answer *answer)
 	bool is_plain = answer->kind == SM_ANSWER_ADDRESSES && lookup->expand.is_fallback && lookup->of_host.size > 0;
 	const struct origin *origin = is_plain ? &lookup->of_host : &lookup->of_owner;
 
+	if (lookup->expand.old) {
+		answer->origin = lookup->expand.old->origin;
+		answer->origin_size = lookup->expand.old->origin_size;
+	}
 	if (answer->kind == SM_ANSWER_FAILURE || origin->size == 0)
 		return;
 	answer->origin = origin->bytes;

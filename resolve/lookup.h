@@ -25,6 +25,9 @@ struct sm_lookup_means {
 	bool is_plain;   /* the name had no SRV the last time */
 	bool listens_on; /* sm_lookup_listen is called when it is finished */
 	struct sm_counts *counts; /* NULL: nobody counts */
+	const struct sm_hosts_memory *hosts; /* with `context`; NULL: nobody remembers */
+	/* What was known of the service before, decoded into the arena, if it may still serve; NULL: nothing. May be NULL. */
+	const struct sm_answer *(*old)(void *context, struct sm_arena *arena);
 	bool is_scout;   /* where all servers are down, it asks each of them once, and waits for `timeout` */
 };
 

@@ -3,6 +3,7 @@
 #include "resolve/try.h"
 
 #include "base/clock.h"
+#include "resolve/recall.h"
 #include "wire/message.h"
 
 #include <stdlib.h>
@@ -23,6 +24,21 @@ static struct sm_connection *connection_to(struct sm_asker *asker, const struct 
 	asker->connections[n].is_dead = false;
 	asker->n_connections++;
 	return asker->connections[n].connection;
+}
+
+struct sm_asked *sm_asker_place(struct sm_asker *asker, uint32_t number, const struct sm_question *question,
+                                const struct sm_rule *rule)
+{
+	struct sm_asked **all = sm_arena_room(asker->arena, asker->asked, number, &asker->asked_room, sizeof(*all));
+	struct sm_asked *asked = sm_arena_take(asker->arena, sizeof(*asked), _Alignof(struct sm_asked));
+
+	if (!all || !asked)
+		return NULL;
+	*asked = (struct sm_asked){.asker = asker, .question = *question, .rule = rule, .first_rule = rule};
+	asker->asked = all;
+	asker->asked[number] = asked;
+	asker->n_asked = number + 1;
+	return asked;
 }
 
 /* A failed socket affects every open question on it, but only one of them gets the error: the kernel reports an ICMP
@@ -235,6 +251,8 @@ enum sm_heard sm_try_read(struct sm_try *try, struct sm_arena *room, struct sm_r
 	if (try->message)
 		status = sm_message_decode(try->message, try->message_size, asked->question.name, asked->question.type, room,
 		                           ret);
+	if (try->message && status == SM_OK && sm_message_settles(ret))
+		sm_asked_remember(asked, try, ret, now_ns);
 	free(try->message);
 	try->message = NULL;
 	asked->asker->is_exhausted |= status == SM_EXHAUSTED && try->status == SM_OK;

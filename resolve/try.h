@@ -27,7 +27,7 @@ struct sm_try {
 struct sm_asked {
 	struct sm_asker *asker;
 	struct sm_question question;
-	const struct sm_rule *rule;
+	const struct sm_rule *rule, *first_rule; /* by whose servers it is asked, and was asked first */
 	bool is_open, is_foreign, is_scout, is_declined;
 	uint8_t n_hedges;        /* sendings before `timeout` beside the first */
 	uint64_t number;         /* for their count */
@@ -43,6 +43,10 @@ struct sm_asked {
 	struct sm_try *newest;      /* of the rule, without copies */
 	struct sm_try *tries;       /* all, the last one first */
 };
+
+/* A place for question `number`, which is not open yet; NULL: no memory. */
+struct sm_asked *sm_asker_place(struct sm_asker *asker, uint32_t number, const struct sm_question *question,
+                                const struct sm_rule *rule);
 
 static inline const struct sm_server *sm_try_server(const struct sm_try *try)
 {

@@ -481,6 +481,97 @@ static void what_is_still_open_counts_as_failed(void **state)
 	assert_int_equal(answer.kind, SM_ANSWER_FAILURE);
 }
 
+/* ---- where nobody tells the targets of today */
+
+static struct sm_answer old_answer;
+
+static const struct sm_answer *old(void *context)
+{
+	static struct sm_target targets[] = {
+		{.name = "a.other", .priority = 1, .weight = 2, .port = 80, .first_address = 0, .n_addresses = 1},
+		{.name = "b.other", .priority = 1, .weight = 3, .port = 81, .first_address = 1, .n_addresses = 2},
+	};
+	static struct sm_address addresses[] = {{SM_IPV4, {10, 0, 0, 1}}, {SM_IPV4, {10, 0, 0, 2}}, {SM_IPV6, {[15] = 2}}};
+
+	(void)context;
+	old_answer = (struct sm_answer){.kind = SM_ANSWER_ADDRESSES, .n_targets = 2, .n_addresses = 3, .targets = targets,
+	                                .addresses = addresses};
+	return &old_answer;
+}
+
+static void begin_with_old(void)
+{
+	rule.family = SM_FAMILY_IPV4;
+	means.old = old;
+	begin("api.mesh");
+}
+
+static void expect_of_old(uint8_t a, uint8_t b)
+{
+	finish(SM_ANSWER_ADDRESSES);
+	assert_true(answer.is_of_old);
+	assert_int_equal(answer.n_targets, (a > 0) + (b > 0));
+	if (a)
+		assert_int_equal(answer.addresses[answer.targets[0].first_address].bytes[3], a);
+	assert_int_equal(answer.addresses[answer.targets[a > 0].first_address].bytes[3], b);
+	assert_int_equal(answer.targets[a > 0].port, 81);
+	assert_int_equal(answer.targets[a > 0].weight, 3);
+}
+
+static void where_nobody_tells_the_srv_records_the_targets_of_old_are_asked_for(void **state)
+{
+	uint32_t a, b;
+
+	(void)state;
+	begin_with_old();
+	sm_expand_failed(&expand, expect_question("_api._tcp.mesh SRV"));
+	a = expect_question("a.other A");
+	b = expect_question("b.other A");
+	add_address("a.other", SM_RR_A, 9, false, 60);
+	tell(a);
+	sm_expand_failed(&expand, b); /* its address of old stays */
+	expect_of_old(9, 2);
+}
+
+static void a_target_of_old_that_is_gone_is_left_out(void **state)
+{
+	uint32_t a;
+
+	(void)state;
+	begin_with_old();
+	sm_expand_failed(&expand, expect_question("_api._tcp.mesh SRV"));
+	a = expect_question("a.other A");
+	add_address("b.other", SM_RR_A, 8, false, 60);
+	tell(expect_question("b.other A"));
+	tell_negative(a, SM_RCODE_NXDOMAIN, 5);
+	expect_of_old(0, 8);
+}
+
+static void what_is_not_known_in_time_stays_as_it_was(void **state)
+{
+	(void)state;
+	begin_with_old();
+	expect_question("_api._tcp.mesh SRV");
+	assert_true(sm_expand_settle_for_old(&expand));
+	add_address("a.other", SM_RR_A, 9, false, 60);
+	tell(expect_question("a.other A"));
+	expect_question("b.other A");
+	assert_false(sm_expand_settle_for_old(&expand));
+	sm_expand_end_with_old(&expand);
+	expect_of_old(9, 2);
+}
+
+static void where_the_srv_records_are_known_nothing_old_counts(void **state)
+{
+	(void)state;
+	begin_with_old();
+	add_srv("_api._tcp.mesh", "c.other", 1, 1, 60);
+	tell(expect_question("_api._tcp.mesh SRV"));
+	assert_false(sm_expand_settle_for_old(&expand));
+	sm_expand_failed(&expand, expect_question("c.other A"));
+	finish(SM_ANSWER_FAILURE);
+}
+
 static void a_circle_of_cnames_ends_as_a_failure(void **state)
 {
 	uint32_t number;
@@ -745,6 +836,10 @@ static void a_late_second_reply_changes_nothing(void **state)
 static const struct CMUnitTest tests[] = {
 	TEST(a_denial_without_soa_lives_as_long_as_the_rule_says_and_the_address),
 	TEST(what_is_still_open_counts_as_failed),
+	TEST(where_nobody_tells_the_srv_records_the_targets_of_old_are_asked_for),
+	TEST(a_target_of_old_that_is_gone_is_left_out),
+	TEST(what_is_not_known_in_time_stays_as_it_was),
+	TEST(where_the_srv_records_are_known_nothing_old_counts),
 	TEST(a_circle_of_cnames_ends_as_a_failure),
 	TEST(a_set_that_is_cut_is_a_sample),
 	TEST(three_thousand_targets_stay_within_the_bounds),

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""srvmeshd remembers hosts: a service whose targets are known takes one question, and where only the servers of the SRV records are
+silent, the addresses follow those of the targets' own servers."""
+import os
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from lab import BUILDDIR, Daemon, Lab, Tap  # noqa: E402
+from scripted_server import Server  # noqa: E402
+
+
+def serve(*lines):
+    server = Server()
+    for line in lines:
+        server.add(line)
+    server.start()
+    return server
+
+
+def replace(server, *lines):
+    server.records = []
+    for line in lines:
+        server.add(line)
+
+
+def until(lab, name, expected, seconds=20):
+    """Asks until it is so; returns all answers on the way."""
+    answers = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        answers.append(set(lab.probe("gai", "inet", name).split()))
+        if answers[-1] == expected:
+            break
+        time.sleep(0.2)
+    return answers
+
+
+def stale_as_a_whole(tap):
+    services = serve("_api._tcp.mesh. 60 SRV 0 0 80 a.hosts.", "_api._tcp.mesh. 60 SRV 0 0 80 b.hosts.",
+                     "alias.mesh. 60 CNAME a.hosts.")
+    machines = serve("a.hosts. 1 A 127.0.0.11", "b.hosts. 1 A 127.0.0.12")
+    with Lab() as lab:
+        times = "min_ttl = 0\nmax_ttl = 1s\ntimeout = 100ms\ndeadline = 400ms\nstale_after = 100ms\nfamily = ipv4\nanswers = all\n"
+        daemon = Daemon(lab, f"[resolver]\n{times}[domain mesh]\nservers = 127.0.0.1:{services.port}\n"
+                             f"[domain hosts]\nservers = 127.0.0.1:{machines.port}\n")
+        for name in ("api.mesh", "alias.mesh"):
+            lab.probe("gai", "inet", name)
+        services.behaviours = [["drop"]]
+        replace(machines, "a.hosts. 1 A 127.0.0.21", "b.hosts. 1 A 127.0.0.12")
+        time.sleep(1.2)
+        answers = until(lab, "api.mesh", {"127.0.0.21", "127.0.0.12"})
+        tap.check("the servers of SRV are silent, the target's own is not: its new address is given", answers[-1] ==
+                  {"127.0.0.21", "127.0.0.12"}, answers)
+        tap.check("... and no lookup failed on the way", all(answer <= {"127.0.0.11", "127.0.0.12", "127.0.0.21"} and answer
+                                                             for answer in answers), answers)
+        tap.equal("... for an alias of a host, too", until(lab, "alias.mesh", {"127.0.0.21"})[-1], {"127.0.0.21"})
+        replace(machines, "a.hosts. 1 A 127.0.0.21")
+        tap.equal("a target that is gone is given no more", until(lab, "api.mesh", {"127.0.0.21"})[-1], {"127.0.0.21"})
+        machines.behaviours = [["drop"]]
+        time.sleep(1.5)
+        tap.equal("where these are silent as well, the last address stays", until(lab, "api.mesh", {"127.0.0.21"})[-1],
+                  {"127.0.0.21"})
+        services.behaviours = machines.behaviours = []
+        replace(machines, "a.hosts. 1 A 127.0.0.31", "b.hosts. 1 A 127.0.0.32")
+        tap.equal("and when all are back, all is new", until(lab, "api.mesh", {"127.0.0.31", "127.0.0.32"})[-1],
+                  {"127.0.0.31", "127.0.0.32"})
+        daemon.stop()
+    services.stop()
+    machines.stop()
+
+
+def asked_again(tap):
+    """What is remembered holds until somebody says that it does not."""
+    server = serve(*[f"_s{i}._tcp.mesh. 60 SRV 0 0 1 a.mesh." for i in range(9)], "a.mesh. 60 A 127.0.0.11")
+    server.behaviours = [["no-glue"]]
+    with Lab() as lab:
+        text = f"[domain mesh]\nservers = 127.0.0.1:{server.port}\nfamily = ipv4\n"
+        daemon = Daemon(lab, text)
+        count = iter(range(9))
+
+        def asks():
+            server.questions.clear()
+            lab.probe("gai", "inet", f"s{next(count)}.mesh")
+            return "a.mesh A" in server.questions
+        tap.equal("a host is asked for once", [asks() for _ in range(3)], [True, False, False])
+        lab.run(os.path.join(BUILDDIR, "srvmesh"), "cache", "flush", "--all")
+        tap.equal("... and again after a flush", [asks() for _ in range(2)], [True, False])
+        daemon.config(text + "max_ttl = 30s\n")
+        daemon.signal(signal.SIGHUP)
+        time.sleep(0.4)
+        tap.equal("... and after a change of the configuration", [asks() for _ in range(2)], [True, False])
+        daemon.stop()
+    server.stop()
+
+
+def main():
+    tap = Tap()
+    stale_as_a_whole(tap)
+    asked_again(tap)
+    tap.finish()
+
+
+main()
