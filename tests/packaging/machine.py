@@ -266,22 +266,21 @@ class Machine:
             shutil.copy(file, self.path("/opt"))
 
 
-class Nscd:
-    """The real nscd of the archive with these lines of nscd.conf; unpacked and not installed, because a host with it would not be
-    well. For namespaces whose /etc, /run and /var/cache are their own."""
-
-    @staticmethod
-    def fetch():
-        place = cache(f"nscd-{suite()}")
-        if os.path.exists(os.path.join(place, "root", "usr")):
-            return place
+def unpacked(package):
+    """A program of the archive, unpacked and not installed: a host with it would not be well."""
+    place = cache(f"{package}-{suite()}")
+    if not os.path.exists(os.path.join(place, "root", "usr")):
         shutil.rmtree(place, ignore_errors=True)
         os.makedirs(place)
-        said = fetch(place, ["nscd"], suite())
+        said = fetch(place, [package], suite())
         if said:
-            print("Bail out! nscd cannot be had from the archive: " + said.replace("\n", " "))
+            print(f"Bail out! {package} cannot be had from the archive: " + said.replace("\n", " "))
             sys.exit(99)
-        return place
+    return os.path.join(place, "root")
+
+
+class Nscd:
+    """The real nscd with these lines of nscd.conf, for namespaces whose /etc, /run and /var/cache are their own."""
 
     def __init__(self, lab, lines):
         self.lab, self.lines = lab, lines
@@ -291,7 +290,7 @@ class Nscd:
             os.makedirs(folder, exist_ok=True)
         with open("/etc/nscd.conf", "w", encoding="utf-8") as file:
             file.write("server-user root\n" + self.lines)
-        self.process = self.lab.start(os.path.join(self.fetch(), "root", "usr", "sbin", "nscd"), "-F", env=self.lab.environment())
+        self.process = self.lab.start(os.path.join(unpacked("nscd"), "usr", "sbin", "nscd"), "-F", env=self.lab.environment())
         for _ in range(100):
             with socket.socket(socket.AF_UNIX) as probe:
                 if probe.connect_ex("/run/nscd/socket") == 0:

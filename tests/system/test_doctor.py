@@ -16,7 +16,7 @@ sys.path[:0] = [os.path.dirname(HERE), os.path.join(os.path.dirname(HERE), "pack
 from lab import (BUILDDIR, NO_OTHERS, PROBE, SRCDIR, Daemon, Knot, Lab, Tap, as_user, can_be_others, free_port,  # noqa: E402
                  in_namespaces, need, own_etc)
 from scripted_server import Server  # noqa: E402
-from machine import Nscd  # noqa: E402
+from machine import Nscd, unpacked  # noqa: E402
 from transcripts import Transcripts  # noqa: E402
 import jsonschema  # noqa: E402
 
@@ -396,7 +396,7 @@ def comparison(host, lab, daemon, knot, text):
 
 
 def main():
-    Nscd.fetch()  # the namespaces have no way to the archive
+    unpacked("nscd")  # the namespaces have no way to the archive
     in_namespaces()
     tap = Tap()
     with Lab() as lab:

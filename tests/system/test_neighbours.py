@@ -9,7 +9,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), os.path.join(os.path.dirname(HERE), "packaging")]
 from lab import NO_OTHERS, NOBODY, Daemon, Knot, Lab, Tap, can_be_others, in_namespaces, need, own_etc  # noqa: E402
-from machine import Nscd  # noqa: E402
+from machine import Nscd, unpacked  # noqa: E402
 
 ZONE = """_api._tcp SRV 0 1 80 a
 _api._tcp SRV 0 1 80 b
@@ -80,7 +80,7 @@ def left_by_another(tap, lab, knot):
 
 
 def main():
-    Nscd.fetch()  # the namespaces have no way to the archive
+    unpacked("nscd")  # the namespaces have no way to the archive
     in_namespaces(is_wired=True)
     tap = Tap()
     with Lab() as lab:
