@@ -59,10 +59,11 @@ static bool is_locked(const struct stat *file)
 	unsigned long inode;
 	bool is_found = false;
 
-	while (locks && !is_found && fgets(line, sizeof(line), locks))
+	if (!locks)
+		return true; /* it cannot be told */
+	while (!is_found && fgets(line, sizeof(line), locks))
 		is_found = sscanf(line, "%*d: FLOCK %*s %*s %*d %*x:%*x:%lu", &inode) == 1 && inode == file->st_ino;
-	if (locks)
-		fclose(locks);
+	fclose(locks);
 	return is_found;
 }
 

@@ -384,7 +384,7 @@ enum sm_status sm_owner_next(struct sm_owner *owner, const struct sm_name *after
 	int code;
 
 	if (!txn)
-		return SM_MISS;
+		return SM_EXHAUSTED;
 	code = mdb_cursor_open(txn, owner->map.records, &cursor);
 	if (code == MDB_SUCCESS) {
 		code = next_record(cursor, &key, ret);
@@ -392,7 +392,9 @@ enum sm_status sm_owner_next(struct sm_owner *owner, const struct sm_name *after
 	}
 	if (txn != owner->puts)
 		mdb_txn_abort(txn);
-	return code == MDB_SUCCESS ? SM_OK : SM_MISS;
+	if (code == MDB_SUCCESS)
+		return SM_OK;
+	return code == MDB_NOTFOUND ? SM_MISS : SM_EXHAUSTED;
 }
 
 static uint32_t puts_per_commit(const struct sm_owner *owner)
@@ -453,11 +455,14 @@ void sm_owner_remove(struct sm_owner *owner, const struct sm_name *name)
 		recover(owner);
 }
 
-void sm_owner_put_own(struct sm_owner *owner, enum sm_map_kind kind, const void *bytes, size_t size)
+enum sm_status sm_owner_put_own(struct sm_owner *owner, enum sm_map_kind kind, const void *bytes, size_t size)
 {
-	if (begin_puts(owner, sm_clock_now_ns()) &&
-	    !succeeded(owner, sm_environment_put_own(&owner->map, owner->puts, kind, bytes, size)))
-		recover(owner);
+	if (!begin_puts(owner, sm_clock_now_ns()))
+		return SM_EXHAUSTED;
+	if (succeeded(owner, sm_environment_put_own(&owner->map, owner->puts, kind, bytes, size)))
+		return SM_OK;
+	recover(owner);
+	return SM_EXHAUSTED;
 }
 
 enum sm_status sm_owner_commit(struct sm_owner *owner)

@@ -43,14 +43,16 @@ enum sm_status sm_owner_take_back(struct sm_owner *owner, const struct sm_name *
                                   const struct sm_times *times, int64_t now_ns) SM_MUST_CHECK;
 /* There is no record of the name any more. */
 void sm_owner_remove(struct sm_owner *owner, const struct sm_name *name);
-/* What the map says of itself, at nobody's expense: one value of each kind, of bounded size. As with names. */
-void sm_owner_put_own(struct sm_owner *owner, enum sm_map_kind kind, const void *bytes, size_t size);
+/* What the map says of itself, at nobody's expense: one value of each kind, of bounded size. As with names.
+ * SM_EXHAUSTED: it could not be put. */
+enum sm_status sm_owner_put_own(struct sm_owner *owner, enum sm_map_kind kind, const void *bytes, size_t size) SM_MUST_CHECK;
 enum sm_status sm_owner_get_own(struct sm_owner *owner, enum sm_map_kind kind, const void **ret, size_t *ret_size) SM_MUST_CHECK;
 
 /* SM_OK also when there was nothing to commit. SM_EXHAUSTED: all puts since the last commit are lost. */
 enum sm_status sm_owner_commit(struct sm_owner *owner) SM_MUST_CHECK;
 
-/* The next name after `after`, in a fixed order; `after` NULL: the first name. SM_MISS: there is none. */
+/* The next name after `after`, in a fixed order; `after` NULL: the first name. SM_MISS: there is none. SM_EXHAUSTED: that
+ * cannot be told. */
 enum sm_status sm_owner_next(struct sm_owner *owner, const struct sm_name *after, struct sm_name *ret) SM_MUST_CHECK;
 
 struct sm_owner_usage {

@@ -166,7 +166,7 @@ static void keep_answer(struct sm_job *job, struct sm_answer *answer)
 		note_nature(job, answer);
 	}
 	set_final_reply(job, SM_FRAME_RECORD, kept.record, kept.size);
-	job->may_be_shared = !kept.is_old;
+	job->may_be_shared = !kept.is_old && !answer->is_of_old && !answer->is_remnant;
 }
 
 /* A newer answer of the name has come while this job asked for the other family of an older one. */

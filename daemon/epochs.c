@@ -9,6 +9,7 @@
 
 #define TABLE_VERSION 1
 #define ENTRY_MAX (1 + 8 + 1 + SM_NAME_MAX)
+#define ENTRIES_MAX 1024 /* of rules that are no more */
 
 struct sm_epoch {
 	int64_t until_ns;
@@ -141,29 +142,6 @@ static void write_entry(struct sm_writer *writer, const struct entry *entry)
 	sm_write_bytes(writer, entry->name.text, entry->name.length);
 }
 
-void sm_epochs_settle(struct sm_epochs *epochs, struct sm_owner *owner)
-{
-	const struct sm_epoch *today = epochs->today;
-	size_t room = today ? 1 + today->n * (size_t)ENTRY_MAX : 0;
-	SM_SCOPE_FREE uint8_t *bytes = malloc(room);
-	struct sm_writer writer = sm_writer_of(bytes, room);
-
-	if (!today || !bytes)
-		return;
-	sm_write_u8(&writer, TABLE_VERSION);
-	for (uint32_t i = 0; i < today->n; i++)
-		write_entry(&writer, &today->entries[i]);
-	sm_owner_put_own(owner, SM_MAP_RULES, bytes, writer.at);
-	forget_past(epochs);
-}
-
-void sm_epochs_end(struct sm_epochs *epochs)
-{
-	forget_past(epochs);
-	free(epochs->today);
-	epochs->today = NULL;
-}
-
 static bool covers(const struct entry *entry, const struct sm_name *name)
 {
 	if (entry->is_exact)
@@ -180,6 +158,59 @@ static uint64_t key_in(const struct sm_epoch *epoch, const struct sm_name *name)
 			return entry->key;
 	}
 	return 0;
+}
+
+/* Rules of which no rule of today covers the name: their answers are still in the map, and their sections may come back. */
+static void carry_over(const struct sm_epochs *epochs, const struct sm_epoch *epoch, struct sm_epoch *ret)
+{
+	for (uint32_t i = 0; i < epoch->n; i++) {
+		if (key_in(epochs->today, &epoch->entries[i].name) != 0 || key_in(ret, &epoch->entries[i].name) != 0)
+			continue;
+		if (ret->n < epochs->today->n + ENTRIES_MAX)
+			ret->entries[ret->n++] = epoch->entries[i];
+	}
+}
+
+/* The table of today with what is carried over; NULL: no memory. */
+static struct sm_epoch *settled(const struct sm_epochs *epochs)
+{
+	struct sm_epoch *whole = make(epochs->today->n + ENTRIES_MAX);
+
+	if (!whole)
+		return NULL;
+	memcpy(whole->entries, epochs->today->entries, epochs->today->n * sizeof(whole->entries[0]));
+	whole->n = epochs->today->n;
+	for (uint32_t i = epochs->n; i > 0; i--) /* of two the later one */
+		carry_over(epochs, epochs->past[i - 1], whole);
+	return whole;
+}
+
+void sm_epochs_settle(struct sm_epochs *epochs, struct sm_owner *owner)
+{
+	struct sm_epoch *whole = epochs->today ? settled(epochs) : NULL;
+	size_t room = whole ? 1 + whole->n * (size_t)ENTRY_MAX : 0;
+	SM_SCOPE_FREE uint8_t *bytes = malloc(room + 1);
+	struct sm_writer writer = sm_writer_of(bytes, bytes ? room : 0);
+
+	if (!whole)
+		return;
+	sm_write_u8(&writer, TABLE_VERSION);
+	for (uint32_t i = 0; i < whole->n; i++)
+		write_entry(&writer, &whole->entries[i]);
+	if (writer.failed || sm_owner_put_own(owner, SM_MAP_RULES, bytes, writer.at) != SM_OK) {
+		free(whole); /* the map says what it said before, and the past is still known */
+		return;
+	}
+	forget_past(epochs);
+	free(epochs->today);
+	epochs->today = whole;
+}
+
+void sm_epochs_end(struct sm_epochs *epochs)
+{
+	forget_past(epochs);
+	free(epochs->today);
+	epochs->today = NULL;
 }
 
 uint64_t sm_epochs_key(const struct sm_epochs *epochs, const struct sm_name *name, int64_t made_ns)

@@ -24,7 +24,7 @@ struct sm_epochs {
 bool sm_epochs_begin(struct sm_epochs *epochs, struct sm_owner *owner, const struct sm_rules *rules, int64_t now_ns);
 /* Other rules are in force from now on. false: nothing is to be judged. */
 bool sm_epochs_turn(struct sm_epochs *epochs, const struct sm_rules *rules, int64_t now_ns);
-/* All that was made before is judged: notes it in the map. */
+/* All that was made before is judged: notes it in the map, with the rules of names that no rule covers today. */
 void sm_epochs_settle(struct sm_epochs *epochs, struct sm_owner *owner);
 void sm_epochs_end(struct sm_epochs *epochs);
 

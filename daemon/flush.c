@@ -426,8 +426,12 @@ static void widen_one(struct sm_flush_work *work, const struct sm_flush *flush)
 
 	if (work->n_runs == 0)
 		return; /* out of memory */
-	while (i > 0 && work->runs[i]->is_marked)
+	while (i > 0 && (work->runs[i]->is_marked || work->runs[i]->is_judging))
 		i--;
+	if (work->runs[i]->is_judging)
+		i = work->n_runs - 1; /* there are others */
+	if (work->runs[i]->is_judging)
+		return; /* out of memory */
 	strcpy(work->runs[i]->pattern, "*");
 	work->runs[i]->taken_ns = work->runs[i]->taken_ns > made_ns ? work->runs[i]->taken_ns : made_ns;
 	work->runs[i]->is_marked = work->runs[i]->is_over = false;

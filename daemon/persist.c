@@ -26,6 +26,7 @@
 #define ENTRY_HEAD_SIZE (4 + 8)
 #define EVERY_MS 300000
 #define AHEAD_NS (300 * SM_NS_PER_S) /* so much the clocks of two boots may differ */
+#define FUTURE_MAX_NS (30 * 86400 * SM_NS_PER_S) /* the longest that `stale` can be */
 #define SLICE_NS (2 * SM_NS_PER_MS)  /* of writing, in one turn of the loop */
 
 /* ---- writing */
@@ -128,49 +129,19 @@ static void end_file(struct sm_persist *persist)
 static bool write_some(struct sm_persist *persist, int64_t until_ns)
 {
 	do {
-		if (sm_owner_next(persist->owner, persist->has_begun ? &persist->at : NULL, &persist->at) != SM_OK) {
+		enum sm_status status = sm_owner_next(persist->owner, persist->has_begun ? &persist->at : NULL, &persist->at);
+
+		if (status == SM_MISS) {
 			end_file(persist);
 			return false;
 		}
 		persist->has_begun = true;
-		if (!write_answer(persist, &persist->at)) {
+		if (status != SM_OK || !write_answer(persist, &persist->at)) {
 			give_up(persist);
 			return false;
 		}
 	} while (sm_clock_now_ns() < until_ns);
 	return true;
-}
-
-static bool is_wanted(const struct sm_persist *persist)
-{
-	return persist->path[0] != '\0' && persist->reload->settings->conf->host.is_persistent &&
-	       (uint64_t)sm_clock_wall_ns() >= persist->future_ns;
-}
-
-static void on_writing(uv_idle_t *idle)
-{
-	if (!write_some(idle->data, sm_clock_now_ns() + SLICE_NS))
-		uv_idle_stop(idle);
-}
-
-static void on_time(uv_timer_t *timer)
-{
-	struct sm_persist *persist = timer->data;
-
-	if (persist->fd < 0 && is_wanted(persist) && sm_owner_usage(persist->owner).n_commits != persist->n_commits &&
-	    begin_file(persist))
-		uv_idle_start(&persist->writing, on_writing);
-}
-
-void sm_persist_now(struct sm_persist *persist)
-{
-	if (!is_wanted(persist))
-		return;
-	if (persist->fd >= 0)
-		close(persist->fd);
-	persist->fd = -1;
-	if (begin_file(persist))
-		write_some(persist, INT64_MAX);
 }
 
 /* ---- taking back */
@@ -267,7 +238,8 @@ static bool is_trusted(const struct sm_persist *persist, FILE *file)
 	return false;
 }
 
-/* A file from the future: this clock is wrong, or that one was. It is left alone until its time has come. */
+/* A file from the future: this clock is wrong, or that one was. It is left alone until its time has come, unless that is so far
+ * that nothing in it would still serve. */
 static bool read_head(struct taking *taking, FILE *file)
 {
 	uint8_t head[HEAD_SIZE];
@@ -284,7 +256,8 @@ static bool read_head(struct taking *taking, FILE *file)
 	if (written_ns < 0 || taking->written_boot_ns < 0)
 		return false;
 	if (taking->elapsed_ns < -AHEAD_NS) {
-		taking->persist->future_ns = (uint64_t)written_ns;
+		if (taking->elapsed_ns > -FUTURE_MAX_NS)
+			taking->persist->future_ns = (uint64_t)written_ns;
 		sm_log(SM_LOG_WARNING, "answers are not taken back: by the clock of this host they were written in the future",
 		       "path", taking->persist->path, NULL);
 		return false;
@@ -294,7 +267,7 @@ static bool read_head(struct taking *taking, FILE *file)
 	return true;
 }
 
-static uint32_t read_file(struct sm_persist *persist)
+static void read_file(struct sm_persist *persist)
 {
 	struct taking taking = {.persist = persist, .now_ns = sm_clock_now_ns()};
 	int fd = open(persist->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -303,12 +276,60 @@ static uint32_t read_file(struct sm_persist *persist)
 	if (!file) {
 		if (fd >= 0)
 			close(fd);
-		return 0;
+		return;
 	}
 	if (is_trusted(persist, file) && read_head(&taking, file))
 		take_all(&taking, file);
 	fclose(file);
-	return taking.n;
+	if (taking.n > 0)
+		sm_log_number(SM_LOG_INFO, "answers of an earlier boot are taken back as old ones", "names", taking.n);
+}
+
+/* ---- when */
+
+/* Where a file of the configuration was left out, not all names are ours today, and what is kept of the others stays. */
+static bool is_wanted(const struct sm_persist *persist)
+{
+	const struct sm_conf *conf = persist->reload->settings->conf;
+
+	return persist->path[0] != '\0' && conf->host.is_persistent && !conf->is_incomplete &&
+	       (uint64_t)sm_clock_wall_ns() >= persist->future_ns;
+}
+
+static void read_the_rest(struct sm_persist *persist)
+{
+	if (persist->is_half_read)
+		read_file(persist);
+	persist->is_half_read = false;
+}
+
+static void on_writing(uv_idle_t *idle)
+{
+	if (!write_some(idle->data, sm_clock_now_ns() + SLICE_NS))
+		uv_idle_stop(idle);
+}
+
+static void on_time(uv_timer_t *timer)
+{
+	struct sm_persist *persist = timer->data;
+
+	if (persist->fd >= 0 || !is_wanted(persist))
+		return;
+	read_the_rest(persist);
+	if (sm_owner_usage(persist->owner).n_commits != persist->n_commits && begin_file(persist))
+		uv_idle_start(&persist->writing, on_writing);
+}
+
+void sm_persist_now(struct sm_persist *persist)
+{
+	if (!is_wanted(persist))
+		return;
+	read_the_rest(persist);
+	if (persist->fd >= 0)
+		close(persist->fd);
+	persist->fd = -1;
+	if (begin_file(persist))
+		write_some(persist, INT64_MAX);
 }
 
 static void find_path(struct sm_persist *persist)
@@ -325,9 +346,8 @@ static void find_path(struct sm_persist *persist)
 
 void sm_persist_start(struct sm_persist *persist)
 {
-	uint32_t n = 0;
-
 	persist->fd = -1;
+	persist->is_half_read = persist->reload->settings->conf->is_incomplete;
 	find_path(persist);
 	uv_timer_init(persist->loop, &persist->timer);
 	uv_idle_init(persist->loop, &persist->writing);
@@ -336,11 +356,9 @@ void sm_persist_start(struct sm_persist *persist)
 	if (persist->path[0] == '\0')
 		return;
 	if (persist->reload->settings->conf->host.is_persistent)
-		n = read_file(persist);
+		read_file(persist);
 	else
 		unlink(persist->path);
-	if (n > 0)
-		sm_log_number(SM_LOG_INFO, "answers of an earlier boot are taken back as old ones", "names", n);
 }
 
 void sm_persist_stop(struct sm_persist *persist)

@@ -29,6 +29,7 @@ struct sm_persist {
 	struct sm_name at;   /* and this was the last one */
 	uint64_t n_commits;  /* of the owner, when the file was written last */
 	bool has_failed;     /* the last time; it is in the log */
+	bool is_half_read;   /* a file of the configuration was left out: what its names had is still to be taken back */
 	uint64_t future_ns;  /* the wall clock says that the file was written later: it stays until then; 0: it does not */
 	uv_timer_t timer;
 	uv_idle_t writing;

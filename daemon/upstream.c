@@ -63,6 +63,7 @@ void sm_upstream_publish(struct sm_upstream *upstream, int64_t now_ns)
 {
 	const struct sm_servers *servers = &upstream->servers;
 	static uint8_t bytes[SM_TABLE_MAX];
+	enum sm_status status;
 
 	if (servers->n_changes == upstream->published &&
 	    (servers->n_questions == upstream->n_questions || now_ns - upstream->published_ns < REFRESH_NS))
@@ -70,7 +71,8 @@ void sm_upstream_publish(struct sm_upstream *upstream, int64_t now_ns)
 	if (now_ns - upstream->published_ns < PUBLISH_NS && last_back_ns(servers) <= upstream->back_ns)
 		return;
 	tell(upstream);
-	sm_owner_put_own(upstream->owner, SM_MAP_SERVERS, bytes, sm_table_encode(servers, now_ns, bytes));
+	status = sm_owner_put_own(upstream->owner, SM_MAP_SERVERS, bytes, sm_table_encode(servers, now_ns, bytes));
+	(void)status; /* processes know then what they learn themselves */
 	upstream->published = servers->n_changes;
 	upstream->published_ns = now_ns;
 	upstream->n_questions = servers->n_questions;

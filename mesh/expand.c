@@ -297,8 +297,10 @@ static void drop_guess(struct sm_expand *expand)
 	for (uint32_t i = 0; i < expand->n_questions; i++) {
 		uint16_t host = expand->questions[i].host;
 
-		if (!expand->questions[i].is_done && host != SM_NO_HOST && !expand->hosts[host].is_used)
-			close_question(expand, i);
+		if (expand->questions[i].is_done || host == SM_NO_HOST || expand->hosts[host].is_used)
+			continue;
+		close_question(expand, i);
+		expand->hosts[host].asked_families &= (uint8_t)~sm_family_of(expand->questions[i].asks.type);
 	}
 }
 
@@ -319,6 +321,8 @@ static void fail(struct sm_expand *expand, enum sm_rr_type type, uint16_t host)
 
 bool sm_expand_settle_for_old(struct sm_expand *expand)
 {
+	if (!expand->means.old || expand->old)
+		return false;
 	for (uint32_t i = 0; i < expand->n_questions && !expand->old && expand->n_targets == 0; i++)
 		if (!expand->questions[i].is_done && expand->questions[i].asks.type == SM_RR_SRV)
 			sm_expand_failed(expand, i);

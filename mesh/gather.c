@@ -201,6 +201,7 @@ void sm_expand_answer(const struct sm_expand *expand, struct sm_arena *room, str
 		.is_of_old = expand->old,
 	};
 	ret->kind = kind_of(expand, ret);
+	ret->is_of_old &= ret->kind == SM_ANSWER_ADDRESSES;
 	if (ret->kind == SM_ANSWER_ADDRESSES) {
 		defer(expand, ret);
 		fill_answer(expand, room, ret);

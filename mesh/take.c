@@ -229,11 +229,13 @@ void sm_take_addresses(struct sm_expand *expand, const struct sm_reply *reply, c
 
 static struct sm_expand_metadata metadata_of_old(const struct sm_answer *old, const struct sm_target *target)
 {
+	if (target->metadata_size == 0)
+		return (struct sm_expand_metadata){.is_known = !old->is_metadata_unknown, .negative_ttl_s = UINT32_MAX};
 	return (struct sm_expand_metadata){
-		.is_known = !old->is_metadata_unknown,
+		.is_known = true, /* so that it is not asked for: there is no room behind these strings */
 		.is_cut = old->is_metadata_cut,
 		.size = target->metadata_size,
-		.strings = (uint8_t *)target->metadata, /* nothing is added to what is known */
+		.strings = (uint8_t *)target->metadata,
 		.negative_ttl_s = UINT32_MAX,
 	};
 }

@@ -237,6 +237,8 @@ static void note_origin(struct sm_lookup *lookup, uint32_t number, const struct 
 	struct origin *place = is_owner ? &lookup->of_owner : &lookup->of_host;
 	int64_t took_ns;
 
+	if (question->is_done)
+		return; /* it came too late */
 	if (!is_owner && (!sm_family_of(question->asks.type) || strcmp(question->asks.name, lookup->expand.name.text) != 0))
 		return;
 	if (place->size > 0 && place->has_records && !has_records(reply))
@@ -281,6 +283,7 @@ static void take_remnants(struct sm_lookup *lookup)
  * the same time once more. */
 static void go_on_with_old(struct sm_lookup *lookup, int64_t now_ns)
 {
+	lookup->has_silent |= lookup->means.old && !sm_expand_is_finished(&lookup->expand);
 	if (!sm_expand_settle_for_old(&lookup->expand)) {
 		sm_expand_end_with_old(&lookup->expand);
 		return;
@@ -363,6 +366,7 @@ static void set_origin(const struct sm_lookup *lookup, struct sm_answer *answer)
 	if (lookup->expand.old) {
 		answer->origin = lookup->expand.old->origin;
 		answer->origin_size = lookup->expand.old->origin_size;
+		return;
 	}
 	if (answer->kind == SM_ANSWER_FAILURE || origin->size == 0)
 		return;

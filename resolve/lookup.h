@@ -26,7 +26,8 @@ struct sm_lookup_means {
 	bool listens_on; /* sm_lookup_listen is called when it is finished */
 	struct sm_counts *counts; /* NULL: nobody counts */
 	const struct sm_hosts_memory *hosts; /* with `context`; NULL: nobody remembers */
-	/* What was known of the service before, decoded into the arena, if it may still serve; NULL: nothing. May be NULL. */
+	/* What was known of the service before, decoded into the arena, if it may still serve; NULL: nothing. May be NULL. Where
+	 * it is taken, SRV records that come later are the next lookup's. */
 	const struct sm_answer *(*old)(void *context, struct sm_arena *arena);
 	bool is_scout;   /* where all servers are down, it asks each of them once, and waits for `timeout` */
 };

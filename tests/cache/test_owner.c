@@ -155,9 +155,9 @@ static void what_the_map_says_of_itself_outlives_its_owner(void **state)
 	(void)state;
 	open_owner(SIZE, 25);
 	assert_int_equal(sm_owner_get_own(owner, SM_MAP_RULES, &bytes, &size), SM_MISS);
-	sm_owner_put_own(owner, SM_MAP_RULES, "a", 1);
-	sm_owner_put_own(owner, SM_MAP_RULES, "some", 4);
-	sm_owner_put_own(owner, SM_MAP_SERVERS, "other", 5);
+	assert_int_equal(sm_owner_put_own(owner, SM_MAP_RULES, "a", 1), SM_OK);
+	assert_int_equal(sm_owner_put_own(owner, SM_MAP_RULES, "some", 4), SM_OK);
+	assert_int_equal(sm_owner_put_own(owner, SM_MAP_SERVERS, "other", 5), SM_OK);
 	close_owner();
 	open_owner(SIZE, 25);
 	assert_int_equal(sm_owner_usage(owner).n_restored, 0);

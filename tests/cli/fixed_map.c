@@ -100,7 +100,8 @@ static void put_servers(void)
 	servers.known[1] = (struct sm_server_known){.server = silent_server, .n_failures = 2, .n_names = 2, .backoff_ms = 30000,
 	                                            .retry_ns = now_ns + SM_NS_PER_S, .silent_ns = now_ns,
 	                                            .since_ns = now_ns - 42 * SM_NS_PER_S, .changed_ns = now_ns};
-	sm_owner_put_own(owner, SM_MAP_SERVERS, bytes, sm_table_encode(&servers, now_ns, bytes));
+	if (sm_owner_put_own(owner, SM_MAP_SERVERS, bytes, sm_table_encode(&servers, now_ns, bytes)) != SM_OK)
+		exit(1);
 }
 
 int main(int argc, char **argv)

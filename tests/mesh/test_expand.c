@@ -484,6 +484,7 @@ static void what_is_still_open_counts_as_failed(void **state)
 /* ---- where nobody tells the targets of today */
 
 static struct sm_answer old_answer;
+static bool is_metadata_unknown;
 
 static const struct sm_answer *old(void *context)
 {
@@ -495,7 +496,7 @@ static const struct sm_answer *old(void *context)
 
 	(void)context;
 	old_answer = (struct sm_answer){.kind = SM_ANSWER_ADDRESSES, .n_targets = 2, .n_addresses = 3, .targets = targets,
-	                                .addresses = addresses};
+	                                .addresses = addresses, .is_metadata_unknown = is_metadata_unknown};
 	return &old_answer;
 }
 
@@ -531,6 +532,29 @@ static void where_nobody_tells_the_srv_records_the_targets_of_old_are_asked_for(
 	tell(a);
 	sm_expand_failed(&expand, b); /* its address of old stays */
 	expect_of_old(9, 2);
+}
+
+/* What is known of it is in a record, behind which there is no room. */
+static void metadata_of_old_are_not_asked_for_where_they_are_known(void **state)
+{
+	static const uint8_t of_old[] = "\3v=2";
+
+	(void)state;
+	old(NULL);
+	begin_with_old();
+	rule.pairs_key = 1;
+	rule.metadata = SM_METADATA_OF_TARGET;
+	old_answer.targets[0].metadata = of_old;
+	old_answer.targets[0].metadata_size = 4;
+	is_metadata_unknown = true;
+	sm_expand_failed(&expand, expect_question("_api._tcp.mesh SRV"));
+	expect_question("a.other A");
+	expect_question("b.other A");
+	expect_question("b.other TXT");
+	expect_question("none");
+	is_metadata_unknown = false;
+	old_answer.targets[0].metadata = NULL;
+	old_answer.targets[0].metadata_size = 0;
 }
 
 static void a_target_of_old_that_is_gone_is_left_out(void **state)
@@ -837,6 +861,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_denial_without_soa_lives_as_long_as_the_rule_says_and_the_address),
 	TEST(what_is_still_open_counts_as_failed),
 	TEST(where_nobody_tells_the_srv_records_the_targets_of_old_are_asked_for),
+	TEST(metadata_of_old_are_not_asked_for_where_they_are_known),
 	TEST(a_target_of_old_that_is_gone_is_left_out),
 	TEST(what_is_not_known_in_time_stays_as_it_was),
 	TEST(where_the_srv_records_are_known_nothing_old_counts),
