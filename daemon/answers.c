@@ -215,6 +215,18 @@ void sm_job_tell(struct sm_job *job, const void *record, size_t size)
 	}
 }
 
+void sm_job_tell_old(struct sm_job *job)
+{
+	const void *record;
+	size_t size;
+
+	if (TAILQ_EMPTY(&job->waiters) ||
+	    sm_keeping_old(job->jobs->owner, job->rule, &job->name, &record, &size) != SM_OK)
+		return;
+	sm_counters_note_stale(job->jobs->counters, record, size, sm_clock_now_ns());
+	sm_job_tell(job, record, size);
+}
+
 /* A client that asked for one family does not wait much longer than for that family (RFC 8305): it gets the answer
  * known so far. This answer is not kept, and the job goes on for all other clients. */
 static void tell_early(struct sm_job *job, uint8_t family, int64_t now_ns)

@@ -67,6 +67,8 @@ void sm_job_conclude(struct sm_job *job);
 void sm_job_settle(struct sm_job *job, enum sm_frame_kind kind, const void *body, size_t size);
 /* The same, where no server can be asked: what is old is given again, if anything is. */
 void sm_job_settle_in_vain(struct sm_job *job);
+/* Gives all clients that wait what is old, if anything is; the job goes on. */
+void sm_job_tell_old(struct sm_job *job);
 /* Gives all clients that wait a record; the job goes on. */
 void sm_job_tell(struct sm_job *job, const void *record, size_t size);
 /* A record of a failure that is not kept. Returns its size; 0: it does not fit. */

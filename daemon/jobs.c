@@ -347,6 +347,8 @@ void sm_job_step(struct sm_job *job)
 		finish_job(job);
 		return;
 	}
+	if (sm_lookup_is_extended(job->lookup))
+		sm_job_tell_old(job);
 	if (!job->has_signed && now_ns >= job->sign_ns)
 		sign_of_life(job);
 	wakes_ns = job->sharing.course.wakes_ns;

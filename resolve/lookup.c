@@ -23,6 +23,7 @@ struct sm_lookup {
 	bool is_cut;     /* it stopped waiting for those before the deadline */
 	bool is_spent;   /* out of memory */
 	bool is_over;    /* the answer is used: it only listens */
+	bool is_extended; /* it goes on with the targets of old */
 	bool has_bad, has_silent; /* questions that ended in vain: answered, but badly; not answered */
 	int64_t deadline_ns;
 	struct sm_arena arena; /* of all that lives as long as the lookup */
@@ -126,7 +127,7 @@ enum sm_status sm_lookup_open(const struct sm_lookup_means *means, const struct 
 	lookup->rule = rule;
 	lookup->learnt = NULL;
 	lookup->families = families & sm_rule_families(rule);
-	lookup->is_settled = lookup->is_cut = lookup->is_spent = lookup->is_over = false;
+	lookup->is_settled = lookup->is_cut = lookup->is_spent = lookup->is_over = lookup->is_extended = false;
 	lookup->has_bad = lookup->has_silent = false;
 	lookup->of_owner.size = lookup->of_host.size = 0;
 	lookup->deadline_ns = deadline_ns;
@@ -288,6 +289,7 @@ static void go_on_with_old(struct sm_lookup *lookup, int64_t now_ns)
 		sm_expand_end_with_old(&lookup->expand);
 		return;
 	}
+	lookup->is_extended = true;
 	lookup->deadline_ns = now_ns + lookup->rule->deadline_ms * SM_NS_PER_MS;
 	do {
 		hand_out_questions(lookup, now_ns);
@@ -393,6 +395,11 @@ enum sm_status sm_lookup_answer(struct sm_lookup *lookup, struct sm_answer **ret
 		sm_source_rank(&lookup->means.rules->policies, network, &lookup->answer);
 	*ret = &lookup->answer;
 	return SM_OK;
+}
+
+bool sm_lookup_is_extended(const struct sm_lookup *lookup)
+{
+	return lookup->is_extended;
 }
 
 void sm_lookup_begin_again(struct sm_lookup *lookup, int64_t deadline_ns)

@@ -40,6 +40,9 @@ enum sm_status sm_lookup_open(const struct sm_lookup_means *means, const struct 
                               uint8_t families, int64_t deadline_ns, struct sm_lookup **ret) SM_MUST_CHECK;
 void sm_lookup_close(struct sm_lookup *lookup);
 
+/* Has its deadline passed, and does it go on with the targets of old? Whoever waits should get what is old. */
+bool sm_lookup_is_extended(const struct sm_lookup *lookup);
+
 /* Another deadline, for a lookup that has waited before it was advanced for the first time. */
 void sm_lookup_begin_again(struct sm_lookup *lookup, int64_t deadline_ns);
 
