@@ -40,9 +40,10 @@ static void give_up(struct sm_persist *persist)
 {
 	char path[SM_PATH_MAX + 32];
 
+	/* a package that was taken off has taken its directory along */
 	if (!persist->has_failed)
-		sm_log(SM_LOG_WARNING, "answers could not be written: a reboot would lose them", "path", persist->path, "error",
-		       strerror(errno), NULL);
+		sm_log(errno == ENOENT ? SM_LOG_DEBUG : SM_LOG_WARNING, "answers could not be written: a reboot would lose them",
+		       "path", persist->path, "error", strerror(errno), NULL);
 	persist->has_failed = true;
 	name_new_file(persist, path);
 	unlink(path);
