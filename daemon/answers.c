@@ -166,7 +166,7 @@ static void keep_answer(struct sm_job *job, struct sm_answer *answer)
 		note_nature(job, answer);
 	}
 	set_final_reply(job, SM_FRAME_RECORD, kept.record, kept.size);
-	job->may_be_shared = !kept.is_old && !answer->is_of_old && !answer->is_remnant;
+	job->may_be_shared = !kept.is_old && !sm_answer_is_makeshift(answer);
 }
 
 /* A newer answer of the name has come while this job asked for the other family of an older one. */
@@ -182,9 +182,9 @@ static bool is_superseded(const struct sm_job *job)
 
 bool sm_job_is_current(const struct sm_job *job)
 {
-	const struct sm_rule *rule = sm_rules_match(&job->jobs->reload->settings->conf->rules, job->name.text, job->name.length);
+	const struct sm_rule *rule = sm_reload_rule(job->jobs->reload, &job->name);
 
-	return rule && rule->key == job->rule->key && !rule->is_disabled;
+	return rule && rule->key == job->rule->key;
 }
 
 void sm_job_conclude(struct sm_job *job)

@@ -135,9 +135,9 @@ static enum sm_status make_old(struct sm_flush_work *work, const struct sm_name 
 
 static const struct sm_rule *rule_of(const struct sm_flush_work *work, const struct sm_name *name)
 {
-	const struct sm_rule *rule = sm_rules_match(&work->reload->settings->conf->rules, name->text, name->length);
+	const struct sm_rule *rule = sm_reload_rule(work->reload, name);
 
-	return rule && !rule->is_disabled && !rule->is_torn ? rule : NULL;
+	return rule && !rule->is_torn ? rule : NULL;
 }
 
 /* What no rule covers today stays: its section may come back. true: the record is marked. */

@@ -74,11 +74,8 @@ void sm_hosts_stop(struct sm_hosts *hosts)
 
 void sm_hosts_empty(struct sm_hosts *hosts)
 {
-	uint64_t n_recalled = hosts->n_recalled;
-
 	sm_hosts_stop(hosts);
 	sm_hosts_start(hosts, hosts->quota_percent);
-	hosts->n_recalled = n_recalled;
 }
 
 bool sm_hosts_recall(struct sm_hosts *hosts, const struct sm_question *question, const struct sm_rule *rule, bool ahead,
@@ -97,7 +94,6 @@ bool sm_hosts_recall(struct sm_hosts *hosts, const struct sm_question *question,
 	if (left_ns <= (host->until_ns - host->heard_ns) / (ahead ? 2 : 10))
 		return false;
 	*ret = (struct sm_remembered){host->message, host->size, (uint32_t)((now_ns - host->heard_ns) / SM_NS_PER_S)};
-	hosts->n_recalled++;
 	return true;
 }
 

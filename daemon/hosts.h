@@ -14,7 +14,6 @@ struct sm_hosts {
 	struct sm_ledger *ledger; /* NULL: nothing is remembered */
 	void *by_key;             /* a tree (tsearch) */
 	uint32_t quota_percent;
-	uint64_t n_recalled;
 };
 
 /* Without memory it remembers nothing. */

@@ -8,6 +8,14 @@
 
 #include <string.h>
 
+static enum sm_status decode_servable(const struct sm_name *name, const void *bytes, size_t size, int64_t now_ns,
+                                      struct sm_arena *arena, struct sm_answer *ret, struct sm_times *ret_times)
+{
+	if (sm_record_decode(name, bytes, size, arena, ret, ret_times) != SM_OK || ret->kind != SM_ANSWER_ADDRESSES)
+		return SM_MISS;
+	return sm_lifetime_freshness(ret_times, now_ns) == SM_DEAD ? SM_MISS : SM_OK;
+}
+
 /* The kept answer of a name, if it may still serve. */
 static enum sm_status get_servable(struct sm_owner *owner, const struct sm_name *name, int64_t now_ns, struct sm_arena *arena,
                                    struct sm_answer *ret, struct sm_times *ret_times)
@@ -17,9 +25,7 @@ static enum sm_status get_servable(struct sm_owner *owner, const struct sm_name 
 
 	if (sm_owner_get(owner, name, &bytes, &size) != SM_OK)
 		return SM_MISS;
-	if (sm_record_decode(name, bytes, size, arena, ret, ret_times) != SM_OK || ret->kind != SM_ANSWER_ADDRESSES)
-		return SM_MISS;
-	return sm_lifetime_freshness(ret_times, now_ns) == SM_DEAD ? SM_MISS : SM_OK;
+	return decode_servable(name, bytes, size, now_ns, arena, ret, ret_times);
 }
 
 enum sm_status sm_keeping_old(struct sm_owner *owner, const struct sm_rule *rule, const struct sm_name *name,
@@ -50,8 +56,7 @@ const struct sm_answer *sm_keeping_servable(struct sm_owner *owner, const struct
 	if (!bytes)
 		return NULL;
 	memcpy(bytes, record, size);
-	if (sm_record_decode(name, bytes, size, arena, answer, &times) != SM_OK || answer->kind != SM_ANSWER_ADDRESSES ||
-	    sm_lifetime_freshness(&times, sm_clock_now_ns()) == SM_DEAD)
+	if (decode_servable(name, bytes, size, sm_clock_now_ns(), arena, answer, &times) != SM_OK)
 		return NULL;
 	sm_field_unpack_metadata(answer);
 	return answer;
@@ -121,7 +126,7 @@ enum sm_status sm_keeping_answer(struct sm_owner *owner, const struct sm_job_ans
 	ret->is_old = of->answer->is_of_old && keep_with_old_times(owner, of, ret) == SM_OK;
 	if (ret->is_old)
 		return SM_OK;
-	ret->is_old = (of->answer->kind == SM_ANSWER_FAILURE || of->answer->is_remnant || of->answer->is_of_old) &&
+	ret->is_old = (of->answer->kind == SM_ANSWER_FAILURE || sm_answer_is_makeshift(of->answer)) &&
 	              sm_keeping_old(owner, of->rule, of->name, &ret->record, &ret->size) == SM_OK;
 	if (ret->is_old)
 		return SM_OK;

@@ -319,10 +319,10 @@ static void wire(struct daemon *daemon)
 	daemon->shared.follow = sm_flush_follow;
 	daemon->requests.jobs = &daemon->jobs;
 	daemon->requests.reload = &daemon->reload;
-	daemon->persist = (struct sm_persist){.loop = &daemon->loop, .owner = daemon->owner, .reload = &daemon->reload,
-	                                      .flush_work = &daemon->flush_work, .around = &daemon->around};
 	daemon->requests.control = &daemon->control;
 	daemon->requests.pulse = &daemon->pulse;
+	daemon->persist = (struct sm_persist){.loop = &daemon->loop, .owner = daemon->owner, .reload = &daemon->reload,
+	                                      .flush_work = &daemon->flush_work, .around = &daemon->around};
 	daemon->connections.events = &sm_requests_events;
 	daemon->connections.context = &daemon->requests;
 }

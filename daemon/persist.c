@@ -90,9 +90,9 @@ static bool begin_file(struct sm_persist *persist)
 
 static const struct sm_rule *rule_of(const struct sm_persist *persist, const struct sm_name *name)
 {
-	const struct sm_rule *rule = sm_rules_match(&persist->reload->settings->conf->rules, name->text, name->length);
+	const struct sm_rule *rule = sm_reload_rule(persist->reload, name);
 
-	return rule && !rule->is_disabled && rule->stale_ms > 0 ? rule : NULL;
+	return rule && rule->stale_ms > 0 ? rule : NULL;
 }
 
 static bool write_answer(const struct sm_persist *persist, const struct sm_name *name)

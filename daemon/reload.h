@@ -26,6 +26,14 @@ struct sm_reload {
 enum sm_status sm_reload_begin(const char *named, struct sm_limits *limits, struct sm_reload *ret) SM_MUST_CHECK;
 void sm_reload_end(struct sm_reload *reload);
 
+/* The rule in force for the name. NULL: it is not ours today, or switched off. */
+static inline const struct sm_rule *sm_reload_rule(const struct sm_reload *reload, const struct sm_name *name)
+{
+	const struct sm_rule *rule = sm_rules_match(&reload->settings->conf->rules, name->text, name->length);
+
+	return rule && !rule->is_disabled ? rule : NULL;
+}
+
 /* Loads the configuration again, on SIGHUP. */
 void sm_reload_now(struct sm_reload *reload);
 /* Loads it again if a file has changed and the change seems permanent; main.c calls this once a second. */

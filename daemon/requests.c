@@ -296,13 +296,6 @@ static void answer_from_cache(struct sm_requests *requests, struct sm_client *cl
 	reply_record(client, record, kept->size);
 }
 
-static const struct sm_rule *rule_of(const struct sm_requests *requests, const struct sm_name *name)
-{
-	const struct sm_rule *rule = sm_rules_match(&requests->reload->settings->conf->rules, name->text, name->length);
-
-	return rule && !rule->is_disabled ? rule : NULL;
-}
-
 static struct sm_wanted *make_wanted(struct sm_requests *requests, struct sm_client *client, const struct sm_rule *rule)
 {
 	struct sm_wanted *wanted = calloc(1, sizeof(*wanted));
@@ -320,14 +313,14 @@ static struct sm_wanted *make_wanted(struct sm_requests *requests, struct sm_cli
 static void look_up(struct sm_requests *requests, struct sm_client *client)
 {
 	const struct sm_name *name = &client->request.name;
-	const struct sm_rule *rule = rule_of(requests, name);
+	const struct sm_rule *rule = sm_reload_rule(requests->reload, name);
 	struct sm_wanted *wanted;
 	struct kept kept;
 
 	requests->counters->requests++;
 	if (!rule || rule->is_torn) {
 		sm_reload_if_changed(requests->reload); /* the program may know newer files */
-		rule = rule_of(requests, name);
+		rule = sm_reload_rule(requests->reload, name);
 	}
 	if (!rule) {
 		requests->counters->not_ours++;
@@ -377,7 +370,7 @@ static void on_request(void *context, struct sm_client *client)
 static void on_hint(void *context, const struct sm_request *hint)
 {
 	struct sm_requests *requests = context;
-	const struct sm_rule *rule = rule_of(requests, &hint->name);
+	const struct sm_rule *rule = sm_reload_rule(requests->reload, &hint->name);
 	uint64_t jobs = requests->counters->jobs;
 
 	requests->counters->hints++;

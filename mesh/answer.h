@@ -100,6 +100,13 @@ static inline bool sm_answer_is_plain(const struct sm_answer *answer)
 	       answer->targets[0].priority == 0 && answer->targets[0].weight == 0;
 }
 
+/* Is it made of what was left, because the whole could not be had? Then it is asked for again soon, and nothing that is whole
+ * gives way to it. */
+static inline bool sm_answer_is_makeshift(const struct sm_answer *answer)
+{
+	return answer->is_of_old || answer->is_remnant;
+}
+
 /* Is something missing because of our bounds? */
 static inline bool sm_answer_is_cut(const struct sm_answer *answer)
 {

@@ -34,7 +34,7 @@ uint32_t sm_lifetime_ms(const struct sm_answer *answer, const struct sm_rule *ru
 	case SM_ANSWER_FAILURE:
 		break;
 	}
-	if (answer->uncertain_families || answer->is_metadata_unknown || answer->is_remnant || answer->is_of_old)
+	if (answer->uncertain_families || answer->is_metadata_unknown || sm_answer_is_makeshift(answer))
 		return smaller(lifetime_ms, rule->failure_ttl_ms);
 	return lifetime_ms;
 }
@@ -42,7 +42,7 @@ uint32_t sm_lifetime_ms(const struct sm_answer *answer, const struct sm_rule *ru
 struct sm_times sm_lifetime_times(const struct sm_answer *answer, const struct sm_rule *rule, int64_t now_ns)
 {
 	int64_t expires_ns = now_ns + sm_lifetime_ms(answer, rule) * NS_PER_MS;
-	bool may_be_stale = answer->kind == SM_ANSWER_ADDRESSES && !answer->is_remnant && !answer->is_of_old;
+	bool may_be_stale = answer->kind == SM_ANSWER_ADDRESSES && !sm_answer_is_makeshift(answer);
 
 	return (struct sm_times){
 		.made_ns = now_ns,

@@ -280,6 +280,14 @@ static void take_remnants(struct sm_lookup *lookup)
 		sm_expand_reply(&lookup->expand, number, &reply);
 }
 
+/* Goes on as far as it can without waiting. */
+static void turn(struct sm_lookup *lookup, int64_t now_ns)
+{
+	do {
+		hand_out_questions(lookup, now_ns);
+	} while (take_one(lookup, now_ns));
+}
+
 /* The time is up, and the servers of the SRV records have said nothing. Those of the targets of old may be other ones: they have
  * the same time once more. */
 static void go_on_with_old(struct sm_lookup *lookup, int64_t now_ns)
@@ -291,16 +299,12 @@ static void go_on_with_old(struct sm_lookup *lookup, int64_t now_ns)
 	}
 	lookup->is_extended = true;
 	lookup->deadline_ns = now_ns + lookup->rule->deadline_ms * SM_NS_PER_MS;
-	do {
-		hand_out_questions(lookup, now_ns);
-	} while (take_one(lookup, now_ns));
+	turn(lookup, now_ns);
 }
 
 bool sm_lookup_advance(struct sm_lookup *lookup, int64_t now_ns)
 {
-	do {
-		hand_out_questions(lookup, now_ns);
-	} while (take_one(lookup, now_ns));
+	turn(lookup, now_ns);
 	note_want(lookup);
 	if (!lookup->is_settled && sm_expand_is_settled(&lookup->expand, lookup->families)) {
 		lookup->is_settled = true;
