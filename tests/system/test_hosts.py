@@ -80,17 +80,22 @@ def asked_again(tap):
         daemon = Daemon(lab, text)
         count = iter(range(9))
 
-        def asks():
+        def asks(before=lambda: None):
             server.questions.clear()
+            before()
             lab.probe("gai", "inet", f"s{next(count)}.mesh")
             return "a.mesh A" in server.questions
         tap.equal("a host is asked for once", [asks() for _ in range(3)], [True, False, False])
-        lab.run(os.path.join(BUILDDIR, "srvmesh"), "cache", "flush", "--all")
-        tap.equal("... and again after a flush", [asks() for _ in range(2)], [True, False])
-        daemon.config(text + "max_ttl = 30s\n")
-        daemon.signal(signal.SIGHUP)
-        time.sleep(0.4)
-        tap.equal("... and after a change of the configuration", [asks() for _ in range(2)], [True, False])
+
+        def flush():  # srvmeshd itself may be the first to ask: it renews what was used
+            lab.run(os.path.join(BUILDDIR, "srvmesh"), "cache", "flush", "--all")
+        tap.equal("... and again after a flush", [asks(flush), asks()], [True, False])
+
+        def change():
+            daemon.config(text + "max_ttl = 30s\n")
+            daemon.signal(signal.SIGHUP)
+            time.sleep(0.4)
+        tap.equal("... and after a change of the configuration", [asks(change), asks()], [True, False])
         daemon.stop()
     server.stop()
 
