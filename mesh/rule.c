@@ -2,7 +2,8 @@
 /* Rules: longest match, and the expansion of SRV owner templates. */
 #include "mesh/rule.h"
 
-#include <stdlib.h>
+#include "base/sort.h"
+
 #include <string.h>
 
 static int more_specific_first(const void *left, const void *right)
@@ -18,8 +19,7 @@ static int more_specific_first(const void *left, const void *right)
 
 void sm_rules_sort(struct sm_rules *rules)
 {
-	if (rules->n_rules > 0)
-		qsort(rules->rules, rules->n_rules, sizeof(rules->rules[0]), more_specific_first);
+	sm_sort(rules->rules, rules->n_rules, sizeof(rules->rules[0]), more_specific_first);
 }
 
 bool sm_server_is_at(const struct sm_server *a, const struct sm_server *b)

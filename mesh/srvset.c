@@ -3,9 +3,9 @@
 #include "mesh/srvset.h"
 
 #include "base/random.h"
+#include "base/sort.h"
 #include "mesh/choose.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static int best_first(const void *left, const void *right)
@@ -25,8 +25,7 @@ uint32_t sm_srvset_order(struct sm_target *targets, uint32_t n)
 {
 	uint32_t kept = 0;
 
-	if (n > 0)
-		qsort(targets, n, sizeof(*targets), best_first);
+	sm_sort(targets, n, sizeof(*targets), best_first);
 	for (uint32_t i = 0; i < n; i++)
 		if (kept == 0 || best_first(&targets[kept - 1], &targets[i]) != 0)
 			targets[kept++] = targets[i];

@@ -3,8 +3,9 @@
  * sysdeps/unix/sysv/linux, whose behaviour is copied where it affects the order. */
 #include "resolve/source.h"
 
-#include "base/scope.h"
 #include "base/descriptor.h"
+#include "base/scope.h"
+#include "base/sort.h"
 
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>
@@ -154,7 +155,7 @@ static enum sm_status learn_addresses(struct sm_network *network)
 	if (fd < 0 || connect(fd, (struct sockaddr *)&kernel, sizeof(kernel)) != 0)
 		return SM_OK;
 	dump(fd, RTM_GETADDR, network);
-	qsort(network->addresses, network->n_addresses, sizeof(network->addresses[0]), by_bytes);
+	sm_sort(network->addresses, network->n_addresses, sizeof(network->addresses[0]), by_bytes);
 	if (network->has_ipv6)
 		dump(fd, RTM_GETLINK, network);
 	return SM_OK;

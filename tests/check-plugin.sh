@@ -12,7 +12,7 @@ report() {
 	if [ "$3" = "$4" ]; then echo "ok $1 - $2"; else echo "not ok $1 - $2"; echo "# got '$3', expected '$4'"; fi
 }
 
-echo 1..6
+echo 1..7
 report 1 "the plugin exports its entry points and nothing else" "$exported" \
 	"_nss_srvmesh_gethostbyname2_r _nss_srvmesh_gethostbyname3_r _nss_srvmesh_gethostbyname4_r _nss_srvmesh_gethostbyname_r _nss_srvmesh_getservbyname_r "
 report 2 "the plugin needs libc alone" "$needed" "libc.so.6 "
@@ -24,3 +24,5 @@ report 5 "it has no thread-local storage, which could fail when it is loaded lat
 	"$(readelf -lW "$plugin" | grep -c ' TLS ')" 0
 report 6 "it has no text relocations and no executable stack" \
 	"$(printf '%s\n' "$dynamic" | grep -c TEXTREL)$(readelf -lW "$plugin" | grep GNU_STACK | grep -c RWE)" 00
+report 7 "it does not sort with qsort, which asks the kernel for the size of the memory" \
+	"$(nm -D --undefined-only "$plugin" | grep -c qsort)" 0
