@@ -2,6 +2,7 @@
 /* The walk to one key, and the mapping. */
 #include "cache/reader.h"
 
+#include "base/clock.h"
 #include "base/scope.h"
 #include "base/usdt.h"
 #include "cache/namespace.h"
@@ -12,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -95,6 +97,36 @@ static enum sm_status open_trusted(const char *directory, bool or_mine, int *ret
 	return SM_OK;
 }
 
+/* In a time namespace the time since boot has an offset, so the map's times mean nothing. */
+static bool has_own_time(void)
+{
+	SM_SCOPE_CLOSE int fd = open("/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC);
+	char text[256], *line;
+	ssize_t size = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+
+	text[size > 0 ? size : 0] = '\0';
+	line = strstr(text, "boottime");
+	return line && strspn(line + strlen("boottime"), " 0") != strcspn(line + strlen("boottime"), "\n");
+}
+
+static int64_t clocks_ns(void)
+{
+	return sm_clock_wall_ns() - sm_clock_now_ns();
+}
+
+/* The wall clock may have been set; or the time since boot is another one. */
+static bool has_come_into_own_time(struct sm_mapped *mapped)
+{
+	int64_t now_ns = clocks_ns();
+
+	if (llabs(now_ns - mapped->clocks_ns) < SM_NS_PER_S)
+		return false;
+	if (has_own_time())
+		return true;
+	mapped->clocks_ns = now_ns;
+	return false;
+}
+
 static bool is_meta(const uint8_t *meta)
 {
 	return load_u16(meta + SM_PAGE_FLAGS) == SM_PAGE_META && load_u32(meta + SM_META_MAGIC) == SM_MAP_MAGIC &&
@@ -129,19 +161,8 @@ static enum sm_status map_file(int fd, const struct stat *file, struct sm_mapped
 	atomic_init(&ret->size, size);
 	ret->device = file->st_dev;
 	ret->inode = file->st_ino;
+	ret->clocks_ns = clocks_ns();
 	return SM_OK;
-}
-
-/* In a time namespace the time since boot has an offset, so the map's times mean nothing. */
-static bool has_own_time(void)
-{
-	SM_SCOPE_CLOSE int fd = open("/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC);
-	char text[256], *line;
-	ssize_t size = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
-
-	text[size > 0 ? size : 0] = '\0';
-	line = strstr(text, "boottime");
-	return line && strspn(line + strlen("boottime"), " 0") != strcspn(line + strlen("boottime"), "\n");
 }
 
 /* Times in the map count from the boot. A file in memory is gone after a reboot; any other must name its boot. */
@@ -191,6 +212,8 @@ enum sm_status sm_reader_look(const char *directory, struct sm_mapped *mapped)
 	char path[SM_MAP_PATH_MAX];
 	struct stat file;
 
+	if (has_come_into_own_time(mapped))
+		return SM_CORRUPT;
 	path_of(directory, path);
 	if (lstat(path, &file) != 0)
 		return SM_MISS;

@@ -25,6 +25,7 @@ struct sm_mapped {
 	uint32_t page_shift; /* pages of 1 << page_shift bytes, from the first page at mapping time */
 	dev_t device;
 	ino_t inode;
+	int64_t clocks_ns; /* by which the wall clock was ahead of the time since boot, when it was mapped or the clock was set */
 };
 
 #define SM_READER_GRAIN 65536
@@ -37,7 +38,8 @@ void sm_reader_unmap(struct sm_mapped *mapped);
 
 /* Looks at the path again, with one stat. SM_OK: it is the mapped file, and all of it can now be read. SM_MISS:
  * there is no file (after a chroot, for example); the mapping remains valid. SM_INVALID: it is another file, or has
- * outgrown the mapping: map again. */
+ * outgrown the mapping: map again. SM_CORRUPT: this process has come into a time namespace of its own, by setns(2) or a fork,
+ * and the map's times mean nothing to it. */
 enum sm_status sm_reader_look(const char *directory, struct sm_mapped *mapped) SM_MUST_CHECK;
 
 /* Copies the value of a key out. SM_FULL: larger than `size`; *ret_size is then the size needed. SM_MISS: no such key.

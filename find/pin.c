@@ -63,11 +63,17 @@ static struct pinned *pinned_for(const struct sm_name *name)
 	return pinned && strcmp(pinned->name.text, name->text) == 0 ? pinned : NULL;
 }
 
+/* A pin from the future was set in another time namespace. */
+static bool is_recent(const struct pinned *pinned, int64_t now_ns)
+{
+	return now_ns >= pinned->set_ns && now_ns - pinned->set_ns <= SM_PIN_NS;
+}
+
 const struct sm_pin *sm_pin_get(const struct sm_name *name, uint8_t families, int64_t now_ns)
 {
 	const struct pinned *pinned = pinned_for(name);
 
-	if (!pinned || (pinned->spent_families & families) || now_ns - pinned->set_ns > SM_PIN_NS)
+	if (!pinned || (pinned->spent_families & families) || !is_recent(pinned, now_ns))
 		return NULL;
 	return &pinned->pin;
 }
@@ -93,5 +99,5 @@ uint8_t sm_pin_missed_families(const struct sm_name *name, int64_t now_ns)
 {
 	const struct pinned *pinned = pinned_for(name);
 
-	return pinned && now_ns - pinned->set_ns <= SM_PIN_NS ? pinned->missed_families : 0;
+	return pinned && is_recent(pinned, now_ns) ? pinned->missed_families : 0;
 }

@@ -43,6 +43,7 @@ struct wiped_state {
 		_Atomic uint64_t record;
 		_Atomic int64_t sent_ns;
 	} hints[HINTS];
+	_Atomic int64_t looked_ns; /* so that a child looks at once: it may be in a time namespace of its own */
 	_Atomic int64_t suspended_ns; /* of the clock at the last look; 0: none yet */
 	_Atomic int64_t jumped_ns;
 	_Alignas(64) _Atomic uint32_t servers_lock;
@@ -52,7 +53,6 @@ struct wiped_state {
 static struct {
 	_Atomic(struct sm_generation *) current;
 	_Atomic(struct wiped_state *) wiped;
-	_Atomic int64_t looked_ns;
 	struct sm_generation *retired; /* only the reloader uses these three */
 	struct sm_view *retired_views;
 	uint32_t n_retired;
@@ -252,6 +252,11 @@ static bool look_at_map(struct sm_generation *generation)
 	if (view) {
 		enum sm_status status = sm_reader_look(generation->conf->host.directory, &view->mapped);
 
+		if (status == SM_CORRUPT) {
+			replace_view(generation, NULL);
+			sm_process_note_bypass(SM_BYPASS_MAP_VERSION);
+			return false;
+		}
 		if (status != SM_INVALID)
 			return view->mapped.size > size;
 		if (process.n_retired >= RETIRED_MAX)
@@ -315,17 +320,33 @@ int64_t sm_process_jumped_ns(void)
 	return atomic_load_explicit(&state_of_process()->jumped_ns, memory_order_relaxed);
 }
 
+/* A clock goes back only where the process has come into another time namespace: moments of the one before mean nothing. */
+static void forget_moments(struct wiped_state *state)
+{
+	state->daemon_back_ns = state->older_until_ns = state->bypass_told_ns = state->jumped_ns = 0;
+	for (int i = 0; i < HINTS; i++)
+		state->hints[i].sent_ns = 0;
+	if (!sm_spin_try(&state->servers_lock))
+		return;
+	sm_servers_init(&state->servers, 0);
+	sm_spin_leave(&state->servers_lock);
+}
+
 static void look_again(struct wiped_state *state, int64_t now_ns)
 {
-	int64_t looked_ns = atomic_load_explicit(&process.looked_ns, memory_order_relaxed);
+	int64_t looked_ns = atomic_load_explicit(&state->looked_ns, memory_order_relaxed);
 
-	if (now_ns - looked_ns < LOOK_AGAIN_NS || atomic_exchange(&state->reloading, 1) != 0)
+	bool goes_back = now_ns < looked_ns;
+
+	if ((!goes_back && now_ns - looked_ns < LOOK_AGAIN_NS) || atomic_exchange(&state->reloading, 1) != 0)
 		return;
+	if (goes_back)
+		forget_moments(state);
 	if (!reload_generation(atomic_load(&process.current), now_ns))
 		looked_ns = now_ns - LOOK_AGAIN_NS + LOOK_SOON_NS;
 	else
 		looked_ns = now_ns;
-	atomic_store_explicit(&process.looked_ns, looked_ns, memory_order_relaxed);
+	atomic_store_explicit(&state->looked_ns, looked_ns, memory_order_relaxed);
 	look_at_clock(state, now_ns);
 	look_at_map(atomic_load(&process.current));
 	look_at_namespace(atomic_load(&atomic_load(&process.current)->view), now_ns);
@@ -433,7 +454,7 @@ struct sm_generation *sm_process_enter(int64_t now_ns)
 
 	atomic_fetch_add(&state->users, 1);
 	if (!atomic_load(&process.current)) {
-		atomic_store_explicit(&process.looked_ns, now_ns, memory_order_relaxed);
+		atomic_store_explicit(&state->looked_ns, now_ns, memory_order_relaxed);
 		look_at_clock(state, now_ns);
 		generation = load_first();
 	} else {

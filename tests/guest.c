@@ -11,6 +11,7 @@
 #include <netdb.h>
 #include <nss.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +23,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +36,8 @@ static const char usage[] =
 	"       guest chroot DIRECTORY NAME  before and after\n"
 	"       guest random COUNT SUFFIX    that many names that nobody has, by 8 threads\n"
 	"       guest wait NAME              one lookup when a line comes in, for a crowd that starts together\n"
+	"       guest new-time SECONDS NAME NEW CONF\n"
+	"                                    before, and in a child whose clock is so much ahead: at once, and after NEW became CONF\n"
 	"       guest every MS SECONDS NAME  failures, and the longest lookup in ms\n";
 
 static const char *answer(const char *name)
@@ -279,6 +283,51 @@ static int every(int ms, int seconds, const char *name)
 	return 0;
 }
 
+/* ---- clocks */
+
+static bool has_map(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[1024];
+	bool found = false;
+
+	while (maps && fgets(line, sizeof(line), maps))
+		found |= strstr(line, ".mdb") != NULL;
+	if (maps)
+		fclose(maps);
+	return found;
+}
+
+static int in_new_time(const char *name, const char *fresh, const char *conf)
+{
+	const char *got = answer(name);
+
+	printf("%s%s, then ", got, has_map() ? " with the map" : "");
+	rename(fresh, conf);
+	usleep(1300000);
+	puts(answer(name));
+	return 0;
+}
+
+static int new_time(const char *seconds, const char *name, const char *fresh, const char *conf)
+{
+	char before[512];
+	int status, fd;
+
+	snprintf(before, sizeof(before), "%s", answer(name));
+	if (unshare(CLONE_NEWTIME) != 0 || (fd = open("/proc/self/timens_offsets", O_WRONLY)) < 0)
+		return puts("no time namespaces"), 0;
+	if (dprintf(fd, "boottime %s 0\n", seconds) < 0)
+		return perror("timens_offsets"), 1;
+	close(fd);
+	printf("%s%s, then ", before, has_map() ? " with the map" : "");
+	fflush(stdout);
+	if (fork() == 0)
+		return in_new_time(name, fresh, conf);
+	wait(&status);
+	return WEXITSTATUS(status);
+}
+
 int main(int argc, char **argv)
 {
 	const char *verb = argc > 2 ? argv[1] : "";
@@ -300,6 +349,8 @@ int main(int argc, char **argv)
 		return ask_many(atoi(argv[2]), argv[3]);
 	if (argc == 3 && strcmp(verb, "wait") == 0)
 		return wait_and_ask(argv[2]);
+	if (argc == 6 && strcmp(verb, "new-time") == 0)
+		return new_time(argv[2], argv[3], argv[4], argv[5]);
 	if (argc == 5 && strcmp(verb, "every") == 0)
 		return every(atoi(argv[2]), atoi(argv[3]), argv[4]);
 	fputs(usage, stderr);

@@ -37,8 +37,10 @@ static void items_of_any_order_are_sorted_whole(void **state)
 			uint64_t sum = 0;
 
 			for (size_t i = 0; i < n; i++) {
+				const uint32_t keys[] = {draw, (uint32_t)i, (uint32_t)(n - i), draw >> 30};
+
 				draw = draw * 1664525 + 1013904223;
-				items[i].key = kind == 0 ? draw : kind == 1 ? (uint32_t)i : kind == 2 ? (uint32_t)(n - i) : draw >> 30;
+				items[i].key = keys[kind];
 				items[i].text[35] = (char)items[i].key;
 				sum += items[i].key;
 			}

@@ -54,6 +54,7 @@ static void a_pin_does_not_last(void **state)
 	(void)state;
 	assert_non_null(sm_pin_get(&api, SM_IPV4, 1000 + SM_PIN_NS));
 	assert_null(sm_pin_get(&api, SM_IPV4, 1001 + SM_PIN_NS));
+	assert_null(sm_pin_get(&api, SM_IPV4, 999)); /* in another time namespace */
 }
 
 static void the_next_pin_replaces_it(void **state)
