@@ -16,6 +16,8 @@ struct sm_times {
 };
 
 #define SM_UNRENEWED_MAX 3
+/* No moment of a record is further from when it was made: thirty days of life, thirty of stale, and what a failed renewal adds. */
+#define SM_LIFE_MAX_NS (61LL * 86400 * 1000000000)
 #define SM_IN_USE_NS (60 * 1000000000LL) /* past its lifetime a name may still be in use */
 
 /* Milliseconds; 0: not at all. */
