@@ -3,6 +3,7 @@
 #include "base/descriptor.h"
 
 #include "base/clock.h"
+#include "base/inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,17 +11,25 @@
 #include <time.h>
 #include <unistd.h>
 
-int sm_descriptor_socket(int domain, int type, int protocol)
+/* To a number above 2. */
+static int move(int fd)
 {
-	int fd = socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol), moved, saved;
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, 3), saved = errno;
 
-	if (fd < 0 || fd > 2)
-		return fd;
-	moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	saved = errno;
 	close(fd);
 	errno = saved;
 	return moved;
+}
+
+int sm_descriptor_socket(int domain, int type, int protocol)
+{
+	int fd = socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+
+	if (fd >= 0 && fd <= 2)
+		fd = move(fd);
+	if (fd >= 0)
+		sm_inside_note_socket(fd);
+	return fd;
 }
 
 enum sm_status sm_descriptor_wait(struct pollfd *fds, size_t n, int64_t ns, int64_t *now_ns)

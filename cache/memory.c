@@ -168,6 +168,16 @@ void sm_memory_put(const struct sm_memory *memory, const struct sm_name *name, c
 	slot = place_for(memory, hash, now_ns);
 	position = advance_head(memory, size);
 	memcpy(ring_at(memory, position), bytes, size);
-	*slot = (struct slot){.hash = hash, .position = position, .expires_ns = expires_ns, .size = (uint32_t)size};
+	slot->size = 0; /* empty until it is whole: a signal handler may call this thread away for good (base/inside.h) */
+	atomic_signal_fence(memory_order_seq_cst);
+	*slot = (struct slot){.hash = hash, .position = position, .expires_ns = expires_ns};
+	atomic_signal_fence(memory_order_seq_cst);
+	slot->size = (uint32_t)size;
 	sm_spin_leave(&memory->region->lock);
+}
+
+void sm_memory_free_lock(const struct sm_memory *memory)
+{
+	if (memory->region)
+		sm_spin_free(&memory->region->lock);
 }

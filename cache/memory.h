@@ -40,3 +40,6 @@ enum sm_status sm_memory_next(const struct sm_memory *memory, uint32_t *at, void
  * larger than the cache is not kept. */
 void sm_memory_put(const struct sm_memory *memory, const struct sm_name *name, const void *bytes, size_t size,
                    int64_t expires_ns, int64_t now_ns);
+
+/* This thread was called away out of one of these functions, perhaps: frees the lock if it has kept it. */
+void sm_memory_free_lock(const struct sm_memory *memory);

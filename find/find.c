@@ -362,14 +362,14 @@ static inline enum sm_verdict find_name(struct wish *wish, const char *name, con
 	wish->place = SM_PLACE_NOWHERE;
 	wish->now_ns = wish->entered_ns = sm_clock_now_ns();
 	wish->spent_ns = 0;
-	wish->generation = sm_process_enter(wish->now_ns);
+	wish->generation = sm_process_enter(&wish->stay, wish->now_ns);
 	if (!wish->generation)
 		return SM_VERDICT_TRY_AGAIN; /* no memory or descriptor: which names are ours is not known */
 	if (wish->generation->conf && wish->generation->is_traced && !wish->watcher)
 		verdict = find_and_trace(wish, wish->generation->conf, name, proto);
 	else if (wish->generation->conf)
 		verdict = find_in(wish, wish->generation->conf, name, proto);
-	sm_process_leave();
+	sm_process_leave(&wish->stay);
 	return verdict;
 }
 
@@ -384,14 +384,13 @@ __attribute__((always_inline))
 static inline enum sm_verdict find_uncancelled(struct wish *wish, const char *name, const char *proto)
 {
 	enum sm_verdict verdict;
-	int state;
 
 	SM_USDT_1(lookup_start, name);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &wish->stay.cancel_state);
 	verdict = find_name(wish, name, proto);
 	if (SM_USDT_IS_WATCHED(lookup_end))
 		tell_probe(wish, name, verdict);
-	pthread_setcancelstate(state, NULL);
+	pthread_setcancelstate(wish->stay.cancel_state, NULL);
 	return verdict;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Process state, without a lock for which any thread waits.
  *
- * A generation is published by one atomic pointer. Users are counted. The thread that replaces a generation retires
- * the old one, and frees it when it is itself the only user: every later user sees the new pointer. The counter, the
- * reloader's flag and the random state are in fork-zeroed memory, so that a child does not wait for threads that it
+ * A generation is published by one atomic pointer. Users are known (base/inside.h). The thread that replaces a generation
+ * retires the old one, and frees it when it is itself the only user: every later user sees the new pointer. Their table, the
+ * reloader's lock and the random state are in fork-zeroed memory, so that a child does not wait for threads that it
  * does not have. */
 #include "find/process.h"
 
@@ -11,17 +11,15 @@
 #include "base/forkzero.h"
 #include "base/random.h"
 #include "base/spin.h"
-#include "cache/namespace.h"
 #include "find/inherit.h"
+#include "find/view.h"
 #include "mesh/lifetime.h"
-#include "resolve/source.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LOOK_AGAIN_NS SM_NS_PER_S
-#define LEARN_AGAIN_NS (10 * SM_NS_PER_S) /* the addresses of a container */
 #define LOOK_SOON_NS (200 * SM_NS_PER_MS)
 #define OLDER_NS (10 * SM_NS_PER_S) /* an upgraded daemon is asked in the newest format again */
 #define HINTS 64
@@ -32,8 +30,8 @@
 
 /* Zeroed in the child of a fork. */
 struct wiped_state {
-	_Alignas(64) _Atomic uint32_t users;
-	_Alignas(64) _Atomic uint32_t reloading;
+	struct sm_inside inside;
+	_Alignas(64) _Atomic uint32_t reloading; /* a lock of base/spin.h */
 	_Alignas(64) _Atomic uint64_t dice;
 	_Alignas(64) _Atomic int64_t daemon_back_ns; /* not asked until then */
 	_Atomic int64_t older_until_ns; /* the daemon knows only the format before ours */
@@ -62,103 +60,32 @@ static struct {
  * counter. */
 static struct wiped_state unreliable_state;
 
+__attribute__((noinline, cold))
 static struct wiped_state *make_state(void)
 {
 	struct wiped_state *state = sm_forkzero_map(sizeof(*state)), *other = NULL;
 
 	if (!state)
 		state = &unreliable_state;
-	if (atomic_compare_exchange_strong(&process.wiped, &other, state))
+	if (atomic_compare_exchange_strong(&process.wiped, &other, state)) {
+		sm_inside_use(&state->inside);
 		return state;
+	}
 	if (state != &unreliable_state)
 		sm_forkzero_unmap(state, sizeof(*state));
 	return other;
 }
 
-static struct wiped_state *state_of_process(void)
+static inline struct wiped_state *state_of_process(void)
 {
 	struct wiped_state *state = atomic_load_explicit(&process.wiped, memory_order_acquire);
 
 	return state ? state : make_state();
 }
 
-static void free_view(struct sm_view *view)
-{
-	if (!view)
-		return;
-	sm_reader_unmap(&view->mapped);
-	free(view);
-}
-
-/* A process may change its namespace, and srvmeshd may come back in another one. */
-static bool is_of_other_namespace(const struct sm_view *view)
-{
-	char own[SM_NAMESPACE_MAX], of_map[SM_BOOT_ID_SIZE + SM_NAMESPACE_MAX];
-	size_t own_size = sm_namespace_read(own), size;
-	uint8_t key[SM_MAP_KEY_MAX];
-
-	return own_size > 0 &&
-	       sm_reader_get(&view->mapped, key, sm_map_key(SM_MAP_HOST, NULL, key), of_map, sizeof(of_map), &size) == SM_OK &&
-	       size > SM_BOOT_ID_SIZE &&
-	       (size - SM_BOOT_ID_SIZE != own_size || memcmp(own, of_map + SM_BOOT_ID_SIZE, own_size) != 0);
-}
-
-static uint32_t own_families(void)
-{
-	struct sm_network *network;
-	uint32_t families;
-
-	if (sm_network_learn(&network) != SM_OK)
-		return SM_IPV4_AND_IPV6;
-	families = sm_network_families(network);
-	sm_network_free(network);
-	return families;
-}
-
-static void look_at_namespace(struct sm_view *view, int64_t now_ns)
-{
-	if (!view)
-		return;
-	if (!is_of_other_namespace(view)) {
-		atomic_store_explicit(&view->other_families, 0, memory_order_relaxed);
-		return;
-	}
-	if (atomic_load_explicit(&view->other_families, memory_order_relaxed) && now_ns - view->learnt_ns < LEARN_AGAIN_NS)
-		return;
-	atomic_store_explicit(&view->other_families, own_families(), memory_order_relaxed);
-	view->learnt_ns = now_ns;
-}
-
-static enum sm_status map_view(const struct sm_generation *generation, struct sm_view *view)
-{
-	const struct sm_host_conf *host = &generation->conf->host;
-	enum sm_status status = sm_reader_map(host->directory, generation->is_conf_private, &view->mapped);
-
-	if (status == SM_OK)
-		look_at_namespace(view, sm_clock_now_ns());
-	if (status == SM_REFUSED || status == SM_CORRUPT)
-		sm_process_note_bypass(status == SM_REFUSED ? SM_BYPASS_MAP_UNTRUSTED : SM_BYPASS_MAP_VERSION);
-	return status;
-}
-
-/* NULL: there is no usable host map. */
-static struct sm_view *make_view(const struct sm_generation *generation)
-{
-	const struct sm_host_conf *host = &generation->conf->host;
-	struct sm_view *view;
-
-	if (host->directory[0] == '\0' || generation->conf->rules.elsewhere.is_disabled)
-		return NULL; /* switched off: then the reader is not used either, and cannot do harm */
-	view = calloc(1, sizeof(*view));
-	if (view && map_view(generation, view) == SM_OK)
-		return view;
-	free(view);
-	return NULL;
-}
-
 static void free_generation(struct sm_generation *generation)
 {
-	free_view(atomic_load(&generation->view));
+	sm_view_free(atomic_load(&generation->view));
 	sm_memory_clear(&generation->memory);
 	sm_conf_free(generation->conf);
 	free(generation);
@@ -202,7 +129,7 @@ static enum sm_status load_generation(const struct sm_conf *old, struct sm_gener
 	generation->is_traced = is_told("trace");
 	if (generation->conf) {
 		sm_memory_init(&generation->memory, generation->conf->host.memory_entries);
-		atomic_init(&generation->view, make_view(generation));
+		atomic_init(&generation->view, sm_view_make(generation));
 	}
 	*ret = generation;
 	return SM_OK;
@@ -262,15 +189,15 @@ static bool look_at_map(struct sm_generation *generation)
 		if (process.n_retired >= RETIRED_MAX)
 			return false;
 	}
-	fresh = make_view(generation);
+	fresh = sm_view_make(generation);
 	if (fresh)
 		replace_view(generation, fresh);
 	return fresh;
 }
 
-static void free_retired(const struct wiped_state *state)
+static void free_retired(const struct wiped_state *state, const struct sm_stay *stay)
 {
-	if (state == &unreliable_state || atomic_load(&state->users) != 1)
+	if (state == &unreliable_state || !sm_inside_is_alone(&state->inside, stay))
 		return;
 	while (process.retired) {
 		struct sm_generation *generation = process.retired;
@@ -285,7 +212,7 @@ static void free_retired(const struct wiped_state *state)
 
 		process.retired_views = view->next;
 		process.n_retired--;
-		free_view(view);
+		sm_view_free(view);
 	}
 }
 
@@ -332,26 +259,24 @@ static void forget_moments(struct wiped_state *state)
 	sm_spin_leave(&state->servers_lock);
 }
 
-static void look_again(struct wiped_state *state, int64_t now_ns)
+/* Once a second, by one thread. */
+__attribute__((noinline))
+static void look_again(struct wiped_state *state, const struct sm_stay *stay, int64_t now_ns)
 {
-	int64_t looked_ns = atomic_load_explicit(&state->looked_ns, memory_order_relaxed);
+	int64_t looked_ns = now_ns;
 
-	bool goes_back = now_ns < looked_ns;
-
-	if ((!goes_back && now_ns - looked_ns < LOOK_AGAIN_NS) || atomic_exchange(&state->reloading, 1) != 0)
+	if (!sm_spin_try_once(&state->reloading))
 		return;
-	if (goes_back)
+	if (now_ns < atomic_load_explicit(&state->looked_ns, memory_order_relaxed))
 		forget_moments(state);
 	if (!reload_generation(atomic_load(&process.current), now_ns))
 		looked_ns = now_ns - LOOK_AGAIN_NS + LOOK_SOON_NS;
-	else
-		looked_ns = now_ns;
 	atomic_store_explicit(&state->looked_ns, looked_ns, memory_order_relaxed);
 	look_at_clock(state, now_ns);
 	look_at_map(atomic_load(&process.current));
-	look_at_namespace(atomic_load(&atomic_load(&process.current)->view), now_ns);
-	free_retired(state);
-	atomic_store(&state->reloading, 0);
+	sm_view_look_at_namespace(atomic_load(&atomic_load(&process.current)->view), now_ns);
+	free_retired(state, stay);
+	sm_spin_leave(&state->reloading);
 }
 
 bool sm_process_look_at_map(struct sm_generation *generation)
@@ -359,10 +284,10 @@ bool sm_process_look_at_map(struct sm_generation *generation)
 	struct wiped_state *state = state_of_process();
 	bool sees_more;
 
-	if (atomic_exchange(&state->reloading, 1) != 0)
+	if (!sm_spin_try_once(&state->reloading))
 		return false;
 	sees_more = look_at_map(generation);
-	atomic_store(&state->reloading, 0);
+	sm_spin_leave(&state->reloading);
 	return sees_more;
 }
 
@@ -447,33 +372,55 @@ void sm_process_put_servers(const struct sm_servers *servers)
 	sm_spin_leave(&state->servers_lock);
 }
 
-struct sm_generation *sm_process_enter(int64_t now_ns)
+/* This thread was called away out of an earlier lookup, perhaps while it held a lock. */
+__attribute__((noinline, cold))
+static void free_locks(struct wiped_state *state)
+{
+	struct sm_generation *generation = atomic_load(&process.current);
+
+	sm_spin_free(&state->reloading);
+	if (sm_spin_free(&state->servers_lock))
+		sm_servers_init(&state->servers, 0); /* it may be half of one and half of another */
+	if (generation)
+		sm_memory_free_lock(&generation->memory);
+}
+
+__attribute__((noinline, cold))
+static struct sm_generation *look_first(struct wiped_state *state, int64_t now_ns)
+{
+	atomic_store_explicit(&state->looked_ns, now_ns, memory_order_relaxed);
+	look_at_clock(state, now_ns);
+	return load_first();
+}
+
+/* A look that lies ahead was in another time namespace. */
+static inline bool is_time_to_look(const struct wiped_state *state, int64_t now_ns)
+{
+	int64_t looked_ns = atomic_load_explicit(&state->looked_ns, memory_order_relaxed);
+
+	return (uint64_t)now_ns - (uint64_t)looked_ns >= LOOK_AGAIN_NS;
+}
+
+struct sm_generation *sm_process_enter(struct sm_stay *stay, int64_t now_ns)
 {
 	struct wiped_state *state = state_of_process();
 	struct sm_generation *generation;
 
-	atomic_fetch_add(&state->users, 1);
-	if (!atomic_load(&process.current)) {
-		atomic_store_explicit(&state->looked_ns, now_ns, memory_order_relaxed);
-		look_at_clock(state, now_ns);
-		generation = load_first();
-	} else {
-		look_again(state, now_ns);
-		generation = atomic_load(&process.current);
-	}
+	if (sm_inside_enter(&state->inside, stay))
+		free_locks(state);
+	if (is_time_to_look(state, now_ns) && atomic_load(&process.current))
+		look_again(state, stay, now_ns);
+	generation = atomic_load(&process.current);
 	if (!generation)
-		sm_process_leave();
+		generation = look_first(state, now_ns);
+	if (!generation)
+		sm_process_leave(stay);
 	return generation;
 }
 
-void sm_process_leave(void)
+void sm_process_leave(struct sm_stay *stay)
 {
-	struct wiped_state *state = state_of_process();
-	uint32_t users = atomic_load(&state->users);
-
-	/* zero already: this is the child of a signal handler that forked in the middle of a lookup */
-	while (users > 0 && !atomic_compare_exchange_weak(&state->users, &users, users - 1))
-		continue;
+	sm_inside_leave(&state_of_process()->inside, stay);
 }
 
 uint64_t sm_process_draw(void)

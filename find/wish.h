@@ -12,6 +12,7 @@
 
 /* Where its answer goes: to one of the two last pointers. */
 struct wish {
+	struct sm_stay stay;
 	struct sm_generation *generation;
 	const struct sm_rule *rule;
 	struct sm_name name;

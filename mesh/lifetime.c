@@ -18,6 +18,22 @@ static uint32_t clamped(uint64_t ms, uint32_t low, uint32_t high)
 	return ms < low ? smaller(low, high) : (uint32_t)ms;
 }
 
+static int64_t brought_in(int64_t made_ns, int64_t moment_ns)
+{
+	if (sm_lifetime_distance(made_ns, moment_ns) < 2ULL * SM_LIFE_MAX_NS)
+		return moment_ns;
+	return moment_ns < made_ns ? made_ns - SM_LIFE_MAX_NS : made_ns + SM_LIFE_MAX_NS;
+}
+
+void sm_lifetime_bring_in(struct sm_times *times)
+{
+	if ((uint64_t)times->made_ns > INT64_MAX / 2)
+		times->made_ns = INT64_MAX / 2; /* nobody's: it is of the future for ever */
+	times->expires_ns = brought_in(times->made_ns, times->expires_ns);
+	times->recheck_ns = brought_in(times->made_ns, times->recheck_ns);
+	times->stale_ns = brought_in(times->made_ns, times->stale_ns);
+}
+
 uint32_t sm_lifetime_ms(const struct sm_answer *answer, const struct sm_rule *rule)
 {
 	uint64_t ttl_ms = (uint64_t)answer->ttl_s * 1000;

@@ -16,9 +16,28 @@ struct sm_times {
 };
 
 #define SM_UNRENEWED_MAX 3
-/* No moment of a record is further from when it was made: thirty days of life, thirty of stale, and what a failed renewal adds. */
-#define SM_LIFE_MAX_NS (61LL * 86400 * 1000000000)
+/* No moment of a record is further from when it was made. 104 days: more than thirty of life and thirty of stale. */
+#define SM_LIFE_MAX_NS (1LL << 53)
 #define SM_IN_USE_NS (60 * 1000000000LL) /* past its lifetime a name may still be in use */
+
+/* Below 2 * SM_LIFE_MAX_NS where the moment is near enough. */
+static inline uint64_t sm_lifetime_distance(int64_t made_ns, int64_t moment_ns)
+{
+	return (uint64_t)moment_ns - (uint64_t)made_ns + SM_LIFE_MAX_NS;
+}
+
+/* May whoever reckons with these times of a record meet an overflow? The bound is a power of two: one comparison for all. */
+static inline bool sm_lifetime_is_beyond_reckoning(const struct sm_times *times)
+{
+	uint64_t distances = sm_lifetime_distance(times->made_ns, times->expires_ns) |
+	                     sm_lifetime_distance(times->made_ns, times->recheck_ns) |
+	                     sm_lifetime_distance(times->made_ns, times->stale_ns);
+
+	return (uint64_t)times->made_ns > INT64_MAX / 2 || distances >= 2ULL * SM_LIFE_MAX_NS;
+}
+
+/* The nearest times that are not. */
+void sm_lifetime_bring_in(struct sm_times *times);
 
 /* Milliseconds; 0: not at all. */
 uint32_t sm_lifetime_ms(const struct sm_answer *answer, const struct sm_rule *rule);

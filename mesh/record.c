@@ -378,35 +378,6 @@ struct head {
 	const uint8_t *name;
 };
 
-static inline bool is_beyond(int64_t made_ns, int64_t moment_ns)
-{
-	return (uint64_t)moment_ns - (uint64_t)made_ns + SM_LIFE_MAX_NS > 2ULL * SM_LIFE_MAX_NS;
-}
-
-static int64_t brought_in(int64_t made_ns, int64_t moment_ns)
-{
-	if (!is_beyond(made_ns, moment_ns))
-		return moment_ns;
-	return moment_ns < made_ns ? made_ns - SM_LIFE_MAX_NS : made_ns + SM_LIFE_MAX_NS;
-}
-
-__attribute__((noinline, cold))
-static void bring_in(struct sm_times *times)
-{
-	if (times->made_ns < 0 || times->made_ns > INT64_MAX / 2)
-		*times = (struct sm_times){.made_ns = INT64_MAX / 2}; /* nobody's: it is of the future for ever */
-	times->expires_ns = brought_in(times->made_ns, times->expires_ns);
-	times->recheck_ns = brought_in(times->made_ns, times->recheck_ns);
-	times->stale_ns = brought_in(times->made_ns, times->stale_ns);
-}
-
-/* Whoever reckons with them need not fear an overflow. */
-static inline bool can_be_reckoned_with(const struct sm_times *times)
-{
-	return (uint64_t)times->made_ns <= INT64_MAX / 2 && !is_beyond(times->made_ns, times->expires_ns) &&
-	       !is_beyond(times->made_ns, times->recheck_ns) && !is_beyond(times->made_ns, times->stale_ns);
-}
-
 static struct sm_times decode_times(const uint8_t *bytes)
 {
 	return (struct sm_times){
@@ -433,8 +404,8 @@ static enum sm_status decode_head(struct sm_reader *reader, struct head *ret)
 	ret->families = fixed[10];
 	ret->name_length = fixed[11];
 	ret->times = decode_times(fixed + 12);
-	if (!can_be_reckoned_with(&ret->times))
-		bring_in(&ret->times);
+	if (sm_lifetime_is_beyond_reckoning(&ret->times))
+		sm_lifetime_bring_in(&ret->times);
 	ret->times.n_unrenewed = fixed[10] >> 6;
 	ret->ttl_s = sm_load_u32le(fixed + 44);
 	ret->n_targets = sm_load_u16le(fixed + 48);

@@ -12,6 +12,8 @@
 #include <nss.h>
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +25,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,6 +41,9 @@ static const char usage[] =
 	"       guest wait NAME              one lookup when a line comes in, for a crowd that starts together\n"
 	"       guest new-time SECONDS NAME NEW CONF\n"
 	"                                    before, and in a child whose clock is so much ahead: at once, and after NEW became CONF\n"
+	"       guest leave COUNT NAME OTHER PATH CONF\n"
+	"                                    so many lookups of NAME that a signal handler leaves by siglongjmp, then OTHER; then PATH\n"
+	"                                    becomes CONF, nine times, and OTHER again\n"
 	"       guest every MS SECONDS NAME  failures, and the longest lookup in ms\n";
 
 static const char *answer(const char *name)
@@ -328,6 +334,71 @@ static int new_time(const char *seconds, const char *name, const char *fresh, co
 	return WEXITSTATUS(status);
 }
 
+/* ---- a handler that does not return */
+
+static sigjmp_buf before_lookup;
+
+static void leave_lookup(int number)
+{
+	(void)number;
+	siglongjmp(before_lookup, 1);
+}
+
+static int descriptors_open(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* As curl does it where it has no better resolver: a time limit by SIGALRM. */
+__attribute__((noinline))
+static bool is_left(const char *name)
+{
+	const struct itimerval soon = {.it_value = {.tv_usec = 20000}}, never = {.it_value = {.tv_usec = 0}};
+
+	if (sigsetjmp(before_lookup, 1))
+		return true;
+	setitimer(ITIMER_REAL, &soon, NULL);
+	answer(name);
+	setitimer(ITIMER_REAL, &never, NULL);
+	return false;
+}
+
+static bool can_be_cancelled(void)
+{
+	int before;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &before);
+	return before == PTHREAD_CANCEL_ENABLE;
+}
+
+static int leave(int count, const char *name, const char *other, char **files)
+{
+	struct sigaction action = {.sa_handler = leave_lookup};
+	int before, left = 0;
+
+	printf("%s", answer(other));
+	before = descriptors_open();
+	sigaction(SIGALRM, &action, NULL);
+	for (int i = 0; i < count; i++)
+		left += is_left(name);
+	printf(", then %d of %d left; %s", left, count, answer(other));
+	printf(", %d descriptors more, %s", descriptors_open() - before, can_be_cancelled() ? "can be cancelled" : "cannot be cancelled");
+	for (int i = 0; i < 9; i++) {
+		char path[512];
+
+		snprintf(path, sizeof(path), "%s.%d", files[0], i);
+		rename(path, files[1]);
+		usleep(1300000);
+		printf("%s%s", i ? " " : ", then ", answer(other));
+	}
+	puts("");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *verb = argc > 2 ? argv[1] : "";
@@ -349,6 +420,8 @@ int main(int argc, char **argv)
 		return ask_many(atoi(argv[2]), argv[3]);
 	if (argc == 3 && strcmp(verb, "wait") == 0)
 		return wait_and_ask(argv[2]);
+	if (argc == 7 && strcmp(verb, "leave") == 0)
+		return leave(atoi(argv[2]), argv[3], argv[4], argv + 5);
 	if (argc == 6 && strcmp(verb, "new-time") == 0)
 		return new_time(argv[2], argv[3], argv[4], argv[5]);
 	if (argc == 5 && strcmp(verb, "every") == 0)

@@ -39,8 +39,36 @@ def another_clock(tap):
     other.stop()
 
 
+def left_by_longjmp(tap, has_daemon):
+    """A signal handler leaves lookups in the middle, as curl's does: what they leave behind is put in order by the next one."""
+    server, silent = serve("api.mesh. 60 A 127.0.0.11"), serve()
+    silent.behaviours = [["drop"]]
+    what = "with srvmeshd" if has_daemon else "in a process"
+    with Lab() as lab:
+        text = f"[domain slow]\nservers = 127.0.0.1:{silent.port}\n[domain mesh]\nservers = 127.0.0.1:{server.port}\nfamily = ipv4\n"
+        daemon = Daemon(lab, text) if has_daemon else None
+        if not has_daemon:
+            lab.file("srvmesh.conf", text)
+        with open(os.path.join(lab.path, "srvmesh.conf"), encoding="utf-8") as file:
+            text = file.read()
+        conf = lab.file("guest.conf", text)
+        for i in range(9):
+            lab.file(f"next.{i}", text if i % 2 else "[domain other]\n")
+        said = lab.guest("leave", 40, "api.slow", "api.mesh", os.path.join(lab.path, "next"), conf, SRVMESH_CONF=conf)
+        tap.equal(f"lookups that a handler leaves by siglongjmp, {what}: descriptors are closed, the thread can be cancelled, "
+                  "and changes of the configuration are followed", said,
+                  "127.0.0.11, then 40 of 40 left; 127.0.0.11, 0 descriptors more, can be cancelled, then " +
+                  " ".join("127.0.0.11" if i % 2 else "EAI_NONAME" for i in range(9)))
+        if daemon:
+            daemon.stop()
+    server.stop()
+    silent.stop()
+
+
 def main():
     tap = Tap()
+    left_by_longjmp(tap, True)
+    left_by_longjmp(tap, False)
     another_clock(tap)
     tap.finish()
 
