@@ -81,3 +81,20 @@ bool sm_trust_file(const struct stat *directory, const struct stat *file)
 {
 	return S_ISREG(file->st_mode) && file->st_uid == directory->st_uid && !others_can_write(file);
 }
+
+enum sm_status sm_trust_socket(const char *path, bool or_mine, uid_t *ret)
+{
+	char directory[SM_MAP_PATH_MAX];
+	const char *end = strrchr(path, '/');
+	struct stat file;
+	enum sm_status status;
+
+	if (!end || end == path || (size_t)(end - path) >= sizeof(directory))
+		return SM_REFUSED;
+	memcpy(directory, path, (size_t)(end - path));
+	directory[end - path] = '\0';
+	status = sm_trust_directory(directory, or_mine, &file);
+	if (status == SM_OK)
+		*ret = file.st_uid;
+	return status;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Checks that only the owner of its directory, or root, can have placed the host map there. */
+/* Checks that only the owner of its directory, or root, can have placed the host map, or srvmeshd's socket, there. */
 #pragma once
 
 #include "base/status.h"
@@ -13,6 +13,10 @@
  * root (or, with `or_mine`, to this process's user). No component is a symbolic link. SM_OK: *ret is the directory.
  * SM_MISS: there is none. SM_REFUSED: it cannot be trusted. */
 enum sm_status sm_trust_directory(const char *path, bool or_mine, struct stat *ret) SM_MUST_CHECK;
+
+/* Whose socket is the one with this absolute path? Its directory is trusted as above; *ret is the directory's owner. Whoever
+ * listens there must be that user, or root. */
+enum sm_status sm_trust_socket(const char *path, bool or_mine, uid_t *ret) SM_MUST_CHECK;
 
 /* Is `file` a regular file that belongs to the directory's owner, and that no other user can write? */
 bool sm_trust_file(const struct stat *directory, const struct stat *file);

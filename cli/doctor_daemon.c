@@ -20,18 +20,54 @@
 
 #define SERVERS_MAX 32    /* that are asked */
 #define NAMES_MAX 8       /* whose templates are looked at */
+#define REPAIR_DIRECTORY "chown and chmod it: root's and 0755 above, srvmesh's and 0755 itself"
 #define START "systemctl start srvmeshd, or service srvmeshd start"
+
+/* The directory, or the one above it, for which programs do not trust the map, and why. false: none of them. */
+static bool find_culprit(const char *directory, char *ret, size_t size)
+{
+	char path[SM_MAP_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", directory);
+	while (path[0] != '\0') {
+		bool is_last = strcmp(path, directory) == 0;
+		struct stat file;
+
+		if (lstat(path, &file) == 0 && !S_ISDIR(file.st_mode))
+			snprintf(ret, size, "%s is no directory", path);
+		else if (lstat(path, &file) == 0 && (file.st_mode & (S_IWGRP | S_IWOTH)) && (is_last ||
+		                                                                             !(file.st_mode & S_ISVTX)))
+			snprintf(ret, size, "%s can be written by other users (mode %04o)", path, file.st_mode & 07777);
+		else if (lstat(path, &file) == 0 && !is_last && file.st_uid != 0)
+			snprintf(ret, size, "%s, above it, belongs to uid %u and not to root", path, file.st_uid);
+		else
+			ret[0] = '\0';
+		if (ret[0] != '\0')
+			return true;
+		*strrchr(path, '/') = '\0';
+	}
+	return false;
+}
 
 /* ---- srvmeshd */
 
-static int connect_errno(const char *path)
+#define OTHER_LISTENS (-1)
+
+/* 0, an error of connect(2), or OTHER_LISTENS. */
+static int try_socket(const struct sm_client_socket *where)
 {
 	SM_SCOPE_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct sockaddr_un address;
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
 
-	if (fd < 0 || sm_sockaddr_local(path, "", &address) != SM_OK)
+	if (fd < 0 || sm_sockaddr_local(where->path, "", &address) != SM_OK)
 		return EINVAL;
-	return connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : errno;
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
+		return errno;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || (peer.uid != 0 && peer.uid != where->owner))
+		return OTHER_LISTENS;
+	return 0;
 }
 
 static bool is_installed(void)
@@ -39,14 +75,38 @@ static bool is_installed(void)
 	return access(SBIN_DIR "/srvmeshd", F_OK) == 0;
 }
 
-static void explain_absence(struct sm_doctor *doctor, const char *socket)
+static void explain_distrust(struct sm_doctor *doctor, const struct sm_conf *conf)
+{
+	const char *socket = conf->host.socket;
+	size_t length = (size_t)(strrchr(socket, '/') - socket);
+	char directory[SM_MAP_PATH_MAX], culprit[SM_MAP_PATH_MAX + 80] = "its directory";
+
+	snprintf(directory, sizeof(directory), "%.*s", (int)length, socket);
+	if (strcmp(directory, conf->host.directory) == 0)
+		return; /* sm_doctor_map says it */
+	find_culprit(directory, culprit, sizeof(culprit));
+	sm_doctor_find(doctor, SM_FINDING_PROBLEM, "srvmeshd", REPAIR_DIRECTORY, "programs do not ask at %s: %s", socket, culprit);
+}
+
+static void explain_absence(struct sm_doctor *doctor, const struct sm_conf *conf)
 {
 	enum sm_finding_kind kind = is_installed() ? SM_FINDING_PROBLEM : SM_FINDING_WARNING;
+	const char *socket = conf->host.socket;
+	struct sm_client_socket trusted;
+	enum sm_status status = sm_talk_socket(conf, &trusted);
 
-	switch (socket[0] ? connect_errno(socket) : ENOENT) {
+	if (status == SM_INVALID) {
+		explain_distrust(doctor, conf);
+		return;
+	}
+	switch (status == SM_OK ? try_socket(&trusted) : ENOENT) {
 	case 0:
 		sm_doctor_find(doctor, SM_FINDING_PROBLEM, "srvmeshd", "look at its log; restart it",
 		               "srvmeshd accepts connections at %s, but does not answer", socket);
+		break;
+	case OTHER_LISTENS:
+		sm_doctor_find(doctor, SM_FINDING_PROBLEM, "srvmeshd", "fuser shows who; stop it, and start srvmeshd",
+		               "another user than the directory's owner listens at %s: programs do not ask there", socket);
 		break;
 	case EACCES:
 	case EPERM:
@@ -88,7 +148,7 @@ void sm_doctor_daemon(struct sm_doctor *doctor)
 	char *text = sm_talk_ask(conf, &status, true, &code);
 
 	if (!text) {
-		explain_absence(doctor, conf->host.socket);
+		explain_absence(doctor, conf);
 		return;
 	}
 	sm_talk_value(text, "version", doctor->release, sizeof(doctor->release));
@@ -106,32 +166,6 @@ void sm_doctor_daemon(struct sm_doctor *doctor)
 
 /* ---- the host map */
 
-/* The directory, or the one above it, for which programs do not trust the map, and why. false: none of them. */
-static bool find_culprit(const char *directory, char *ret, size_t size)
-{
-	char path[SM_MAP_PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s", directory);
-	while (path[0] != '\0') {
-		bool is_last = strcmp(path, directory) == 0;
-		struct stat file;
-
-		if (lstat(path, &file) == 0 && !S_ISDIR(file.st_mode))
-			snprintf(ret, size, "%s is no directory", path);
-		else if (lstat(path, &file) == 0 && (file.st_mode & (S_IWGRP | S_IWOTH)) && (is_last ||
-		                                                                             !(file.st_mode & S_ISVTX)))
-			snprintf(ret, size, "%s can be written by other users (mode %04o)", path, file.st_mode & 07777);
-		else if (lstat(path, &file) == 0 && !is_last && file.st_uid != 0)
-			snprintf(ret, size, "%s, above it, belongs to uid %u and not to root", path, file.st_uid);
-		else
-			ret[0] = '\0';
-		if (ret[0] != '\0')
-			return true;
-		*strrchr(path, '/') = '\0';
-	}
-	return false;
-}
-
 void sm_doctor_map(struct sm_doctor *doctor)
 {
 	const struct sm_conf *conf = doctor->check.conf;
@@ -147,8 +181,7 @@ void sm_doctor_map(struct sm_doctor *doctor)
 		sm_doctor_find(doctor, SM_FINDING_GOOD, "map", "", "%s/%s", directory, SM_MAP_FILE);
 		sm_reader_unmap(&mapped);
 	} else if (status == SM_REFUSED && find_culprit(directory, culprit, sizeof(culprit))) {
-		sm_doctor_find(doctor, SM_FINDING_PROBLEM, "map",
-		               "chown and chmod it: root's and 0755 above, srvmesh's and 0755 itself",
+		sm_doctor_find(doctor, SM_FINDING_PROBLEM, "map", REPAIR_DIRECTORY,
 		               "programs do not trust the host map: %s", culprit);
 	} else if (status != SM_MISS || doctor->release[0] != '\0') {
 		sm_doctor_find(doctor, SM_FINDING_PROBLEM, "map", "systemctl restart srvmeshd", "%s: %s", directory,

@@ -119,10 +119,11 @@ static enum exit_code follow(const struct sm_conf *conf, const struct sm_request
 {
 	SM_SCOPE_CLOSE int fd = -1;
 	struct sm_client_reply reply;
-	enum sm_status status = SM_REFUSED;
+	struct sm_client_socket socket;
+	enum sm_status status = sm_talk_socket(conf, &socket);
 
-	if (conf->host.socket[0] != '\0')
-		status = sm_client_open_stream(conf->host.socket, request, sm_clock_now_ns() + CONNECT_NS, &fd);
+	if (status == SM_OK)
+		status = sm_client_open_stream(&socket, request, sm_clock_now_ns() + CONNECT_NS, &fd);
 	while (status == SM_OK || status == SM_SILENT) {
 		status = sm_client_next(fd, INT64_MAX, &reply);
 		if (status == SM_OK && reply.kind == SM_FRAME_EVENT) {
@@ -140,7 +141,9 @@ static enum exit_code follow(const struct sm_conf *conf, const struct sm_request
 		if (fflush(stdout) != 0)
 			return EXIT_NO; /* nobody reads any more */
 	}
-	if (status == SM_REFUSED)
+	if (status == SM_INVALID)
+		sm_talk_tell_distrust(conf);
+	else if (status == SM_REFUSED)
 		fprintf(stderr, "srvmesh: no srvmeshd answers at %s\n", conf->host.socket[0] ? conf->host.socket : "any socket");
 	else if (status != SM_FULL)
 		fputs("srvmesh: srvmeshd has ended\n", stderr);

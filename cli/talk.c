@@ -2,6 +2,7 @@
 #include "cli/talk.h"
 
 #include "base/clock.h"
+#include "cache/trust.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -45,16 +46,34 @@ static void tell_absence(const char *socket)
 		fprintf(stderr, "srvmesh: no srvmeshd answers at %s\n", socket);
 }
 
+enum sm_status sm_talk_socket(const struct sm_conf *conf, struct sm_client_socket *ret)
+{
+	const char *path = conf->host.socket;
+	enum sm_status status = path[0] ? sm_trust_socket(path, secure_getenv("SRVMESH_CONF") != NULL, &ret->owner) : SM_MISS;
+
+	ret->path = path;
+	if (status == SM_MISS)
+		return SM_REFUSED;
+	return status == SM_OK ? SM_OK : SM_INVALID;
+}
+
+void sm_talk_tell_distrust(const struct sm_conf *conf)
+{
+	fprintf(stderr, "srvmesh: the socket %s is not to be trusted: others can write to its directory or one above it, or another user "
+	                "listens there (see SECURITY CONSIDERATIONS in nss_srvmesh(8))\n", conf->host.socket);
+}
+
 char *sm_talk_ask(const struct sm_conf *conf, const struct sm_request *request, bool is_quiet, enum exit_code *ret)
 {
 	int64_t until_ns = sm_clock_now_ns() + ANSWER_WAIT_NS;
 	struct sm_client_reply reply = {.kind = SM_FRAME_TEXT};
-	enum sm_status status = SM_REFUSED;
+	struct sm_client_socket socket;
+	enum sm_status status = sm_talk_socket(conf, &socket);
 	char *text = NULL;
 	bool has_sign;
 
-	if (conf->host.socket[0] != '\0')
-		status = sm_client_ask(conf->host.socket, request, until_ns, until_ns, &has_sign, &reply);
+	if (status == SM_OK)
+		status = sm_client_ask(&socket, request, until_ns, until_ns, &has_sign, &reply);
 	if (status == SM_OK && reply.kind == SM_FRAME_TEXT)
 		text = strndup(reply.content, reply.size);
 	if (status == SM_OK)
@@ -62,7 +81,9 @@ char *sm_talk_ask(const struct sm_conf *conf, const struct sm_request *request, 
 	*ret = text ? EXIT_GOOD : EXIT_NO_DAEMON;
 	if (text || is_quiet)
 		return text;
-	if (why_not(status, &reply)[0] != '\0')
+	if (status == SM_INVALID)
+		sm_talk_tell_distrust(conf);
+	else if (why_not(status, &reply)[0] != '\0')
 		fprintf(stderr, "srvmesh: srvmeshd at %s %s\n", conf->host.socket, why_not(status, &reply));
 	else
 		tell_absence(conf->host.socket);

@@ -10,6 +10,11 @@
  * memory. To be freed by sm_conf_free. */
 struct sm_conf *sm_talk_conf(void);
 
+/* srvmeshd's socket, as every process looks at it (cache/trust.h). SM_REFUSED: there is none, SM_INVALID: it cannot be trusted. */
+enum sm_status sm_talk_socket(const struct sm_conf *conf, struct sm_client_socket *ret) SM_MUST_CHECK;
+/* Says on stderr that it cannot be trusted. */
+void sm_talk_tell_distrust(const struct sm_conf *conf);
+
 /* The text of a reply, with a NUL, to be freed; NULL: there is none, *ret says why, and unless `is_quiet` it is printed. */
 char *sm_talk_ask(const struct sm_conf *conf, const struct sm_request *request, bool is_quiet, enum exit_code *ret);
 /* The same with the configuration of this host, or the one that the user names; without a reply it prints why. */

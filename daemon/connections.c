@@ -282,12 +282,13 @@ static void on_hints(uv_poll_t *poll, int status, int events)
 	(void)events;
 	for (int i = 0; i < HINTS_AT_ONCE; i++) {
 		struct sm_request hint;
-		enum sm_status received = sm_listener_hint(&connections->listener, &hint);
+		struct sm_peer from;
+		enum sm_status received = sm_listener_hint(&connections->listener, &hint, &from);
 
 		if (received == SM_MISS)
 			return;
 		if (received == SM_OK)
-			connections->events->on_hint(connections->context, &hint);
+			connections->events->on_hint(connections->context, &hint, from);
 		else
 			connections->counters->malformed++;
 	}

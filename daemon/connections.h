@@ -38,7 +38,7 @@ struct sm_client_events {
 	void (*on_client_time)(void *context, struct sm_client *client);
 	/* The client is about to be freed: forget it. */
 	void (*on_client_close)(void *context, struct sm_client *client);
-	void (*on_hint)(void *context, const struct sm_request *hint);
+	void (*on_hint)(void *context, const struct sm_request *hint, struct sm_peer from);
 	/* What sm_client_event could not send before may go out now. */
 	void (*on_client_writable)(void *context, struct sm_client *client);
 };

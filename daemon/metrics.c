@@ -95,7 +95,7 @@ static void write_answers(const struct writing *writing, const struct sm_counter
 	static const char *const reasons[SM_BYPASS_KINDS] = {
 		[SM_BYPASS_MAP_UNTRUSTED] = "map_untrusted",   [SM_BYPASS_MAP_VERSION] = "map_version",
 		[SM_BYPASS_CONFIG_DIFFERS] = "config_differs", [SM_BYPASS_SOCKET_REFUSED] = "socket_refused",
-		[SM_BYPASS_SILENT] = "silent",
+		[SM_BYPASS_SILENT] = "silent",                 [SM_BYPASS_SOCKET_UNTRUSTED] = "socket_untrusted",
 	};
 
 	begin(writing, "answers_total", "counter", "What jobs have found.");

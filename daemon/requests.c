@@ -367,12 +367,13 @@ static void on_request(void *context, struct sm_client *client)
 }
 
 /* A hint renews what is near its end, and nothing else: it cannot make us ask more than the lifetimes allow. */
-static void on_hint(void *context, const struct sm_request *hint)
+static void on_hint(void *context, const struct sm_request *hint, struct sm_peer from)
 {
 	struct sm_requests *requests = context;
 	const struct sm_rule *rule = sm_reload_rule(requests->reload, &hint->name);
 	uint64_t jobs = requests->counters->jobs;
 
+	(void)from;
 	requests->counters->hints++;
 	note_bypass(requests, hint);
 	if (!rule || requests->is_stopping)

@@ -36,13 +36,15 @@ static void send_hint(const struct wish *wish, const void *bytes)
 		.families = SM_IPV4_AND_IPV6,
 		.name = wish->name,
 	};
+	struct sm_client_socket socket;
 	uint64_t record;
 
 	memcpy(&record, bytes, sizeof(record)); /* the record's checksum */
-	if (!sm_process_has_daemon(wish->generation, wish->now_ns) || !sm_process_takes_hint(record, wish->now_ns))
+	if (!sm_process_has_daemon(wish->generation, wish->now_ns) || !sm_process_takes_hint(record, wish->now_ns) ||
+	    sm_process_socket(wish->generation, wish->now_ns, &socket) != SM_OK)
 		return;
 	hint.bypass = sm_process_take_bypass(wish->now_ns);
-	if (sm_client_hint(wish->generation->conf->host.socket, &hint) != SM_OK)
+	if (sm_client_hint(socket.path, &hint) != SM_OK)
 		sm_process_untake_hint(record);
 }
 
@@ -160,7 +162,6 @@ static enum sm_status use_reply(struct wish *wish, const void *bytes, size_t siz
 
 static enum sm_status ask_daemon(struct wish *wish, enum sm_verdict *ret)
 {
-	const char *socket = wish->generation->conf->host.socket;
 	int64_t until_ns = sm_wish_patience_ns(wish, wish->rule->stale_after_ms, SPARE_NS), left_ns = until_ns - wish->now_ns;
 	const struct sm_request request = {
 		.format = sm_process_format(wish->now_ns),
@@ -170,10 +171,12 @@ static enum sm_status ask_daemon(struct wish *wish, enum sm_verdict *ret)
 		.bypass = (uint8_t)sm_process_take_bypass(wish->now_ns),
 		.name = wish->name,
 	};
+	struct sm_client_socket socket;
 	struct sm_client_reply reply;
-	enum sm_status status = sm_client_ask(socket, &request, wish->now_ns + left_ns / SIGN_SHARE,
-	                                      until_ns, &wish->has_daemon, &reply);
+	enum sm_status status = sm_process_socket(wish->generation, wish->now_ns, &socket);
 
+	if (status == SM_OK)
+		status = sm_client_ask(&socket, &request, wish->now_ns + left_ns / SIGN_SHARE, until_ns, &wish->has_daemon, &reply);
 	wish->now_ns = sm_clock_now_ns();
 	if (status != SM_OK)
 		return status;
@@ -202,6 +205,8 @@ static enum sm_status find_by_daemon(struct wish *wish, enum sm_verdict *ret)
 	status = ask_daemon(wish, ret);
 	if (status == SM_REFUSED)
 		give_up(wish, SM_BYPASS_SOCKET_REFUSED, ABSENT_NS);
+	if (status == SM_INVALID)
+		give_up(wish, SM_BYPASS_SOCKET_UNTRUSTED, ABSENT_NS);
 	/* it is not to blame where a short name left it little time */
 	if (status == SM_CORRUPT || (status == SM_SILENT && !wish->has_daemon && wish->spent_ns == 0))
 		give_up(wish, SM_BYPASS_SILENT, SILENT_NS);

@@ -11,6 +11,7 @@
 #include "base/forkzero.h"
 #include "base/random.h"
 #include "base/spin.h"
+#include "cache/trust.h"
 #include "find/inherit.h"
 #include "find/view.h"
 #include "mesh/lifetime.h"
@@ -295,6 +296,31 @@ bool sm_process_has_daemon(const struct sm_generation *generation, int64_t now_n
 {
 	return generation->conf->host.socket[0] != '\0' &&
 	       now_ns >= atomic_load_explicit(&state_of_process()->daemon_back_ns, memory_order_relaxed);
+}
+
+static int64_t socket_owner(const struct sm_generation *generation)
+{
+	uid_t owner;
+	enum sm_status status = sm_trust_socket(generation->conf->host.socket, generation->is_conf_private, &owner);
+
+	if (status == SM_OK)
+		return owner;
+	return status == SM_MISS ? -2 : -1;
+}
+
+enum sm_status sm_process_socket(struct sm_generation *generation, int64_t now_ns, struct sm_client_socket *ret)
+{
+	int64_t looked_ns = atomic_load_explicit(&generation->socket_looked_ns, memory_order_acquire), owner;
+
+	if (looked_ns == 0 || now_ns < looked_ns || now_ns - looked_ns >= LOOK_AGAIN_NS) {
+		atomic_store_explicit(&generation->socket_owner, socket_owner(generation), memory_order_relaxed);
+		atomic_store_explicit(&generation->socket_looked_ns, now_ns, memory_order_release);
+	}
+	owner = atomic_load_explicit(&generation->socket_owner, memory_order_relaxed);
+	if (owner < 0)
+		return owner == -1 ? SM_INVALID : SM_REFUSED;
+	*ret = (struct sm_client_socket){generation->conf->host.socket, (uid_t)owner};
+	return SM_OK;
 }
 
 enum sm_format sm_process_format(int64_t now_ns)

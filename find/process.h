@@ -8,7 +8,7 @@
 #include "cache/memory.h"
 #include "cache/reader.h"
 #include "conf/conf.h"
-#include "ipc/frame.h"
+#include "ipc/client.h"
 #include "mesh/format.h"
 #include "resolve/servers.h"
 
@@ -28,6 +28,8 @@ struct sm_generation {
 	bool is_conf_private; /* a configuration of the user's own */
 	struct sm_memory memory;
 	_Atomic(struct sm_view *) view; /* NULL: there is no host map */
+	_Atomic int64_t socket_looked_ns; /* 0: never; then is this true: */
+	_Atomic int64_t socket_owner;     /* a uid; -1: nobody who could be trusted; -2: there is no such directory */
 	bool is_traced; /* SRVMESH=trace: a line for each lookup */
 	struct sm_watch watch;
 	struct sm_generation *next; /* retired, waiting for the last user */
@@ -44,6 +46,9 @@ bool sm_process_look_at_map(struct sm_generation *generation);
 
 /* Should the daemon be asked? If it does not listen or does not answer, it is not asked for a while. */
 bool sm_process_has_daemon(const struct sm_generation *generation, int64_t now_ns);
+/* Its socket, as far as it can be trusted: the directory is looked at once a second at most, and only where there is something to
+ * ask. SM_REFUSED: there is none. SM_INVALID: it cannot be trusted. */
+enum sm_status sm_process_socket(struct sm_generation *generation, int64_t now_ns, struct sm_client_socket *ret) SM_MUST_CHECK;
 void sm_process_give_daemon_up(int64_t until_ns);
 
 /* The format that the daemon was last heard in; the newest where that was ten seconds ago. */

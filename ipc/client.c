@@ -172,8 +172,17 @@ static enum sm_status gather(int fd, int64_t sign_ns, int64_t deadline_ns, bool 
 	return status;
 }
 
+/* A datagram socket would not say it; and a socket that a service manager has made is its user's, until srvmeshd listens. */
+static bool is_whom_we_trust(int fd, uid_t owner)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == 0 || peer.uid == owner);
+}
+
 /* Connects, and sends the request. */
-static enum sm_status open_request(const char *socket_path, const struct sm_request *request, int64_t until_ns, int *ret_fd)
+static enum sm_status open_request(const struct sm_client_socket *socket, const struct sm_request *request, int64_t until_ns, int *ret_fd)
 {
 	SM_SCOPE_CLOSE int fd = -1;
 	uint8_t bytes[SM_REQUEST_MAX];
@@ -181,12 +190,14 @@ static enum sm_status open_request(const char *socket_path, const struct sm_requ
 	struct sockaddr_un address;
 	enum sm_status status;
 
-	if (sm_sockaddr_local(socket_path, "", &address) != SM_OK)
+	if (sm_sockaddr_local(socket->path, "", &address) != SM_OK)
 		return SM_REFUSED;
 	fd = sm_descriptor_socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	if (fd < 0)
 		return status_of_errno();
 	status = connect_to(fd, &address, until_ns);
+	if (status == SM_OK && !is_whom_we_trust(fd, socket->owner))
+		status = SM_INVALID;
 	if (status != SM_OK)
 		return status;
 	/* EPIPE: the daemon has said its word already, without listening */
@@ -198,8 +209,8 @@ static enum sm_status open_request(const char *socket_path, const struct sm_requ
 }
 
 /* SM_MISS: the daemon has ended the connection without a word. */
-static enum sm_status ask_in(enum sm_format format, uint32_t spent_ms, const char *socket_path, const struct sm_request *request,
-                             int64_t sign_ns, int64_t deadline_ns, bool *has_sign, struct sm_client_reply *ret)
+static enum sm_status ask_in(enum sm_format format, uint32_t spent_ms, const struct sm_client_socket *socket,
+                             const struct sm_request *request, int64_t sign_ns, int64_t deadline_ns, bool *has_sign, struct sm_client_reply *ret)
 {
 	SM_SCOPE_CLOSE int fd = -1;
 	struct sm_request in_format = *request;
@@ -208,7 +219,7 @@ static enum sm_status ask_in(enum sm_format format, uint32_t spent_ms, const cha
 
 	in_format.format = format;
 	in_format.wait_ms -= spent_ms < request->wait_ms ? spent_ms : request->wait_ms;
-	status = open_request(socket_path, &in_format, sign_ns, &fd);
+	status = open_request(socket, &in_format, sign_ns, &fd);
 	if (status != SM_OK)
 		return status;
 	status = gather(fd, sign_ns, deadline_ns, has_sign, &gathered);
@@ -219,23 +230,23 @@ static enum sm_status ask_in(enum sm_format format, uint32_t spent_ms, const cha
 	return status;
 }
 
-enum sm_status sm_client_ask(const char *socket_path, const struct sm_request *request, int64_t sign_ns,
+enum sm_status sm_client_ask(const struct sm_client_socket *socket, const struct sm_request *request, int64_t sign_ns,
                              int64_t deadline_ns, bool *has_sign, struct sm_client_reply *ret)
 {
 	int64_t began_ns = sm_clock_now_ns();
 	enum sm_status status;
 
 	*has_sign = false;
-	status = ask_in(request->format, 0, socket_path, request, sign_ns, deadline_ns, has_sign, ret);
+	status = ask_in(request->format, 0, socket, request, sign_ns, deadline_ns, has_sign, ret);
 	if (status == SM_MISS && request->format != SM_FORMAT_1)
-		status = ask_in(SM_FORMAT_1, (uint32_t)((sm_clock_now_ns() - began_ns) / SM_NS_PER_MS), socket_path, request,
+		status = ask_in(SM_FORMAT_1, (uint32_t)((sm_clock_now_ns() - began_ns) / SM_NS_PER_MS), socket, request,
 		                sign_ns, deadline_ns, has_sign, ret);
 	return status == SM_MISS ? SM_REFUSED : status;
 }
 
-enum sm_status sm_client_open_stream(const char *socket_path, const struct sm_request *request, int64_t until_ns, int *ret_fd)
+enum sm_status sm_client_open_stream(const struct sm_client_socket *socket, const struct sm_request *request, int64_t until_ns, int *ret_fd)
 {
-	return open_request(socket_path, request, until_ns, ret_fd);
+	return open_request(socket, request, until_ns, ret_fd);
 }
 
 enum sm_status sm_client_next(int fd, int64_t until_ns, struct sm_client_reply *ret)

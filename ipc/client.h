@@ -5,6 +5,13 @@
 #include "ipc/frame.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
+
+/* srvmeshd's socket, and the user who alone, beside root, may listen there. */
+struct sm_client_socket {
+	const char *path;
+	uid_t owner;
+};
 
 struct sm_client_reply {
 	enum sm_frame_kind kind; /* never WORKING */
@@ -18,12 +25,12 @@ struct sm_client_reply {
  * that ends the connection without a word does not know the format of the request, and is asked again in the one before.
  * *has_sign is set as soon as the daemon has shown that it is alive.
  * SM_SILENT: nothing came in time. SM_REFUSED: no daemon listens, or the system forbids us to ask. SM_CORRUPT: the
- * answer is not a valid reply. SM_EXHAUSTED: this process lacks memory or a descriptor. */
-enum sm_status sm_client_ask(const char *socket_path, const struct sm_request *request, int64_t sign_ns,
+ * answer is not a valid reply. SM_EXHAUSTED: this process lacks memory or a descriptor. SM_INVALID: another user listens there. */
+enum sm_status sm_client_ask(const struct sm_client_socket *socket, const struct sm_request *request, int64_t sign_ns,
                              int64_t deadline_ns, bool *has_sign, struct sm_client_reply *ret) SM_MUST_CHECK;
 
 /* Asks for a stream of events; *ret_fd is the connection, the caller's to close. As with sm_client_ask. */
-enum sm_status sm_client_open_stream(const char *socket_path, const struct sm_request *request, int64_t until_ns,
+enum sm_status sm_client_open_stream(const struct sm_client_socket *socket, const struct sm_request *request, int64_t until_ns,
                                      int *ret_fd) SM_MUST_CHECK;
 /* The next event, or a final reply. SM_SILENT: nothing came until `until_ns`. SM_MISS: the daemon has ended the connection. */
 enum sm_status sm_client_next(int fd, int64_t until_ns, struct sm_client_reply *ret) SM_MUST_CHECK;

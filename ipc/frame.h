@@ -73,6 +73,7 @@ enum sm_bypass {
 	SM_BYPASS_CONFIG_DIFFERS, /* srvmeshd's configuration does not have a name that the process's has */
 	SM_BYPASS_SOCKET_REFUSED, /* nobody listens, or the system forbids it */
 	SM_BYPASS_SILENT,
+	SM_BYPASS_SOCKET_UNTRUSTED, /* its directory is as that of an untrusted map, or another user listens there */
 	SM_BYPASS_KINDS,
 };
 

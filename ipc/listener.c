@@ -41,6 +41,12 @@ static enum sm_status bind_to(int fd, int type, const struct sockaddr_un *addres
 	return code == 0 && chmod(address->sun_path, 0666) == 0 ? SM_OK : SM_REFUSED;
 }
 
+/* Each datagram says who has sent it. */
+static int ask_for_credentials(int fd)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int));
+}
+
 static enum sm_status open_one(const char *path, const char *suffix, int type, struct sm_listener *listener, int which)
 {
 	SM_SCOPE_CLOSE int fd = make_socket(type);
@@ -54,7 +60,7 @@ static enum sm_status open_one(const char *path, const char *suffix, int type, s
 		listener->files[which].device = file.st_dev;
 		listener->files[which].inode = file.st_ino;
 	}
-	if (type == SOCK_SEQPACKET && listen(fd, BACKLOG) != 0)
+	if (type == SOCK_SEQPACKET ? listen(fd, BACKLOG) != 0 : ask_for_credentials(fd) != 0)
 		return SM_REFUSED;
 	*(which == 0 ? &listener->requests : &listener->hints) = fd;
 	fd = -1;
@@ -99,7 +105,9 @@ enum sm_status sm_listener_take(int n, struct sm_listener *ret)
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
 			return SM_INVALID;
 	}
-	if (listener.requests < 0)
+	if (listener.requests < 0 || listen(listener.requests, BACKLOG) != 0)
+		return SM_INVALID;
+	if (listener.hints >= 0 && ask_for_credentials(listener.hints) != 0)
 		return SM_INVALID;
 	*ret = listener;
 	return SM_OK;
@@ -149,12 +157,31 @@ static enum sm_status decode(const uint8_t *bytes, ssize_t size, bool is_hint, s
 	return (ret->kind == SM_FRAME_HINT) == is_hint ? SM_OK : SM_CORRUPT;
 }
 
-enum sm_status sm_listener_hint(const struct sm_listener *listener, struct sm_request *ret)
+static bool find_sender(struct msghdr *message, struct sm_peer *ret)
+{
+	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
+		struct ucred sender;
+
+		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS || part->cmsg_len != CMSG_LEN(sizeof(sender)))
+			continue;
+		memcpy(&sender, CMSG_DATA(part), sizeof(sender));
+		*ret = (struct sm_peer){sender.uid, sender.pid};
+		return true;
+	}
+	return false;
+}
+
+enum sm_status sm_listener_hint(const struct sm_listener *listener, struct sm_request *ret, struct sm_peer *ret_from)
 {
 	uint8_t bytes[SM_REQUEST_ROOM + 1];
-	ssize_t size = recv(listener->hints, bytes, sizeof(bytes), MSG_DONTWAIT);
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
+	struct iovec piece = {.iov_base = bytes, .iov_len = sizeof(bytes)};
+	struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	ssize_t size = recvmsg(listener->hints, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-	return size < 0 ? SM_MISS : decode(bytes, size, true, ret);
+	if (size < 0)
+		return SM_MISS;
+	return find_sender(&message, ret_from) ? decode(bytes, size, true, ret) : SM_REFUSED;
 }
 
 enum sm_status sm_listener_receive(int fd, struct sm_request *ret)

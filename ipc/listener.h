@@ -22,7 +22,8 @@ struct sm_listener {
 /* Creates both sockets; replaces files that a dead daemon left. SM_REFUSED: a process listens there, or no
  * permission. */
 enum sm_status sm_listener_open(const char *path, struct sm_listener *ret) SM_MUST_CHECK;
-/* Takes over `n` descriptors, numbered from 3, as passed by sd_listen_fds(3). SM_INVALID: they are not ours. */
+/* Takes over `n` descriptors, numbered from 3, as passed by sd_listen_fds(3), and listens there: clients see this process's
+ * user from then on, and not the service manager's. SM_INVALID: they are not ours. */
 enum sm_status sm_listener_take(int n, struct sm_listener *ret) SM_MUST_CHECK;
 void sm_listener_close(struct sm_listener *listener);
 
@@ -34,8 +35,9 @@ struct sm_peer {
 
 /* SM_MISS: no client is waiting. SM_EXHAUSTED: a client is waiting, but no descriptor is free for it. */
 enum sm_status sm_listener_accept(const struct sm_listener *listener, int *ret_fd, struct sm_peer *ret) SM_MUST_CHECK;
-/* SM_MISS: no hint is waiting. SM_CORRUPT: a datagram that is not a valid hint. */
-enum sm_status sm_listener_hint(const struct sm_listener *listener, struct sm_request *ret) SM_MUST_CHECK;
+/* SM_MISS: no hint is waiting. SM_CORRUPT: a datagram that is not a valid hint. SM_REFUSED: one that does not say who has sent
+ * it. */
+enum sm_status sm_listener_hint(const struct sm_listener *listener, struct sm_request *ret, struct sm_peer *ret_from) SM_MUST_CHECK;
 
 /* The request of an accepted connection. SM_MISS: nothing has arrived yet. SM_REFUSED: the client is gone.
  * SM_CORRUPT: not a valid request. */

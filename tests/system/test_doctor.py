@@ -181,6 +181,24 @@ def host_map(host, lab, daemon):
     os.chown(lab.path, 12345, 12345)
     host.finds("one below a directory that is not root's", "problem", "map", "above it, belongs to uid 12345", "chown")
     os.chown(lab.path, 0, 0)
+    elsewhere = os.path.join(lab.path, "elsewhere")
+    os.mkdir(elsewhere)
+    os.chmod(elsewhere, 0o777)
+    with open(os.path.join(lab.path, "srvmesh.conf"), encoding="utf-8") as file:
+        text = file.read()
+    lab.file("srvmesh.conf", text.replace(daemon.socket, f"{elsewhere}/socket"))
+    host.finds("a socket's directory that others can write", "problem", "srvmeshd", "elsewhere can be written by other users", "chmod")
+    lab.file("srvmesh.conf", text)
+    os.chmod(elsewhere, 0o755)
+    pretend = f"import os, socket; s = socket.socket(1, 5); s.bind('{elsewhere}/socket'); os.chmod('{elsewhere}/socket', 0o666);" \
+              "os.setuid(65534); s.listen(); print('listens', flush=True); s.accept(); s.accept(); input()"
+    pretender = subprocess.Popen([sys.executable, "-c", pretend], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pretender.stdout.readline()
+    lab.file("srvmesh.conf", text.replace(daemon.socket, f"{elsewhere}/socket"))
+    host.finds("another user who listens at the socket", "problem", "srvmeshd", "another user .* listens at", "start srvmeshd")
+    pretender.kill()
+    pretender.communicate()
+    lab.file("srvmesh.conf", text)
 
 
 def daemon_faults(host, lab, daemon):

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Programs that do to a lookup what no lookup expects."""
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lab import Daemon, Lab, Tap  # noqa: E402
+from lab import BUILDDIR, Daemon, Lab, NO_OTHERS, Tap, as_user, can_be_others  # noqa: E402
 from scripted_server import Server  # noqa: E402
+
+
+SRVMESH = os.path.join(BUILDDIR, "srvmesh")
 
 
 def serve(*lines):
@@ -65,8 +69,58 @@ def left_by_longjmp(tap, has_daemon):
     silent.stop()
 
 
+PRETENDER = """import os, socket, sys
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+listener.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+listener.listen(5)
+print("listens", flush=True)
+while True:
+    listener.accept()
+    print("asked", flush=True)
+"""
+
+
+def another_listens(tap, what, prepare, is_asked, user=65534):
+    """A local user listens where srvmeshd's socket is, or was."""
+    server = serve("api.mesh. 60 A 127.0.0.11")
+    with Lab() as lab:
+        run = os.path.join(lab.path, "run")
+        os.mkdir(run)
+        os.chmod(run, 0o777)
+        conf = lab.file("srvmesh.conf", f"[domain mesh]\nservers = 127.0.0.1:{server.port}\nfamily = ipv4\n"
+                                        f"deadline = 300ms\n[daemon]\nsocket = {run}/socket\n")
+        pretender = subprocess.Popen([*as_user(user), "/usr/bin/python3", "-c", PRETENDER, f"{run}/socket"], stdout=subprocess.PIPE,
+                                     text=True)
+        pretender.stdout.readline()
+        prepare(run)
+        answer = lab.probe("gai", "inet", "api.mesh")
+        _, _, errors = lab.run(SRVMESH, "status")
+        pretender.terminate()
+        was_asked = "asked" in pretender.communicate()[0]
+        tap.equal(f"{what}: he is {'' if is_asked else 'not '}connected to", was_asked, is_asked)
+        tap.equal("... the answer is that of DNS", answer, "127.0.0.11")
+        tap.check("... and the command says so", "is not to be trusted" in errors, errors)
+    server.stop()
+
+
+def sockets_of_others(tap):
+    if not can_be_others():
+        tap.skip("another user listens at the socket", NO_OTHERS)
+        return
+    another_listens(tap, "a directory that all can write", lambda run: None, False)
+    another_listens(tap, "a directory of root's, where another user listens since it was open", lambda run: os.chmod(run, 0o755), True)
+
+    def give_away(run):
+        os.chmod(run, 0o755)
+        os.chown(run, 65534, 65534)
+        os.chmod(os.path.dirname(run), 0o777)
+    another_listens(tap, "a directory of his own, below one that all can write", give_away, False)
+
+
 def main():
     tap = Tap()
+    sockets_of_others(tap)
     left_by_longjmp(tap, True)
     left_by_longjmp(tap, False)
     another_clock(tap)
