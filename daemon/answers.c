@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/usdt.h"
+#include "daemon/changes.h"
 #include "daemon/keeping.h"
 #include "daemon/log.h"
 #include "mesh/expand.h"
@@ -81,11 +82,11 @@ static void note_cut(struct sm_job *job, const struct sm_answer *answer, bool wa
 	if (was_cut)
 		return;
 	if (answer->is_metadata_cut)
-		sm_log(SM_LOG_WARNING, "a target has too much metadata: some pairs are left out", "name", job->name.text, NULL);
+		sm_log_rarely(SM_LOG_WARNING, "a target has too much metadata: some pairs are left out", "name", job->name.text, NULL);
 	if (answer->n_cut == 0 && !answer->cut_families)
 		return;
 	snprintf(left_out, sizeof(left_out), "%u", answer->n_cut);
-	sm_log(SM_LOG_WARNING, "a service is too large: some targets or addresses are left out", "name", job->name.text,
+	sm_log_rarely(SM_LOG_WARNING, "a service is too large: some targets or addresses are left out", "name", job->name.text,
 	       "targets", left_out, NULL);
 }
 
@@ -127,7 +128,7 @@ static void tell_outcome(const struct sm_job *job, const struct sm_answer *answe
 		snprintf(uid, sizeof(uid), "%u", job->peer.uid);
 	if (job->peer.pid > 0)
 		snprintf(pid, sizeof(pid), "%d", job->peer.pid);
-	sm_log(SM_LOG_DEBUG, event, "name", job->name.text, "answer", is_old ? "old" : words[answer->kind], "server", server,
+	sm_log_rarely(SM_LOG_DEBUG, event, "name", job->name.text, "answer", is_old ? "old" : words[answer->kind], "server", server,
 	       "took_ms", took, "uid", uid, "pid", pid, NULL);
 }
 
@@ -148,7 +149,7 @@ static void keep_answer(struct sm_job *job, struct sm_answer *answer)
 	struct sm_kept_answer kept;
 
 	sm_targets_mark(job->jobs->targets, job->rule, &job->name, answer);
-	counters->changed += sm_changes_note(&job->jobs->changes, job->jobs->owner, &job->name, answer);
+	counters->changed += sm_changes_note(job->jobs->owner, &job->name, answer);
 	counters->answers[answer->kind]++;
 	sm_histogram_add(&counters->job_times, sm_clock_now_ns() - job->began_ns);
 	counters->failed += answer->kind == SM_ANSWER_FAILURE;

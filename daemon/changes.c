@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/changes.h"
 
-#include "base/clock.h"
 #include "base/scope.h"
 #include "daemon/log.h"
 #include "mesh/origin.h"
@@ -11,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINES_A_SECOND 20
 #define SHOWN_MAX 8
 #define LIST_SIZE (SHOWN_MAX * SM_TEXT_ENDPOINT_MAX + 16)
 
@@ -105,33 +103,16 @@ static void compare_all(const struct endpoints *before, const struct endpoints *
 	close_list(removed);
 }
 
-static bool may_tell(struct sm_changes *changes, int64_t now_ns)
+static void tell(const struct sm_name *name, const struct sm_answer *answer, const struct difference *added,
+                 const struct difference *removed)
 {
-	if (now_ns - changes->began_ns >= SM_NS_PER_S) {
-		changes->began_ns = now_ns;
-		changes->n = 0;
-	}
-	if (changes->n++ < LINES_A_SECOND)
-		return true;
-	changes->n_left_out++;
-	return false;
-}
-
-static void tell(struct sm_changes *changes, const struct sm_name *name, const struct sm_answer *answer,
-                 const struct difference *added, const struct difference *removed)
-{
-	char server[SM_TEXT_ENDPOINT_MAX] = "-", left_out[24];
+	char server[SM_TEXT_ENDPOINT_MAX] = "-";
 	struct sm_origin origin;
 
-	if (!may_tell(changes, sm_clock_now_ns()))
-		return;
 	if (answer->origin && sm_origin_unpack(answer->origin, answer->origin_size, &origin) == SM_OK)
 		sm_text_server(&origin.server, server);
-	snprintf(left_out, sizeof(left_out), "%u", changes->n_left_out);
-	sm_log(SM_LOG_INFO, "answer changed", "name", name->text, "added", added->text, "removed", removed->text, "server",
-	       server,
-	       changes->n_left_out > 0 ? "left_out" : NULL, left_out, NULL);
-	changes->n_left_out = 0;
+	sm_log_rarely(SM_LOG_INFO, "answer changed", "name", name->text, "added", added->text, "removed", removed->text, "server",
+	              server, NULL);
 }
 
 /* What is not whole says nothing of what is missing. */
@@ -153,8 +134,7 @@ static bool is_same_list(const struct sm_answer *a, const struct sm_answer *b)
 	return memcmp(a->addresses, b->addresses, a->n_addresses * sizeof(a->addresses[0])) == 0;
 }
 
-bool sm_changes_note(struct sm_changes *changes, struct sm_owner *owner, const struct sm_name *name,
-                     const struct sm_answer *answer)
+bool sm_changes_note(struct sm_owner *owner, const struct sm_name *name, const struct sm_answer *answer)
 {
 	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
 	struct difference added = {.n = 0}, removed = {.n = 0};
@@ -177,6 +157,6 @@ bool sm_changes_note(struct sm_changes *changes, struct sm_owner *owner, const s
 	free(now_list.list);
 	if (added.n + removed.n == 0)
 		return false;
-	tell(changes, name, answer, &added, &removed);
+	tell(name, answer, &added, &removed);
 	return true;
 }

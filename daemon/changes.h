@@ -5,11 +5,5 @@
 #include "cache/owner.h"
 
 /* How many lines went out lately. */
-struct sm_changes {
-	int64_t began_ns; /* of the second that is counted */
-	uint32_t n, n_left_out;
-};
-
 /* To be called before the answer is kept. true: endpoints have come or gone since the answer that is kept now. */
-bool sm_changes_note(struct sm_changes *changes, struct sm_owner *owner, const struct sm_name *name,
-                     const struct sm_answer *answer);
+bool sm_changes_note(struct sm_owner *owner, const struct sm_name *name, const struct sm_answer *answer);

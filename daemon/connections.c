@@ -264,7 +264,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 		enum sm_status accepted = sm_listener_accept(&connections->listener, &fd, &peer);
 
 		if (accepted == SM_EXHAUSTED) {
-			sm_log(SM_LOG_WARNING, "no descriptor for a client", NULL);
+			sm_log_rarely(SM_LOG_WARNING, "no descriptor for a client", NULL);
 			uv_poll_stop(poll);
 			uv_timer_start(&connections->pause, on_pause_over, PAUSE_MS, 0);
 		}

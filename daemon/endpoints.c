@@ -53,7 +53,7 @@ void sm_endpoints_log(const struct sm_watched *watched, const struct sm_name *na
 	sm_text_endpoint(&watched->is.address, "", watched->is.port, endpoint);
 	write_why(watched, why);
 	SM_USDT_2(health, endpoint, watched->state);
-	sm_log(level, event, "endpoint", endpoint, "why", why, "name", name->text, NULL);
+	sm_log_rarely(level, event, "endpoint", endpoint, "why", why, "name", name->text, NULL);
 }
 
 static int write_line(const struct sm_watched *watched, const struct sm_name *name, int64_t now_ns, char *text)

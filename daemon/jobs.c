@@ -214,7 +214,7 @@ void sm_jobs_flush(struct sm_jobs *jobs)
 	pass_on(jobs);
 	sm_upstream_publish(jobs->upstream, sm_clock_now_ns());
 	if (sm_owner_commit(jobs->owner) != SM_OK)
-		sm_log(SM_LOG_WARNING, "the host map could not be written", NULL);
+		sm_log_rarely(SM_LOG_WARNING, "the host map could not be written", NULL);
 	while ((job = TAILQ_FIRST(&jobs->finished))) {
 		struct sm_waiter *waiter;
 

@@ -2,7 +2,6 @@
 /* Names being resolved: one job for each name, for any number of waiting clients. */
 #pragma once
 
-#include "daemon/changes.h"
 #include "daemon/counters.h"
 #include "daemon/hosts.h"
 #include "daemon/limits.h"
@@ -42,7 +41,6 @@ struct sm_jobs {
 	struct sm_upstream *upstream;
 	struct sm_targets *targets;
 	struct sm_shared *shared;
-	struct sm_changes changes;
 	struct sm_hosts hosts;
 
 	struct sm_memo plain;  /* names that had no SRV, and are plain hosts: their addresses are asked together with the SRV */

@@ -2,6 +2,7 @@
 /* The log. A line is composed in a bounded buffer and written with one call; text that does not fit is cut. */
 #include "daemon/log.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 
 #include <poll.h>
@@ -22,6 +23,20 @@ static struct {
 	void (*hear)(void *context, const struct sm_log_event *event);
 	void *context;
 } log_setup = {.level = SM_LOG_INFO, .format = SM_LOG_LOGFMT};
+
+/* What has been written lately, by hashes: two that share one leave each other less room. */
+#define SUBJECTS 1024
+#define EVENTS 64
+#define LINES_A_SECOND 20
+
+static struct {
+	int64_t subject_until_ns[SUBJECTS];
+	struct {
+		int64_t began_ns; /* of the second that is counted */
+		uint32_t n;
+		uint64_t n_left_out;
+	} events[EVENTS];
+} lately;
 
 struct line {
 	size_t n;
@@ -159,6 +174,20 @@ static void write_line(const struct sm_log_event *event)
 	(void)written; /* there is no other place to report it */
 }
 
+static void read_fields(struct sm_log_event *is, const char *fields[2 * FIELDS_MAX], va_list rest)
+{
+	while (is->n < 2 * FIELDS_MAX && (fields[is->n] = va_arg(rest, const char *))) {
+		fields[is->n + 1] = va_arg(rest, const char *);
+		is->n += 2;
+	}
+}
+
+static void tell(const struct sm_log_event *is)
+{
+	if (log_setup.hear)
+		log_setup.hear(log_setup.context, is);
+}
+
 void sm_log(enum sm_log_level level, const char *event, ...)
 {
 	const char *fields[2 * FIELDS_MAX];
@@ -168,15 +197,72 @@ void sm_log(enum sm_log_level level, const char *event, ...)
 	if (!sm_log_is_heard(level))
 		return;
 	va_start(rest, event);
-	while (is.n < 2 * FIELDS_MAX && (fields[is.n] = va_arg(rest, const char *))) {
-		fields[is.n + 1] = va_arg(rest, const char *);
-		is.n += 2;
-	}
+	read_fields(&is, fields, rest);
 	va_end(rest);
 	if (level <= log_setup.level)
 		write_line(&is);
-	if (log_setup.hear)
-		log_setup.hear(log_setup.context, &is);
+	tell(&is);
+}
+
+static uint32_t hash(uint32_t sum, const char *text)
+{
+	for (; *text; text++)
+		sum = (sum ^ (uint8_t)*text) * 16777619; /* FNV-1a */
+	return sum;
+}
+
+/* *ret: lines of this event that were left out before this one. false: so is this one. */
+static bool may_write(const struct sm_log_event *is, int64_t now_ns, uint64_t *ret)
+{
+	uint32_t of_event = hash(2166136261, is->event);
+	int64_t *until_ns = &lately.subject_until_ns[hash(of_event, is->n > 0 ? is->fields[1] : "") % SUBJECTS];
+	uint32_t which = of_event % EVENTS;
+
+	if (now_ns - lately.events[which].began_ns >= SM_NS_PER_S) {
+		lately.events[which].began_ns = now_ns;
+		lately.events[which].n = 0;
+	}
+	if (now_ns < *until_ns || (is->level < SM_LOG_DEBUG && lately.events[which].n >= LINES_A_SECOND)) {
+		lately.events[which].n_left_out++;
+		return false;
+	}
+	*until_ns = now_ns + SM_NS_PER_S;
+	lately.events[which].n++;
+	*ret = lately.events[which].n_left_out;
+	lately.events[which].n_left_out = 0;
+	return true;
+}
+
+static void write_rarely(struct sm_log_event is, const char *fields[2 * FIELDS_MAX + 2])
+{
+	uint64_t n_left_out;
+	char text[24];
+
+	if (!may_write(&is, sm_clock_now_ns(), &n_left_out))
+		return;
+	if (n_left_out > 0) {
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)n_left_out);
+		fields[is.n] = "left_out";
+		fields[is.n + 1] = text;
+		is.n += 2;
+	}
+	write_line(&is);
+}
+
+void sm_log_rarely(enum sm_log_level level, const char *event, ...)
+{
+	const char *fields[2 * FIELDS_MAX + 2];
+	struct sm_log_event is = {.level = level, .event = event, .fields = fields};
+	va_list rest;
+
+	if (!sm_log_is_heard(level))
+		return;
+	va_start(rest, event);
+	read_fields(&is, fields, rest);
+	va_end(rest);
+	if (level <= log_setup.level)
+		write_rarely(is, fields);
+	tell(&is);
 }
 
 void sm_log_number(enum sm_log_level level, const char *event, const char *key, uint64_t number)

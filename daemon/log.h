@@ -25,5 +25,9 @@ const char *sm_log_word(enum sm_log_level level);
 
 /* `event` says what happened; then follow pairs of a key ([a-z_]+) and a value (any text), and NULL. */
 void sm_log(enum sm_log_level level, const char *event, ...) __attribute__((sentinel));
-/* The same with one value, which is a number. */
+/* For what anybody's names, servers or requests may bring about, however often: the log has a line of the event and the value of
+ * its first pair once a second at most, and above the level of debugging twenty of the event; its next line says how many were
+ * `left_out`. Who follows hears all. */
+void sm_log_rarely(enum sm_log_level level, const char *event, ...) __attribute__((sentinel));
+/* As sm_log, with one value, which is a number. */
 void sm_log_number(enum sm_log_level level, const char *event, const char *key, uint64_t number);

@@ -59,7 +59,7 @@ static void refuse(struct sm_requests *requests, struct sm_client *client)
 	requests->counters->busy++;
 	snprintf(uid, sizeof(uid), "%u", client->peer.uid);
 	snprintf(pid, sizeof(pid), "%d", client->peer.pid);
-	sm_log(SM_LOG_DEBUG, "busy", "name", client->request.name.text, "uid", uid, "pid", pid, NULL);
+	sm_log_rarely(SM_LOG_DEBUG, "busy", "name", client->request.name.text, "uid", uid, "pid", pid, NULL);
 	sm_client_reply(client, SM_FRAME_BUSY, NULL, 0);
 }
 

@@ -352,7 +352,7 @@ static void on_message(void *context, enum sm_store_message which, const void *b
 		sm_values_note_ahead(shared);
 		/* fall through */
 	case SM_FLUSH_TAKEN:
-		sm_log(SM_LOG_INFO, "flushed by another host", "names", flush.pattern, NULL);
+		sm_log_rarely(SM_LOG_INFO, "flushed by another host", "names", flush.pattern, NULL);
 		shared->follow(shared->flush_work, &flush);
 		break;
 	case SM_FLUSH_KNOWN:
@@ -361,7 +361,7 @@ static void on_message(void *context, enum sm_store_message which, const void *b
 		if (which != SM_STORE_PUBLISHED)
 			break; /* newer ones keep it in the list */
 		shared->n_late_flushes++;
-		sm_log(SM_LOG_WARNING, "a flush is refused for its age: it is repeated, or a clock is wrong", "names",
+		sm_log_rarely(SM_LOG_WARNING, "a flush is refused for its age: it is repeated, or a clock is wrong", "names",
 		       flush.pattern, NULL);
 		break;
 	}

@@ -102,7 +102,7 @@ static void on_network_change(uv_poll_t *poll, int status, int events)
 	sm_hosts_empty(around->hosts);
 	if (!uv_is_active((uv_handle_t *)&around->settling))
 		uv_timer_start(&around->settling, on_settled, SETTLED_MS, 0);
-	sm_log(SM_LOG_DEBUG, "addresses or links have changed", NULL);
+	sm_log_rarely(SM_LOG_DEBUG, "addresses or links have changed", NULL);
 }
 
 void sm_surroundings_start(struct sm_surroundings *around, uv_loop_t *loop, struct sm_owner *owner,

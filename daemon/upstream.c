@@ -43,7 +43,7 @@ static void tell(struct sm_upstream *upstream)
 			continue;
 		sm_text_server(&now->server, text);
 		SM_USDT_2(server, text, !is_down);
-		sm_log(is_down ? SM_LOG_WARNING : SM_LOG_INFO, is_down ? "a server has failed" : "a server answers again",
+		sm_log_rarely(is_down ? SM_LOG_WARNING : SM_LOG_INFO, is_down ? "a server has failed" : "a server answers again",
 		       "server", text, NULL);
 	}
 	upstream->before = upstream->servers;

@@ -72,7 +72,75 @@ static void a_long_line_is_cut_and_whole(void **state)
 	assert_string_equal(text + strlen(text) - 4, "a\"}\n");
 }
 
+/* Many lines at once; what was written of them. */
+static const char *logged_rarely(enum sm_log_level level, const char *event, int n, bool are_different)
+{
+	int ends[2], saved = dup(STDERR_FILENO);
+	ssize_t size;
+
+	assert_int_equal(pipe(ends), 0);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+	for (int i = 0; i < n; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "n%d", are_different ? i : 0);
+		sm_log_rarely(level, event, "name", name, NULL);
+	}
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	size = read(ends[0], text, sizeof(text) - 1);
+	close(ends[0]);
+	text[size > 0 ? size : 0] = '\0';
+	return text;
+}
+
+static int lines_of(const char *written)
+{
+	int n = 0;
+
+	for (; *written; written++)
+		n += *written == '\n';
+	return n;
+}
+
+static void what_is_often_is_written_rarely(void **state)
+{
+	int n;
+
+	(void)state;
+	sm_log_setup(SM_LOG_DEBUG, SM_LOG_LOGFMT);
+	assert_int_equal(lines_of(logged_rarely(SM_LOG_WARNING, "one subject", 100, false)), 1);
+	n = lines_of(logged_rarely(SM_LOG_WARNING, "many subjects", 100, true));
+	assert_in_range(n, 19, 20); /* two of the names may share a place */
+	assert_in_range(lines_of(logged_rarely(SM_LOG_DEBUG, "many that were asked for", 30, true)), 28, 30);
+	sleep(1);
+	assert_non_null(strstr(logged_rarely(SM_LOG_WARNING, "one subject", 1, false), " name=n0 left_out=99\n"));
+	sleep(1);
+	assert_null(strstr(logged_rarely(SM_LOG_WARNING, "one subject", 1, false), "left_out"));
+}
+
+static int n_heard;
+
+static void hear(void *context, const struct sm_log_event *event)
+{
+	(void)context;
+	n_heard += event->n == 2;
+}
+
+static void who_follows_hears_all(void **state)
+{
+	(void)state;
+	sm_log_setup(SM_LOG_INFO, SM_LOG_LOGFMT);
+	sm_log_follow(hear, NULL);
+	assert_int_equal(lines_of(logged_rarely(SM_LOG_INFO, "heard", 100, false)), 1);
+	sm_log_follow(NULL, NULL);
+	assert_int_equal(n_heard, 100);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(what_is_often_is_written_rarely),
+	cmocka_unit_test(who_follows_hears_all),
 	cmocka_unit_test(a_line_is_logfmt),
 	cmocka_unit_test(a_line_is_json),
 	cmocka_unit_test(no_text_breaks_a_line),

@@ -53,7 +53,7 @@ def daemon(tap):
     source = "".join(read("daemon", os.path.basename(path)) for path in glob.glob(os.path.join(SRCDIR, "daemon", "*.c")))
     for number in sorted(set(re.findall(r"uv_signal_start\([^;]*, (SIG\w+)\)", source))):
         tap.check(f"srvmeshd(8) says what {number} does", number in page)
-    events = set(re.findall(r'(?:sm_log(?:_number)?\(|log_road\(store, )SM_LOG_\w+,\s*"([^"]+)"', source))
+    events = set(re.findall(r'(?:sm_log(?:_number|_rarely)?\(|log_road\(store, )SM_LOG_\w+,\s*"([^"]+)"', source))
     events |= set(re.findall(r'return fail\("([^"]+)"', source)) | set(re.findall(r'is_down \? "([^"]+)" : "[^"]+"', source))
     tap.check("the log's events are found in the source", len(events) > 15, events)
     tap.equal("srvmeshd(8) has every event of the log", sorted(event for event in events if event not in page), [])
