@@ -300,3 +300,23 @@ int sm_environment_survivors(const struct sm_environment *map, MDB_txn *txn, str
 	qsort(ret, *ret_n, sizeof(*ret), by_age);
 	return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
 }
+
+int sm_environment_next(MDB_cursor *cursor, MDB_val *key, struct sm_name *ret)
+{
+	uint8_t start[SM_MAP_KEY_MAX];
+	size_t size = key->mv_size;
+	struct sm_record_head head;
+	MDB_val value;
+	int code;
+
+	memcpy(start, key->mv_data, size);
+	code = mdb_cursor_get(cursor, key, &value, MDB_SET_RANGE);
+	if (code == MDB_SUCCESS && key->mv_size == size && memcmp(key->mv_data, start, size) == 0)
+		code = mdb_cursor_get(cursor, key, &value, MDB_NEXT);
+	if (code != MDB_SUCCESS)
+		return code;
+	if (sm_record_head(value.mv_data, value.mv_size, &head) != SM_OK)
+		return MDB_NOTFOUND;
+	*ret = head.name;
+	return MDB_SUCCESS;
+}

@@ -58,3 +58,6 @@ struct sm_survivor {
  * else. Returns a code of liblmdb. */
 int sm_environment_survivors(const struct sm_environment *map, MDB_txn *txn, struct sm_survivor *ret, size_t room,
                              size_t *ret_n);
+
+/* The name of the first record after `key`, which is set to the key found. A code of liblmdb. */
+int sm_environment_next(MDB_cursor *cursor, MDB_val *key, struct sm_name *ret);

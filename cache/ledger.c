@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The ledger: entries by name (tsearch). Each entry is in two orders, that of all entries and that of its uid. */
+/* The ledger: entries by name, shares by uid (tsearch). Each entry is in the order of its uid's. */
 #include "cache/ledger.h"
 
 #include <search.h>
@@ -7,29 +7,21 @@
 #include <string.h>
 #include <sys/queue.h>
 
-enum { ALL, OWN, ORDERS };
-
-/* The order of removal: by expiry in a heap, and by age in two queues. */
-struct order {
+/* What one uid has, in the order of removal: by expiry in a heap, and by age in two queues. */
+struct share {
+	uid_t uid;
 	struct holding **heap;
 	uint32_t n, n_room;
 	TAILQ_HEAD(queue, holding) queues[2]; /* with addresses; negative */
 	uint64_t cost;
 };
 
-struct share {
-	uid_t uid;
-	struct order order;
-};
-
 struct holding {
 	const char *name; /* stored behind the struct, in `text` */
 	struct sm_ledger_entry is;
 	struct share *share;
-	struct {
-		TAILQ_ENTRY(holding) link;
-		uint32_t at; /* in the heap */
-	} in[ORDERS];
+	TAILQ_ENTRY(holding) link;
+	uint32_t at; /* in the heap */
 	char text[];
 };
 
@@ -37,7 +29,8 @@ struct sm_ledger {
 	uint64_t max_cost;
 	uint32_t max_entries, quota_percent;
 	void *by_name, *by_uid;
-	struct order all;
+	uint32_t n;
+	uint64_t cost;
 };
 
 static int compare_names(const void *a, const void *b)
@@ -54,89 +47,82 @@ static int compare_uids(const void *a, const void *b)
 
 /* ---- the heap: the soonest expiry on top */
 
-static void place(struct order *order, int which, uint32_t at, struct holding *entry)
+static void place(struct share *share, uint32_t at, struct holding *entry)
 {
-	order->heap[at] = entry;
-	entry->in[which].at = at;
+	share->heap[at] = entry;
+	entry->at = at;
 }
 
-static void sift_up(struct order *order, int which, uint32_t at, struct holding *entry)
+static void sift_up(struct share *share, uint32_t at, struct holding *entry)
 {
-	while (at > 0 && order->heap[(at - 1) / 2]->is.expires_ns > entry->is.expires_ns) {
-		place(order, which, at, order->heap[(at - 1) / 2]);
+	while (at > 0 && share->heap[(at - 1) / 2]->is.expires_ns > entry->is.expires_ns) {
+		place(share, at, share->heap[(at - 1) / 2]);
 		at = (at - 1) / 2;
 	}
-	place(order, which, at, entry);
+	place(share, at, entry);
 }
 
-static void sift_down(struct order *order, int which, uint32_t at, struct holding *entry)
+static void sift_down(struct share *share, uint32_t at, struct holding *entry)
 {
 	for (;;) {
 		uint32_t child = 2 * at + 1;
 
-		if (child + 1 < order->n && order->heap[child + 1]->is.expires_ns < order->heap[child]->is.expires_ns)
+		if (child + 1 < share->n && share->heap[child + 1]->is.expires_ns < share->heap[child]->is.expires_ns)
 			child++;
-		if (child >= order->n || order->heap[child]->is.expires_ns >= entry->is.expires_ns)
+		if (child >= share->n || share->heap[child]->is.expires_ns >= entry->is.expires_ns)
 			break;
-		place(order, which, at, order->heap[child]);
+		place(share, at, share->heap[child]);
 		at = child;
 	}
-	place(order, which, at, entry);
+	place(share, at, entry);
 }
 
-static enum sm_status make_room(struct order *order)
+static enum sm_status make_room(struct share *share)
 {
-	uint32_t room = order->n_room ? 2 * order->n_room : 16;
+	uint32_t room = share->n_room ? 2 * share->n_room : 16;
 	struct holding **heap;
 
-	if (order->n < order->n_room)
+	if (share->n < share->n_room)
 		return SM_OK;
-	heap = reallocarray(order->heap, room, sizeof(*heap));
+	heap = reallocarray(share->heap, room, sizeof(*heap));
 	if (!heap)
 		return SM_EXHAUSTED;
-	order->heap = heap;
-	order->n_room = room;
+	share->heap = heap;
+	share->n_room = room;
 	return SM_OK;
 }
 
-static void enter(struct order *order, int which, struct holding *entry)
+static void enter(struct share *share, struct holding *entry)
 {
-	TAILQ_INSERT_TAIL(&order->queues[entry->is.is_negative], entry, in[which].link);
-	order->cost += entry->is.cost;
-	order->n++;
-	sift_up(order, which, order->n - 1, entry);
+	TAILQ_INSERT_TAIL(&share->queues[entry->is.is_negative], entry, link);
+	share->cost += entry->is.cost;
+	share->n++;
+	sift_up(share, share->n - 1, entry);
 }
 
-static void leave(struct order *order, int which, struct holding *entry)
+static void leave(struct share *share, struct holding *entry)
 {
-	uint32_t at = entry->in[which].at;
-	struct holding *last = order->heap[--order->n];
+	uint32_t at = entry->at;
+	struct holding *last = share->heap[--share->n];
 
-	TAILQ_REMOVE(&order->queues[entry->is.is_negative], entry, in[which].link);
-	order->cost -= entry->is.cost;
+	TAILQ_REMOVE(&share->queues[entry->is.is_negative], entry, link);
+	share->cost -= entry->is.cost;
 	if (last == entry)
 		return;
-	if (at > 0 && order->heap[(at - 1) / 2]->is.expires_ns > last->is.expires_ns)
-		sift_up(order, which, at, last);
+	if (at > 0 && share->heap[(at - 1) / 2]->is.expires_ns > last->is.expires_ns)
+		sift_up(share, at, last);
 	else
-		sift_down(order, which, at, last);
+		sift_down(share, at, last);
 }
 
-static void init_order(struct order *order)
+/* The share must not be empty. */
+static struct holding *first_to_go(const struct share *share, int64_t now_ns)
 {
-	memset(order, 0, sizeof(*order));
-	TAILQ_INIT(&order->queues[0]);
-	TAILQ_INIT(&order->queues[1]);
-}
-
-/* The order must not be empty. */
-static const struct holding *first_to_go(const struct order *order, int64_t now_ns)
-{
-	if (order->heap[0]->is.expires_ns <= now_ns)
-		return order->heap[0];
-	if (!TAILQ_EMPTY(&order->queues[true]))
-		return TAILQ_FIRST(&order->queues[true]);
-	return TAILQ_FIRST(&order->queues[false]);
+	if (share->heap[0]->is.expires_ns <= now_ns)
+		return share->heap[0];
+	if (!TAILQ_EMPTY(&share->queues[true]))
+		return TAILQ_FIRST(&share->queues[true]);
+	return TAILQ_FIRST(&share->queues[false]);
 }
 
 /* ---- the ledger */
@@ -150,14 +136,13 @@ enum sm_status sm_ledger_open(uint64_t max_cost, uint32_t max_entries, uint32_t 
 	ledger->max_cost = max_cost;
 	ledger->max_entries = max_entries;
 	ledger->quota_percent = quota_percent;
-	init_order(&ledger->all);
 	*ret = ledger;
 	return SM_OK;
 }
 
 static void free_share(void *share)
 {
-	free(((struct share *)share)->order.heap);
+	free(((struct share *)share)->heap);
 	free(share);
 }
 
@@ -167,7 +152,6 @@ void sm_ledger_close(struct sm_ledger *ledger)
 		return;
 	tdestroy(ledger->by_name, free);
 	tdestroy(ledger->by_uid, free_share);
-	free(ledger->all.heap);
 	free(ledger);
 }
 
@@ -193,11 +177,12 @@ static struct share *make_share(struct sm_ledger *ledger, uid_t uid)
 
 	if (share)
 		return share;
-	share = malloc(sizeof(*share));
+	share = calloc(1, sizeof(*share));
 	if (!share)
 		return NULL;
 	share->uid = uid;
-	init_order(&share->order);
+	TAILQ_INIT(&share->queues[0]);
+	TAILQ_INIT(&share->queues[1]);
 	if (tsearch(share, &ledger->by_uid, compare_uids))
 		return share;
 	free(share);
@@ -206,7 +191,7 @@ static struct share *make_share(struct sm_ledger *ledger, uid_t uid)
 
 static void drop_share_if_empty(struct sm_ledger *ledger, struct share *share)
 {
-	if (share->order.n > 0)
+	if (share->n > 0)
 		return;
 	tdelete(share, &ledger->by_uid, compare_uids);
 	free_share(share);
@@ -229,8 +214,9 @@ void sm_ledger_remove(struct sm_ledger *ledger, const struct sm_name *name)
 	if (!entry)
 		return;
 	tdelete(entry, &ledger->by_name, compare_names);
-	leave(&ledger->all, ALL, entry);
-	leave(&entry->share->order, OWN, entry);
+	ledger->n--;
+	ledger->cost -= entry->is.cost;
+	leave(entry->share, entry);
 	drop_share_if_empty(ledger, entry->share);
 	free(entry);
 }
@@ -241,50 +227,136 @@ static void copy_name(const struct holding *entry, struct sm_name *ret)
 	memcpy(ret->text, entry->name, ret->length + 1U);
 }
 
-static bool is_beyond(const struct order *order, uint32_t cost, uint64_t max_cost, uint64_t max_entries)
+static bool is_beyond(uint64_t n, uint64_t cost, uint64_t max_entries, uint64_t max_cost)
 {
-	return order->cost + cost > max_cost || order->n + 1ULL > max_entries;
+	return n > max_entries || cost > max_cost;
 }
 
-enum sm_status sm_ledger_victim(const struct sm_ledger *ledger, uid_t uid, uint32_t cost, int64_t now_ns,
-                                struct sm_name *ret, bool *ret_is_quota)
+/* How much of the ledger a share is: of its bytes, or of its entries. */
+static uint64_t weight(const struct sm_ledger *ledger, uint64_t n, uint64_t cost)
 {
-	uint64_t percent = uid == SM_LEDGER_NOBODY ? 100 : ledger->quota_percent;
-	uint64_t max_cost = ledger->max_cost * percent / 100, max_entries = ledger->max_entries * percent / 100;
+	uint64_t by_n = n * ledger->max_cost, by_cost = cost * ledger->max_entries;
+
+	return by_n > by_cost ? by_n : by_cost;
+}
+
+struct search {
+	const struct sm_ledger *ledger;
+	const struct share *heaviest;
+	uint64_t weight;
+};
+
+static void weigh(const void *node, VISIT visit, void *context)
+{
+	const struct share *share = *(const struct share *const *)node;
+	struct search *search = context;
+	uint64_t is = weight(search->ledger, share->n, share->cost);
+
+	if ((visit != postorder && visit != leaf) || is <= search->weight)
+		return;
+	search->heaviest = share;
+	search->weight = is;
+}
+
+static struct search find_heaviest(const struct sm_ledger *ledger)
+{
+	struct search search = {.ledger = ledger};
+
+	twalk_r(ledger->by_uid, weigh, &search);
+	return search;
+}
+
+/* Is the share, with one more entry, more than a uid may have while others want the rest? */
+static bool is_over_quota(const struct sm_ledger *ledger, const struct share *share, uint32_t cost)
+{
+	return share->uid != SM_LEDGER_NOBODY &&
+	       is_beyond(share->n + 1ULL, share->cost + cost, (uint64_t)ledger->max_entries * ledger->quota_percent / 100,
+	                 ledger->max_cost * ledger->quota_percent / 100);
+}
+
+/* false: no memory; then it stays where it is. */
+static bool hand_over(struct sm_ledger *ledger, struct holding *entry)
+{
+	struct share *from = entry->share, *to = make_share(ledger, entry->is.other);
+
+	entry->is.other = SM_LEDGER_NOBODY;
+	if (!to || make_room(to) != SM_OK)
+		return false;
+	leave(from, entry);
+	entry->is.uid = to->uid;
+	entry->share = to;
+	enter(to, entry);
+	drop_share_if_empty(ledger, from);
+	return true;
+}
+
+/* What a share that is over its quota, or the heaviest one, gives up. What others have used changes hands on the way, so that
+ * another share may be the heaviest then. NULL: such a one has changed hands, or there is nothing: look again. */
+static struct holding *give_up(struct sm_ledger *ledger, const struct share *share, int64_t now_ns)
+{
+	struct holding *entry = first_to_go(share, now_ns);
+
+	if (entry->is.other != SM_LEDGER_NOBODY && entry->is.other != entry->is.uid && hand_over(ledger, entry))
+		return NULL;
+	return entry;
+}
+
+/* The share that has to give up something for an entry of this uid. NULL: the ledger is empty. */
+static const struct share *giver(const struct sm_ledger *ledger, uid_t uid, uint32_t cost, bool *ret_is_quota)
+{
 	const struct share *share = find_share(ledger, uid);
+	struct search search;
 
-	if (cost > max_cost || max_entries == 0)
+	*ret_is_quota = share && is_over_quota(ledger, share, cost);
+	if (*ret_is_quota)
+		return share;
+	search = find_heaviest(ledger);
+	if (share && weight(ledger, share->n + 1ULL, share->cost + cost) >= search.weight)
+		return share;
+	return search.heaviest;
+}
+
+enum sm_status sm_ledger_victim(struct sm_ledger *ledger, uid_t uid, uint32_t cost, int64_t now_ns, struct sm_name *ret,
+                                bool *ret_is_quota)
+{
+	const struct share *share;
+	const struct holding *entry = NULL;
+
+	if (cost > ledger->max_cost || ledger->max_entries == 0)
 		return SM_FULL;
-	*ret_is_quota = share && is_beyond(&share->order, cost, max_cost, max_entries);
-	if (*ret_is_quota) {
-		copy_name(first_to_go(&share->order, now_ns), ret);
-		return SM_OK;
+	if (!is_beyond(ledger->n + 1ULL, ledger->cost + cost, ledger->max_entries, ledger->max_cost))
+		return SM_MISS;
+	while (!entry) { /* each turn takes the mark of another user off one entry */
+		share = giver(ledger, uid, cost, ret_is_quota);
+		if (!share)
+			return SM_FULL;
+		entry = give_up(ledger, share, now_ns);
 	}
-	if (!is_beyond(&ledger->all, cost, ledger->max_cost, ledger->max_entries))
-		return SM_MISS;
-	if (ledger->all.n == 0)
-		return SM_FULL;
-	copy_name(first_to_go(&ledger->all, now_ns), ret);
+	copy_name(entry, ret);
 	return SM_OK;
 }
 
-static void find_heaviest(const void *node, VISIT visit, void *heaviest)
+enum sm_status sm_ledger_least(struct sm_ledger *ledger, int64_t now_ns, struct sm_name *ret)
 {
-	const struct share *share = *(const struct share *const *)node, **found = heaviest;
+	const struct holding *entry = NULL;
 
-	if ((visit == postorder || visit == leaf) && (!*found || share->order.cost > (*found)->order.cost))
-		*found = share;
+	while (!entry) {
+		const struct share *heaviest = find_heaviest(ledger).heaviest;
+
+		if (!heaviest)
+			return SM_MISS;
+		entry = give_up(ledger, heaviest, now_ns);
+	}
+	copy_name(entry, ret);
+	return SM_OK;
 }
 
-enum sm_status sm_ledger_least(const struct sm_ledger *ledger, int64_t now_ns, struct sm_name *ret)
+void sm_ledger_use(struct sm_ledger *ledger, const struct sm_name *name, uid_t uid)
 {
-	const struct share *heaviest = NULL;
+	struct holding *entry = find_entry(ledger, name);
 
-	twalk_r(ledger->by_uid, find_heaviest, &heaviest);
-	if (!heaviest)
-		return SM_MISS;
-	copy_name(first_to_go(&heaviest->order, now_ns), ret);
-	return SM_OK;
+	if (entry && entry->is.uid != uid)
+		entry->is.other = uid;
 }
 
 void sm_ledger_set_max(struct sm_ledger *ledger, uint64_t max_cost)
@@ -312,36 +384,44 @@ enum sm_status sm_ledger_put(struct sm_ledger *ledger, const struct sm_name *nam
 	if (!share)
 		return SM_EXHAUSTED;
 	entry = make_entry(name, is);
-	if (!entry || make_room(&ledger->all) != SM_OK || make_room(&share->order) != SM_OK ||
-	    !tsearch(entry, &ledger->by_name, compare_names)) {
+	if (!entry || make_room(share) != SM_OK || !tsearch(entry, &ledger->by_name, compare_names)) {
 		free(entry);
 		drop_share_if_empty(ledger, share);
 		return SM_EXHAUSTED;
 	}
 	entry->share = share;
-	enter(&ledger->all, ALL, entry);
-	enter(&share->order, OWN, entry);
+	enter(share, entry);
+	ledger->n++;
+	ledger->cost += is->cost;
 	return SM_OK;
+}
+
+struct census {
+	struct sm_ledger_states states;
+	int64_t now_ns;
+};
+
+static void count(const void *node, VISIT visit, void *context)
+{
+	const struct holding *entry = *(const struct holding *const *)node;
+	struct census *census = context;
+
+	if (visit != postorder && visit != leaf)
+		return;
+	census->states.n_negative += entry->is.is_negative;
+	census->states.n_fresh += !entry->is.is_negative && entry->is.expires_ns > census->now_ns;
+	census->states.n_expired += !entry->is.is_negative && entry->is.expires_ns <= census->now_ns;
 }
 
 struct sm_ledger_states sm_ledger_states(const struct sm_ledger *ledger, int64_t now_ns)
 {
-	struct sm_ledger_states states = {.n_fresh = 0};
+	struct census census = {.now_ns = now_ns};
 
-	for (uint32_t i = 0; i < ledger->all.n; i++) {
-		const struct sm_ledger_entry *entry = &ledger->all.heap[i]->is;
-
-		if (entry->is_negative)
-			states.n_negative++;
-		else if (entry->expires_ns > now_ns)
-			states.n_fresh++;
-		else
-			states.n_expired++;
-	}
-	return states;
+	twalk_r(ledger->by_name, count, &census);
+	return census.states;
 }
 
 struct sm_ledger_usage sm_ledger_usage(const struct sm_ledger *ledger)
 {
-	return (struct sm_ledger_usage){.n_entries = ledger->all.n, .cost = ledger->all.cost};
+	return (struct sm_ledger_usage){.n_entries = ledger->n, .cost = ledger->cost};
 }

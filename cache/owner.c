@@ -50,6 +50,7 @@ static enum sm_status restore_all(struct sm_owner *owner, const struct sm_surviv
 	for (size_t i = 0; i < n; i++) {
 		const struct sm_ledger_entry entry = {
 			.uid = SM_LEDGER_NOBODY,
+			.other = SM_LEDGER_NOBODY,
 			.cost = survivors[i].cost,
 			.is_negative = survivors[i].is.kind != SM_ANSWER_ADDRESSES,
 			.expires_ns = survivors[i].is.times.expires_ns,
@@ -342,6 +343,9 @@ static enum sm_status keep_record(struct sm_owner *owner, const struct sm_name *
 		if (entry->uid == SM_LEDGER_NOBODY && !is_taken_back)
 			return SM_OK; /* the entry was removed meanwhile, and there is no uid to pay for a new one */
 	} else {
+		entry->other = old.other;
+		if (entry->uid != old.uid && entry->uid != SM_LEDGER_NOBODY)
+			entry->other = entry->uid;
 		if (old.uid != SM_LEDGER_NOBODY)
 			entry->uid = old.uid;
 		sm_ledger_remove(owner->ledger, name);
@@ -352,27 +356,6 @@ static enum sm_status keep_record(struct sm_owner *owner, const struct sm_name *
 	if (status == SM_FULL)
 		return delete(owner, name) ? SM_OK : SM_CORRUPT;
 	return status;
-}
-
-/* The name of the first record after `key`, which is set to the key found. */
-static int next_record(MDB_cursor *cursor, MDB_val *key, struct sm_name *ret)
-{
-	uint8_t start[SM_MAP_KEY_MAX];
-	size_t size = key->mv_size;
-	struct sm_record_head head;
-	MDB_val value;
-	int code;
-
-	memcpy(start, key->mv_data, size);
-	code = mdb_cursor_get(cursor, key, &value, MDB_SET_RANGE);
-	if (code == MDB_SUCCESS && key->mv_size == size && memcmp(key->mv_data, start, size) == 0)
-		code = mdb_cursor_get(cursor, key, &value, MDB_NEXT);
-	if (code != MDB_SUCCESS)
-		return code;
-	if (sm_record_head(value.mv_data, value.mv_size, &head) != SM_OK)
-		return MDB_NOTFOUND;
-	*ret = head.name;
-	return MDB_SUCCESS;
 }
 
 enum sm_status sm_owner_next(struct sm_owner *owner, const struct sm_name *after, struct sm_name *ret)
@@ -387,7 +370,7 @@ enum sm_status sm_owner_next(struct sm_owner *owner, const struct sm_name *after
 		return SM_EXHAUSTED;
 	code = mdb_cursor_open(txn, owner->map.records, &cursor);
 	if (code == MDB_SUCCESS) {
-		code = next_record(cursor, &key, ret);
+		code = sm_environment_next(cursor, &key, ret);
 		mdb_cursor_close(cursor);
 	}
 	if (txn != owner->puts)
@@ -409,6 +392,7 @@ static enum sm_status put(struct sm_owner *owner, const struct sm_name *name, co
 {
 	struct sm_ledger_entry entry = {
 		.uid = uid,
+		.other = SM_LEDGER_NOBODY,
 		.is_negative = answer->kind != SM_ANSWER_ADDRESSES,
 		.expires_ns = times->expires_ns,
 	};
@@ -447,6 +431,12 @@ enum sm_status sm_owner_take_back(struct sm_owner *owner, const struct sm_name *
 	enum sm_status status = put(owner, name, answer, times, SM_LEDGER_NOBODY, true, now_ns, &size);
 
 	return status == SM_OK ? sm_ledger_get(owner->ledger, name, &entry) : status;
+}
+
+void sm_owner_use(struct sm_owner *owner, const struct sm_name *name, uid_t uid)
+{
+	if (owner->ledger)
+		sm_ledger_use(owner->ledger, name, uid);
 }
 
 void sm_owner_remove(struct sm_owner *owner, const struct sm_name *name)

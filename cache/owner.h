@@ -41,6 +41,8 @@ enum sm_status sm_owner_put(struct sm_owner *owner, const struct sm_name *name, 
 /* Keeps an answer of an earlier boot, at nobody's expense. SM_MISS: there is no room for it, or no file. */
 enum sm_status sm_owner_take_back(struct sm_owner *owner, const struct sm_name *name, const struct sm_answer *answer,
                                   const struct sm_times *times, int64_t now_ns) SM_MUST_CHECK;
+/* The uid uses what is kept of the name, on whose quota it may be: it goes over to this one before it would be evicted. */
+void sm_owner_use(struct sm_owner *owner, const struct sm_name *name, uid_t uid);
 /* There is no record of the name any more. */
 void sm_owner_remove(struct sm_owner *owner, const struct sm_name *name);
 /* What the map says of itself, at nobody's expense: one value of each kind, of bounded size. As with names.

@@ -122,6 +122,7 @@ void sm_hosts_remember(struct sm_hosts *hosts, const struct sm_question *questio
 {
 	struct sm_ledger_entry entry = {
 		.uid = uid,
+		.other = SM_LEDGER_NOBODY,
 		.cost = (uint32_t)(sizeof(struct host) + message->size),
 		.expires_ns = now_ns + ttl_s * SM_NS_PER_S,
 	};

@@ -26,7 +26,7 @@ static int close_ledger(void **state)
 static void put(const char *text, uid_t uid, uint32_t cost, bool is_negative, int64_t expires_ns)
 {
 	struct sm_name name = name_of(text);
-	struct sm_ledger_entry entry = {uid, cost, is_negative, expires_ns};
+	struct sm_ledger_entry entry = {uid, SM_LEDGER_NOBODY, cost, is_negative, expires_ns};
 
 	assert_int_equal(sm_ledger_put(ledger, &name, &entry), SM_OK);
 }
@@ -75,31 +75,105 @@ static void expired_goes_before_negative_before_oldest(void **state)
 	assert_string_equal(victim(2, 91), "new");
 }
 
+static void who_is_alone_may_have_all(void **state)
+{
+	(void)state;
+	open_ledger(100, 8, 25);
+	put("a", 1, 50, false, LATER);
+	assert_string_equal(victim(1, 50), "none");
+	assert_string_equal(victim(1, 51), "a");
+	assert_string_equal(victim(1, 101), "full");
+}
+
 static void who_is_beyond_his_quota_gives_up_his_own(void **state)
 {
 	(void)state;
 	open_ledger(100, 100, 25);
-	put("others", 1, 20, true, NOW); /* expired and negative, but of another uid */
+	put("others", 1, 40, true, NOW); /* expired and negative, but of another uid; and he has more */
 	put("his-first", 2, 12, false, LATER);
 	put("his-second", 2, 12, false, LATER);
+	put("restored", SM_LEDGER_NOBODY, 36, false, LATER);
 	assert_string_equal(victim(2, 5), "his-first");
-	assert_string_equal(victim(2, 26), "full");
-	assert_string_equal(victim(3, 5), "none");
-	assert_string_equal(victim(SM_LEDGER_NOBODY, 50), "none");
+	assert_string_equal(victim(3, 5), "others");
+	assert_string_equal(victim(SM_LEDGER_NOBODY, 50), "restored"); /* who has most by that */
+}
+
+static void many_who_are_below_their_quotas_take_nothing_from_who_has_less(void **state)
+{
+	struct sm_name name;
+	int n_kept = 0;
+
+	(void)state;
+	open_ledger(1000000, 1000, 25);
+	for (int i = 0; i < 100; i++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "quiet%d", i);
+		put(text, 9, 1, false, NOW); /* expired, too: in an outage it is all that he has */
+	}
+	for (int i = 0; i < 5000; i++) {
+		const char *first = victim(1 + (uid_t)i % 5, 1);
+		char text[16];
+
+		if (strcmp(first, "none") != 0) {
+			name = name_of(first);
+			sm_ledger_remove(ledger, &name);
+		}
+		snprintf(text, sizeof(text), "n%d", i);
+		put(text, 1 + (uid_t)i % 5, 1, false, LATER);
+	}
+	for (int i = 0; i < 100; i++) {
+		char text[16];
+		struct sm_ledger_entry entry;
+
+		snprintf(text, sizeof(text), "quiet%d", i);
+		name = name_of(text);
+		n_kept += sm_ledger_get(ledger, &name, &entry) == SM_OK;
+	}
+	assert_int_equal(n_kept, 100);
+	assert_int_equal(sm_ledger_usage(ledger).n_entries, 1000);
+}
+
+static void what_others_have_used_goes_over_to_them(void **state)
+{
+	struct sm_name shared = name_of("shared"), other = name_of("other");
+	struct sm_ledger_entry entry;
+
+	(void)state;
+	open_ledger(100, 4, 25);
+	put("shared", 1, 1, false, LATER);
+	put("other", 1, 1, false, LATER);
+	put("third", 1, 1, false, LATER);
+	put("fourth", 1, 1, false, LATER);
+	sm_ledger_use(ledger, &shared, 2);
+	sm_ledger_use(ledger, &other, 1); /* his own */
+	assert_string_equal(victim(1, 1), "other");
+	assert_int_equal(sm_ledger_get(ledger, &shared, &entry), SM_OK);
+	assert_int_equal(entry.uid, 2);
+	sm_ledger_remove(ledger, &other);
+	put("fifth", 1, 1, false, LATER);
+	assert_string_equal(victim(1, 1), "third");
+	assert_string_equal(victim(3, 1), "third");
+	assert_string_equal(victim(2, 1), "shared"); /* who wants more than his quota gives up his own */
 }
 
 static void entries_are_counted_as_well_as_bytes(void **state)
 {
 	(void)state;
 	open_ledger(1000000, 8, 50);
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
 		char name[8];
 
 		snprintf(name, sizeof(name), "n%d", i);
 		put(name, 7, 1, false, LATER);
 	}
+	put("large", 6, 900, false, LATER);
+	assert_string_equal(victim(7, 1), "none");
+	put("large-1", 6, 900, false, LATER);
+	put("large-2", 6, 900, false, LATER);
 	assert_string_equal(victim(7, 1), "n0");
-	assert_string_equal(victim(8, 1), "none");
+	assert_string_equal(victim(8, 1), "n0");
+	assert_string_equal(victim(6, 1), "n0");
 }
 
 static void what_is_removed_is_not_held(void **state)
@@ -141,7 +215,7 @@ static void a_thousand_random_steps_keep_the_order(void **state)
 			sm_ledger_remove(ledger, &name);
 			all[at].is_held = false;
 		} else {
-			all[at].is = (struct sm_ledger_entry){1, 5, draw >> 8 & 1, NOW - 500 + (int64_t)(draw >> 16 & 0xffff)};
+			all[at].is = (struct sm_ledger_entry){1, SM_LEDGER_NOBODY, 5, draw >> 8 & 1, NOW - 500 + (int64_t)(draw >> 16 & 0xffff)};
 			all[at].is_held = true;
 			all[at].born = step;
 			put(text, 1, 5, all[at].is.is_negative, all[at].is.expires_ns);
@@ -173,6 +247,9 @@ static void a_thousand_random_steps_keep_the_order(void **state)
 static const struct CMUnitTest tests[] = {
 	TEST(nobody_goes_while_there_is_room),
 	TEST(expired_goes_before_negative_before_oldest),
+	TEST(what_others_have_used_goes_over_to_them),
+	TEST(who_is_alone_may_have_all),
+	TEST(many_who_are_below_their_quotas_take_nothing_from_who_has_less),
 	TEST(who_is_beyond_his_quota_gives_up_his_own),
 	TEST(entries_are_counted_as_well_as_bytes),
 	TEST(what_is_removed_is_not_held),
