@@ -140,7 +140,7 @@ static void keep_answer(struct sm_job *job, struct sm_answer *answer)
 		.name = &job->name,
 		.answer = answer,
 		.answered_ns = job->answered_ns,
-		.uid = job->peer.uid,
+		.uid = job->peer.account,
 		.is_bad = sm_lookup_was_answered_badly(job->lookup),
 		.is_outdated = sm_shared_is_outdated(job->jobs->shared, job),
 	};
@@ -157,6 +157,10 @@ static void keep_answer(struct sm_job *job, struct sm_answer *answer)
 		set_final_reply(job, SM_FRAME_BUSY, NULL, 0);
 		return;
 	}
+	if (answer->kind == SM_ANSWER_FAILURE)
+		sm_renewals_fail(&job->jobs->renewals, &job->name, of.is_bad, sm_clock_now_ns());
+	else
+		sm_renewals_succeed(&job->jobs->renewals, &job->name);
 	if (kept.is_old)
 		sm_counters_note_stale(counters, kept.record, kept.size, job->answered_ns);
 	tell_outcome(job, answer, kept.is_old);

@@ -38,8 +38,8 @@ void sm_client_close(struct sm_client *client)
 
 	connections->events->on_client_close(connections->context, client);
 	if (client->has_large_text)
-		sm_limits_give(connections->limits, SM_LIMITED_TEXTS, client->peer.uid);
-	sm_limits_give(connections->limits, SM_LIMITED_CLIENTS, client->peer.uid);
+		sm_limits_give(connections->limits, SM_LIMITED_TEXTS, client->peer.account);
+	sm_limits_give(connections->limits, SM_LIMITED_CLIENTS, client->peer.account);
 	if (client->is_watched)
 		uv_close((uv_handle_t *)&client->poll, on_handle_closed);
 	if (client->has_timer)
@@ -60,7 +60,7 @@ static enum sm_status keep_reply(struct sm_client *client, const struct sm_frame
 	bool is_large = reply->kind == SM_FRAME_TEXT && reply->size > LARGE_TEXT;
 	void *copy;
 
-	if (is_large && !sm_limits_take(client->connections->limits, SM_LIMITED_TEXTS, client->peer.uid))
+	if (is_large && !sm_limits_take(client->connections->limits, SM_LIMITED_TEXTS, client->peer.account))
 		return SM_FULL;
 	client->has_large_text = is_large;
 	copy = malloc(reply->size);
@@ -227,13 +227,13 @@ static void welcome(struct sm_connections *connections, int fd, struct sm_peer p
 {
 	struct sm_client *client;
 
-	if (!sm_limits_take(connections->limits, SM_LIMITED_CLIENTS, peer.uid)) {
+	if (!sm_limits_take(connections->limits, SM_LIMITED_CLIENTS, peer.account)) {
 		turn_away(connections, fd);
 		return;
 	}
 	client = calloc(1, sizeof(*client));
 	if (!client) {
-		sm_limits_give(connections->limits, SM_LIMITED_CLIENTS, peer.uid);
+		sm_limits_give(connections->limits, SM_LIMITED_CLIENTS, peer.account);
 		close(fd);
 		return;
 	}
@@ -270,6 +270,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 		}
 		if (accepted != SM_OK)
 			return;
+		peer.account = sm_accounts_of(connections->accounts, peer.uid);
 		welcome(connections, fd, peer);
 	}
 }
@@ -287,6 +288,7 @@ static void on_hints(uv_poll_t *poll, int status, int events)
 
 		if (received == SM_MISS)
 			return;
+		from.account = sm_accounts_of(connections->accounts, from.uid);
 		if (received == SM_OK)
 			connections->events->on_hint(connections->context, &hint, from);
 		else

@@ -3,6 +3,7 @@
  * daemon/requests.h's. */
 #pragma once
 
+#include "daemon/accounts.h"
 #include "daemon/counters.h"
 #include "daemon/limits.h"
 #include "daemon/loop.h"
@@ -46,6 +47,7 @@ struct sm_client_events {
 struct sm_connections {
 	uv_loop_t *loop; /* set by main.c, as all up to `context` */
 	struct sm_limits *limits;
+	const struct sm_accounts *accounts;
 	struct sm_counters *counters;
 	const struct sm_client_events *events;
 	void *context; /* of the events */

@@ -19,12 +19,14 @@
 
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "base/random.h"
 #include "base/scope.h"
 #include "base/usdt.h"
 #include "daemon/job.h"
 #include "daemon/keeping.h"
 #include "daemon/log.h"
 #include "daemon/values.h"
+#include "mesh/record.h"
 #include "resolve/outlook.h"
 
 #include <search.h>
@@ -39,7 +41,7 @@
 
 SM_USDT_DEFINE(job_start);
 
-const struct sm_peer sm_jobs_nobody = {SM_LEDGER_NOBODY, 0};
+const struct sm_peer sm_jobs_nobody = {SM_LEDGER_NOBODY, SM_LEDGER_NOBODY, 0};
 
 /* The tree contains the names, each of which is a member of its job. */
 static int compare(const void *a, const void *b)
@@ -106,7 +108,7 @@ static void listen_on(struct sm_job *job)
 static void leave_name(struct sm_job *job)
 {
 	tdelete(&job->name, &job->jobs->by_name, compare);
-	sm_limits_give(job->jobs->limits, SM_LIMITED_JOBS, job->peer.uid);
+	sm_limits_give(job->jobs->limits, SM_LIMITED_JOBS, job->peer.account);
 }
 
 /* Jobs that nobody waits for are few. */
@@ -279,6 +281,7 @@ enum sm_status sm_jobs_start(struct sm_jobs *jobs)
 	TAILQ_INIT(&jobs->finished);
 	TAILQ_INIT(&jobs->listening);
 	TAILQ_INIT(&jobs->behind);
+	sm_random_fill(&jobs->renewals.seed, sizeof(jobs->renewals.seed));
 	jobs->sockets_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (jobs->sockets_fd < 0 || uv_poll_init(jobs->loop, &jobs->sockets, jobs->sockets_fd) != 0)
 		return SM_EXHAUSTED;
@@ -411,11 +414,11 @@ static enum sm_status begin_job(struct sm_jobs *jobs, const struct sm_rule *rule
 
 	if (is_scout && !is_unsure && !sm_upstream_may_scout(jobs->upstream, rule, now_ns))
 		return SM_SILENT;
-	if (!sm_limits_take(jobs->limits, SM_LIMITED_JOBS, peer.uid))
+	if (!sm_limits_take(jobs->limits, SM_LIMITED_JOBS, peer.account))
 		return SM_FULL;
 	status = make_job(jobs, rule, request, peer, is_scout, ret);
 	if (status != SM_OK) {
-		sm_limits_give(jobs->limits, SM_LIMITED_JOBS, peer.uid);
+		sm_limits_give(jobs->limits, SM_LIMITED_JOBS, peer.account);
 		return status;
 	}
 	(*ret)->sharing.may_not_ask = is_unsure;
@@ -451,6 +454,22 @@ static struct sm_job *find_job_for(struct sm_jobs *jobs, const struct sm_request
 	return find_job(jobs, &request->name);
 }
 
+bool sm_jobs_has(struct sm_jobs *jobs, const struct sm_request *request)
+{
+	return find_job_for(jobs, request);
+}
+
+static bool may_renew(struct sm_jobs *jobs, const struct sm_name *name)
+{
+	struct sm_record_head head = {.times = {.made_ns = 0}};
+	const void *record;
+	size_t size;
+
+	if (sm_owner_get(jobs->owner, name, &record, &size) == SM_OK && sm_record_head(record, size, &head) != SM_OK)
+		head.times = (struct sm_times){.made_ns = 0};
+	return sm_renewals_begin(&jobs->renewals, name, head.times.expires_ns - head.times.made_ns, sm_clock_now_ns());
+}
+
 enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
                            struct sm_peer peer,
                            bool is_scout, struct sm_waiter *waiter)
@@ -461,6 +480,8 @@ enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, con
 
 	if (!is_new && job->is_finished && (sm_lookup_unasked(job->lookup) & sm_job_needs(request)))
 		return SM_FULL; /* it has just ended without this family */
+	if (is_new && !waiter && !may_renew(jobs, &request->name))
+		return SM_MISS;
 	if (is_new)
 		status = begin_job(jobs, rule, request, peer, is_scout, waiter && !waiter->is_patient, &job);
 	if (status != SM_OK)

@@ -8,6 +8,7 @@
 #include "daemon/loop.h"
 #include "daemon/memo.h"
 #include "daemon/reload.h"
+#include "daemon/renewals.h"
 #include "daemon/surroundings.h"
 #include "daemon/targets.h"
 #include "daemon/upstream.h"
@@ -43,6 +44,7 @@ struct sm_jobs {
 	struct sm_shared *shared;
 	struct sm_hosts hosts;
 
+	struct sm_renewals renewals;
 	struct sm_memo plain;  /* names that had no SRV, and are plain hosts: their addresses are asked together with the SRV */
 	struct sm_memo barren; /* names whose other family, asked behind an answer, had nothing */
 	void *by_name;               /* a tree (tsearch) */
@@ -63,9 +65,13 @@ extern const struct sm_peer sm_jobs_nobody;
 enum sm_status sm_jobs_start(struct sm_jobs *jobs) SM_MUST_CHECK;
 void sm_jobs_stop(struct sm_jobs *jobs);
 
-/* Starts the job of a name, or joins it if it is running. `waiter` may be NULL. `is_scout`: where all servers of the rule are
+/* Would sm_jobs_ask join a job that is there? */
+bool sm_jobs_has(struct sm_jobs *jobs, const struct sm_request *request);
+
+/* Starts the job of a name, or joins it if it is running. `waiter` may be NULL: it renews what is kept, as often as
+ * daemon/renewals.h allows. `is_scout`: where all servers of the rule are
  * down, it only sees whether they are there again. SM_FULL: a limit is reached. SM_SILENT: a scout is not needed, because
- * another name has just asked. SM_EXHAUSTED. */
+ * another name has just asked. SM_MISS: it was renewed lately. SM_EXHAUSTED. */
 enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
                            struct sm_peer peer,
                            bool is_scout, struct sm_waiter *waiter) SM_MUST_CHECK;

@@ -5,36 +5,36 @@
 #include <stdlib.h>
 
 struct user {
-	uid_t uid;
+	uid_t account;
 	uint32_t used[SM_LIMITED_KINDS];
 };
 
 static int compare(const void *a, const void *b)
 {
-	uid_t x = ((const struct user *)a)->uid, y = ((const struct user *)b)->uid;
+	uid_t x = ((const struct user *)a)->account, y = ((const struct user *)b)->account;
 
 	return x < y ? -1 : x > y;
 }
 
-static struct user *find_user(struct sm_limits *limits, uid_t uid)
+static struct user *find_user(struct sm_limits *limits, uid_t account)
 {
-	const struct user key = {.uid = uid};
-	struct user **found = tfind(&key, &limits->by_uid, compare);
+	const struct user key = {.account = account};
+	struct user **found = tfind(&key, &limits->by_account, compare);
 
 	return found ? *found : NULL;
 }
 
-static struct user *find_or_make(struct sm_limits *limits, uid_t uid)
+static struct user *find_or_make(struct sm_limits *limits, uid_t account)
 {
-	struct user *user = find_user(limits, uid);
+	struct user *user = find_user(limits, account);
 
 	if (user)
 		return user;
 	user = calloc(1, sizeof(*user));
 	if (!user)
 		return NULL;
-	user->uid = uid;
-	if (tsearch(user, &limits->by_uid, compare))
+	user->account = account;
+	if (tsearch(user, &limits->by_account, compare))
 		return user;
 	free(user);
 	return NULL;
@@ -45,28 +45,34 @@ static void drop_if_idle(struct sm_limits *limits, struct user *user)
 	for (int i = 0; i < SM_LIMITED_KINDS; i++)
 		if (user->used[i] > 0)
 			return;
-	tdelete(user, &limits->by_uid, compare);
+	tdelete(user, &limits->by_account, compare);
 	free(user);
 }
 
-/* Every uid has a share of at least one. */
-static uint32_t share_of(const struct sm_limits *limits, enum sm_limited what)
+#define RESERVE_SHARE 16 /* of each limit, for uid 0 */
+#define SHARE_PERCENT 50
+
+/* Of what others leave, half; or as much more as the quota says. At least one. */
+static uint32_t share_of(const struct sm_limits *limits, enum sm_limited what, uint32_t own)
 {
-	uint64_t share = (uint64_t)limits->max[what] * limits->quota_percent / 100;
+	uint32_t percent = limits->quota_percent > SHARE_PERCENT ? limits->quota_percent : SHARE_PERCENT;
+	uint32_t others = limits->used[what] - own;
+	uint64_t share = others < limits->max[what] ? (uint64_t)(limits->max[what] - others) * percent / 100 : 0;
 
 	return share > 0 ? (uint32_t)share : 1;
 }
 
-bool sm_limits_take(struct sm_limits *limits, enum sm_limited what, uid_t uid)
+bool sm_limits_take(struct sm_limits *limits, enum sm_limited what, uid_t account)
 {
+	uint32_t max = account == 0 ? limits->max[what] : limits->max[what] - limits->max[what] / RESERVE_SHARE;
 	struct user *user;
 
-	if (limits->used[what] >= limits->max[what])
+	if (limits->used[what] >= max)
 		return false;
-	user = find_or_make(limits, uid);
+	user = find_or_make(limits, account);
 	if (!user)
 		return false;
-	if (user->used[what] >= share_of(limits, what)) {
+	if (user->used[what] >= share_of(limits, what, user->used[what])) {
 		drop_if_idle(limits, user);
 		return false;
 	}
@@ -75,9 +81,9 @@ bool sm_limits_take(struct sm_limits *limits, enum sm_limited what, uid_t uid)
 	return true;
 }
 
-void sm_limits_give(struct sm_limits *limits, enum sm_limited what, uid_t uid)
+void sm_limits_give(struct sm_limits *limits, enum sm_limited what, uid_t account)
 {
-	struct user *user = find_user(limits, uid);
+	struct user *user = find_user(limits, account);
 
 	limits->used[what]--;
 	user->used[what]--;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Counts the use of limited resources: connections, jobs, and what they keep, in total and for each uid. */
+/* Counts the use of limited resources: connections, jobs, and what they keep, in total and for each account
+ * (daemon/accounts.h). An account has at most half of what the others leave: so there is always something left for one more. A
+ * sixteenth is uid 0's alone. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,11 +18,11 @@ enum sm_limited {
 
 struct sm_limits {
 	uint32_t max[SM_LIMITED_KINDS];
-	uint32_t quota_percent; /* of each limit, for one uid */
+	uint32_t quota_percent; /* of what the others leave, where that is more than half */
 	uint32_t used[SM_LIMITED_KINDS];
-	void *by_uid;
+	void *by_account;
 };
 
-/* false: the uid's share, or the total, is used up. The caller must give back what it has taken. */
-bool sm_limits_take(struct sm_limits *limits, enum sm_limited what, uid_t uid);
-void sm_limits_give(struct sm_limits *limits, enum sm_limited what, uid_t uid);
+/* false: the account's share, or the total, is used up. The caller must give back what it has taken. */
+bool sm_limits_take(struct sm_limits *limits, enum sm_limited what, uid_t account);
+void sm_limits_give(struct sm_limits *limits, enum sm_limited what, uid_t account);

@@ -10,6 +10,7 @@
 #include "daemon/scrape.h"
 #include "daemon/seal.h"
 #include "daemon/surroundings.h"
+#include "daemon/thrift.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -47,6 +48,7 @@ struct daemon {
 	uv_loop_t loop;
 	struct sm_counters counters;
 	struct sm_limits limits;
+	struct sm_accounts accounts;
 	struct sm_reload reload;
 	struct sm_owner *owner;
 	struct sm_surroundings around;
@@ -66,6 +68,7 @@ struct daemon {
 	struct sm_connections connections;
 	int64_t began_ns;
 	bool is_stopping;
+	struct sm_thrift thrift;
 	char directory[SM_PATH_MAX + 1]; /* of the host map, as it was opened */
 
 	uv_prepare_t flush;
@@ -83,6 +86,8 @@ static void on_looking(uv_timer_t *timer)
 	struct daemon *daemon = timer->data;
 
 	sm_reload_if_changed(&daemon->reload);
+	sm_accounts_look(&daemon->accounts);
+	sm_thrift_look(&daemon->thrift, daemon->limits.used[SM_LIMITED_JOBS]);
 	sm_premises_look(&daemon->premises, daemon->directory, sm_clock_now_ns());
 }
 
@@ -108,6 +113,7 @@ static void close_all(struct daemon *daemon)
 {
 	sm_persist_now(&daemon->persist);
 	sm_surroundings_stop(&daemon->around);
+	sm_requests_stop(&daemon->requests);
 	sm_jobs_stop(&daemon->jobs);
 	sm_targets_stop(&daemon->targets);
 	sm_flush_stop(&daemon->flush_work);
@@ -133,6 +139,7 @@ static void on_flush(uv_prepare_t *prepare)
 	struct daemon *daemon = prepare->data;
 
 	sm_pulse_beat(&daemon->pulse, sm_clock_now_ns());
+	sm_requests_before_waiting(&daemon->requests);
 	sm_jobs_flush(&daemon->jobs);
 	sm_targets_before_waiting(&daemon->targets);
 	sm_store_before_waiting(&daemon->shared.store);
@@ -297,28 +304,22 @@ static void wire_control(struct daemon *daemon)
 static void wire(struct daemon *daemon)
 {
 	daemon->jobs.loop = daemon->connections.loop = daemon->targets.loop = &daemon->loop;
-	daemon->jobs.owner = daemon->requests.owner = daemon->targets.owner = daemon->owner;
+	daemon->jobs.owner = daemon->requests.owner = daemon->targets.owner = daemon->shared.owner = daemon->flush_work.owner = daemon->owner;
 	daemon->jobs.limits = daemon->connections.limits = &daemon->limits;
+	daemon->connections.accounts = &daemon->accounts;
 	daemon->jobs.counters = daemon->requests.counters = daemon->connections.counters = &daemon->counters;
-	daemon->jobs.reload = &daemon->reload;
-	daemon->jobs.around = &daemon->around;
-	daemon->jobs.upstream = &daemon->upstream;
-	daemon->requests.upstream = daemon->targets.upstream = &daemon->upstream;
+	daemon->jobs.reload = daemon->targets.reload = daemon->requests.reload = &daemon->reload;
+	daemon->shared.reload = daemon->flush_work.reload = &daemon->reload;
+	daemon->jobs.around = daemon->shared.around = &daemon->around;
+	daemon->requests.upstream = daemon->targets.upstream = daemon->shared.upstream = daemon->jobs.upstream = &daemon->upstream;
 	daemon->jobs.targets = daemon->requests.targets = daemon->reload.targets = &daemon->targets;
-	daemon->targets.reload = &daemon->reload;
 	daemon->jobs.shared = daemon->flush_work.shared = daemon->reload.shared = &daemon->shared;
 	daemon->shared.store.loop = daemon->flush_work.loop = daemon->scrape.loop = &daemon->loop;
-	daemon->shared.owner = daemon->flush_work.owner = daemon->owner;
-	daemon->shared.reload = daemon->flush_work.reload = &daemon->reload;
-	daemon->shared.around = &daemon->around;
-	daemon->shared.upstream = &daemon->upstream;
 	daemon->shared.targets = &daemon->targets;
-	daemon->shared.jobs = daemon->flush_work.jobs = &daemon->jobs;
+	daemon->shared.jobs = daemon->flush_work.jobs = daemon->requests.jobs = &daemon->jobs;
 	daemon->reload.flush_work = daemon->shared.flush_work = &daemon->flush_work;
 	daemon->requests.flush_work = daemon->control.flush_work = &daemon->flush_work;
 	daemon->shared.follow = sm_flush_follow;
-	daemon->requests.jobs = &daemon->jobs;
-	daemon->requests.reload = &daemon->reload;
 	daemon->requests.control = &daemon->control;
 	daemon->requests.pulse = &daemon->pulse;
 	daemon->persist = (struct sm_persist){.loop = &daemon->loop, .owner = daemon->owner, .reload = &daemon->reload,
@@ -333,6 +334,7 @@ static bool serve(struct daemon *daemon, const struct options *options)
 		return fail("no event loop", "", "out of descriptors or memory");
 	wire(daemon);
 	wire_control(daemon);
+	sm_accounts_start(&daemon->accounts, "/etc/subuid", "/etc/passwd");
 	sm_hosts_start(&daemon->jobs.hosts, daemon->reload.settings->conf->host.quota_percent);
 	sm_upstream_start(&daemon->upstream, daemon->owner);
 	start_handles(daemon);
@@ -342,6 +344,7 @@ static bool serve(struct daemon *daemon, const struct options *options)
 	sm_flush_judge(&daemon->flush_work);
 	sm_persist_start(&daemon->persist);
 	sm_shared_start(&daemon->shared);
+	sm_requests_start(&daemon->requests, &daemon->loop);
 	if (sm_jobs_start(&daemon->jobs) != SM_OK || sm_targets_start(&daemon->targets) != SM_OK ||
 	    sm_connections_start(&daemon->connections) != SM_OK)
 		return fail("no event loop", "", "cannot wait for events of a socket");
@@ -369,6 +372,7 @@ static bool run(const struct options *options)
 		is_good = false;
 	}
 	sm_owner_close(daemon.owner);
+	sm_accounts_clear(&daemon.accounts);
 	sm_reload_end(&daemon.reload);
 	if (is_good)
 		sm_log(SM_LOG_INFO, "stopped", NULL);

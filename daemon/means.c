@@ -32,7 +32,7 @@ static void remember(void *context, const struct sm_question *question, const st
 	const struct sm_job *job = context;
 
 	if (sm_job_is_current(job))
-		sm_hosts_remember(&job->jobs->hosts, question, rule, job->peer.uid, message, ttl_s, now_ns);
+		sm_hosts_remember(&job->jobs->hosts, question, rule, job->peer.account, message, ttl_s, now_ns);
 }
 
 struct sm_lookup_means sm_job_means(struct sm_job *job, bool is_scout)

@@ -173,12 +173,12 @@ void sm_monitor_ask(struct sm_monitor *monitor, struct sm_client *client)
 {
 	uint64_t n = client->request.n_last < SM_EVENTS_KEPT ? client->request.n_last : SM_EVENTS_KEPT;
 	struct sm_limits *limits = client->connections->limits;
-	bool is_taken = !monitor->is_stopped && sm_limits_take(limits, SM_LIMITED_FOLLOWERS, client->peer.uid);
+	bool is_taken = !monitor->is_stopped && sm_limits_take(limits, SM_LIMITED_FOLLOWERS, client->peer.account);
 	struct sm_follower *follower = is_taken ? calloc(1, sizeof(*follower)) : NULL;
 
 	if (!follower) {
 		if (is_taken)
-			sm_limits_give(limits, SM_LIMITED_FOLLOWERS, client->peer.uid);
+			sm_limits_give(limits, SM_LIMITED_FOLLOWERS, client->peer.account);
 		sm_client_reply(client, SM_FRAME_BUSY, NULL, 0);
 		return;
 	}
@@ -198,6 +198,6 @@ void sm_monitor_forget(struct sm_monitor *monitor, struct sm_client *client)
 		return;
 	client->follower = NULL;
 	TAILQ_REMOVE(&monitor->followers, follower, link);
-	sm_limits_give(client->connections->limits, SM_LIMITED_FOLLOWERS, client->peer.uid);
+	sm_limits_give(client->connections->limits, SM_LIMITED_FOLLOWERS, client->peer.account);
 	free(follower);
 }

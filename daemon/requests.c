@@ -4,12 +4,11 @@
 #include "daemon/requests.h"
 
 #include "base/clock.h"
-#include "base/random.h"
 #include "base/scope.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
+#include "daemon/older.h"
 #include "daemon/control.h"
-#include "mesh/srvset.h"
 #include "resolve/outlook.h"
 
 #include <stdio.h>
@@ -18,8 +17,9 @@
 
 #define WAIT_MAX_MS 120000 /* beyond every deadline */
 #define SPARE_MS 1000
-#define TARGETS_OF_FORMAT_1 256
-#define ADDRESSES_OF_FORMAT_1 512
+#define SIGN_AFTER_MS 100 /* as daemon/jobs.c signs */
+#define TURNS_NS (SM_NS_PER_MS / 2) /* of jobs that begin, in one turn of the loop */
+#define HINTS_A_SECOND 1000 /* of one account */
 
 /* What a client waits for. */
 struct sm_wanted {
@@ -29,11 +29,15 @@ struct sm_wanted {
 	struct sm_settings *settings; /* that the rule belongs to */
 	const struct sm_rule *rule;
 	bool may_be_stale, is_scout;
+	struct sm_turn turn; /* until its job has begun */
+	int64_t asked_ns;
+	bool has_signed; /* of its turn, which is late */
 };
 
 static void free_wanted(struct sm_wanted *wanted)
 {
 	wanted->client->wanted = NULL;
+	sm_turns_leave(&wanted->requests->turns, &wanted->turn);
 	sm_jobs_leave(&wanted->waiter);
 	sm_settings_release(wanted->settings);
 	free(wanted);
@@ -63,86 +67,13 @@ static void refuse(struct sm_requests *requests, struct sm_client *client)
 	sm_client_reply(client, SM_FRAME_BUSY, NULL, 0);
 }
 
-/* What is left of an answer for the release before. */
-struct shrunk {
-	uint32_t n;
-	struct sm_address addresses[ADDRESSES_OF_FORMAT_1];
-	uint64_t ranks[ADDRESSES_OF_FORMAT_1];
-	uint16_t was_first[TARGETS_OF_FORMAT_1]; /* of each target's addresses in the answer */
-};
-
-/* Gives the target as many of its addresses as it may have; those of another target on the same host are the same. */
-static void shrink_target(const struct sm_answer *answer, uint32_t which, uint32_t may_have, struct shrunk *shrunk)
-{
-	struct sm_target *target = &answer->targets[which];
-	uint16_t first = target->first_address;
-
-	shrunk->was_first[which] = first;
-	for (uint32_t i = 0; i < which; i++)
-		if (shrunk->was_first[i] == first) {
-			target->first_address = answer->targets[i].first_address;
-			target->n_addresses = answer->targets[i].n_addresses;
-			return;
-		}
-	target->first_address = (uint16_t)shrunk->n;
-	target->n_addresses = target->n_addresses < may_have ? target->n_addresses : (uint16_t)may_have;
-	memcpy(shrunk->addresses + shrunk->n, answer->addresses + first, target->n_addresses * sizeof(struct sm_address));
-	memcpy(shrunk->ranks + shrunk->n, answer->ranks + first, target->n_addresses * sizeof(uint64_t));
-	shrunk->n += target->n_addresses;
-}
-
-/* No more than the release before reads: the best targets, and of each as many addresses as there is room for. Its arrays of
- * addresses live until the next call. */
-static void shrink(struct sm_answer *answer)
-{
-	static struct shrunk shrunk;
-	uint32_t n_targets;
-	uint64_t seed;
-
-	shrunk.n = 0;
-	sm_random_fill(&seed, sizeof(seed));
-	n_targets = sm_srvset_cut(answer->targets, answer->n_targets, TARGETS_OF_FORMAT_1, seed);
-	for (uint32_t i = 0; i < n_targets; i++)
-		/* one is left for each other */
-		shrink_target(answer, i, ADDRESSES_OF_FORMAT_1 - shrunk.n - (n_targets - 1 - i), &shrunk);
-	answer->addresses = shrunk.addresses;
-	answer->ranks = shrunk.ranks;
-	answer->n_targets = (uint16_t)n_targets;
-	answer->n_addresses = (uint16_t)shrunk.n;
-}
-
-/* The same record in the format before, in *ret, which the caller frees. */
-static enum sm_status convert(const struct sm_name *name, const void *record, size_t size, void **ret, size_t *ret_size)
-{
-	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
-	SM_SCOPE_FREE void *bytes = NULL;
-	struct sm_answer answer;
-	struct sm_times times;
-	enum sm_status status = sm_record_decode(name, record, size, &arena, &answer, &times);
-
-	if (status != SM_OK)
-		return status;
-	if (answer.n_targets > TARGETS_OF_FORMAT_1 || answer.n_addresses > ADDRESSES_OF_FORMAT_1)
-		shrink(&answer);
-	*ret_size = sm_record_size(name, &answer);
-	bytes = malloc(*ret_size);
-	if (!bytes)
-		return SM_EXHAUSTED;
-	status = sm_record_encode(name, &answer, &times, SM_FORMAT_1, bytes, *ret_size, ret_size);
-	if (status != SM_OK)
-		return status;
-	*ret = bytes;
-	bytes = NULL;
-	return SM_OK;
-}
-
 /* A plugin that was loaded before an upgrade asks in the format before, and gets a record of that. */
 static void reply_record(struct sm_client *client, const void *record, size_t size)
 {
 	SM_SCOPE_FREE void *converted = NULL;
 
 	if (client->request.format == SM_FORMAT_1) {
-		if (convert(&client->request.name, record, size, &converted, &size) != SM_OK) {
+		if (sm_older_record(&client->request.name, record, size, &converted, &size) != SM_OK) {
 			sm_client_reply(client, SM_FRAME_BUSY, NULL, 0);
 			return;
 		}
@@ -185,6 +116,29 @@ static uint32_t patience_ms(const struct sm_client *client)
 	return (client->request.wait_ms < WAIT_MAX_MS ? client->request.wait_ms : WAIT_MAX_MS) + SPARE_MS;
 }
 
+static bool is_time_for_stale(const struct sm_wanted *wanted)
+{
+	return wanted->may_be_stale &&
+	       sm_clock_now_ns() - wanted->asked_ns >= wanted->rule->stale_after_ms * SM_NS_PER_MS;
+}
+
+/* The job has not begun: the turn is late, or the account has no job left. A third of its time must be left to the client, which
+ * asks DNS itself then. */
+static void go_on_waiting(struct sm_requests *requests, struct sm_wanted *wanted)
+{
+	struct sm_client *client = wanted->client;
+	int64_t spent_ms = (sm_clock_now_ns() - wanted->asked_ns) / SM_NS_PER_MS, left_ms = client->request.wait_ms * 2LL / 3 - spent_ms;
+
+	if (left_ms <= 0) {
+		refuse(requests, client);
+		return;
+	}
+	if (!wanted->has_signed)
+		sm_client_sign(client);
+	wanted->has_signed = true;
+	sm_client_wait(client, (uint32_t)left_ms);
+}
+
 static void on_client_time(void *context, struct sm_client *client)
 {
 	struct sm_requests *requests = context;
@@ -199,6 +153,10 @@ static void on_client_time(void *context, struct sm_client *client)
 	}
 	if (client->is_asking) {
 		sm_targets_list_now(requests->targets, client);
+		return;
+	}
+	if (wanted && wanted->turn.queue && !is_time_for_stale(wanted)) {
+		go_on_waiting(requests, wanted);
 		return;
 	}
 	if (!wanted || !wanted->may_be_stale) {
@@ -217,24 +175,94 @@ static void on_client_time(void *context, struct sm_client *client)
 	sm_client_wait(client, patience_ms(client));
 }
 
-/* `wanted` belongs to the client from here on. */
-static void wait_for_job(struct sm_requests *requests, struct sm_wanted *wanted)
+/* SM_FULL: no job is left for it. */
+static enum sm_status begin(struct sm_requests *requests, struct sm_wanted *wanted)
 {
 	struct sm_client *client = wanted->client;
 	uint32_t ms = patience_ms(client);
-	enum sm_status status;
+	/* a job that is told at once waits for the next turn of the loop: it does not free the client in here */
+	enum sm_status status = sm_jobs_ask(requests->jobs, wanted->rule, &client->request, client->peer, wanted->is_scout,
+	                                    &wanted->waiter);
 
+	if (status == SM_FULL)
+		return SM_FULL;
+	sm_turns_leave(&requests->turns, &wanted->turn);
 	if (wanted->may_be_stale && wanted->rule->stale_after_ms < ms)
 		ms = wanted->rule->stale_after_ms;
-	client->wanted = wanted;
-	/* a job that is told at once waits for the next turn of the loop: it does not free the client in here */
-	status = sm_jobs_ask(requests->jobs, wanted->rule, &client->request, client->peer, wanted->is_scout, &wanted->waiter);
 	if (status == SM_OK)
 		sm_client_wait(client, ms);
 	else if (status == SM_SILENT)
 		reply_failure(requests, client);
 	else
 		refuse(requests, client);
+	return SM_OK;
+}
+
+/* When the client has to hear something, if its turn has not come: it assumes after a third of its time that nobody is there. */
+static uint32_t first_sign_ms(const struct sm_wanted *wanted)
+{
+	uint32_t ms = wanted->client->request.wait_ms / 6;
+
+	ms = ms < SIGN_AFTER_MS ? ms : SIGN_AFTER_MS;
+	return wanted->may_be_stale && wanted->rule->stale_after_ms < ms ? wanted->rule->stale_after_ms : ms;
+}
+
+/* `wanted` belongs to the client from here on. */
+static void wait_for_job(struct sm_requests *requests, struct sm_wanted *wanted)
+{
+	struct sm_client *client = wanted->client;
+
+	client->wanted = wanted;
+	wanted->asked_ns = sm_clock_now_ns();
+	if (sm_jobs_has(requests->jobs, &client->request) && begin(requests, wanted) == SM_OK)
+		return;
+	if (sm_turns_wait(&requests->turns, &wanted->turn, client->peer.account) == SM_OK)
+		sm_client_wait(client, first_sign_ms(wanted));
+	else
+		refuse(requests, client);
+}
+
+/* One of each account that waits. false: none could begin. */
+static bool take_round(struct sm_requests *requests)
+{
+	bool has_begun = false;
+
+	for (uint32_t n = requests->turns.n_accounts; n > 0; n--) {
+		struct sm_turn *turn = sm_turns_next(&requests->turns);
+
+		if (turn)
+			has_begun |= begin(requests, (struct sm_wanted *)((char *)turn - offsetof(struct sm_wanted, turn))) == SM_OK;
+	}
+	return has_begun;
+}
+
+static void on_taking_turns(uv_idle_t *idle)
+{
+	(void)idle; /* only keeps the loop from waiting */
+}
+
+void sm_requests_before_waiting(struct sm_requests *requests)
+{
+	int64_t until_ns = requests->turns.n > 0 ? sm_clock_now_ns() + TURNS_NS : 0;
+	bool has_begun = false;
+
+	while (requests->turns.n > 0 && (has_begun = take_round(requests)) && sm_clock_now_ns() < until_ns)
+		continue;
+	if (requests->turns.n > 0 && has_begun)
+		uv_idle_start(&requests->taking_turns, on_taking_turns);
+	else
+		uv_idle_stop(&requests->taking_turns);
+}
+
+void sm_requests_start(struct sm_requests *requests, uv_loop_t *loop)
+{
+	sm_turns_start(&requests->turns);
+	uv_idle_init(loop, &requests->taking_turns);
+}
+
+void sm_requests_stop(struct sm_requests *requests)
+{
+	uv_close((uv_handle_t *)&requests->taking_turns, NULL);
 }
 
 /* ---- lookups */
@@ -328,6 +356,7 @@ static void look_up(struct sm_requests *requests, struct sm_client *client)
 		return;
 	}
 	kept = find_kept(requests, rule, name, client->request.families);
+	sm_owner_use(requests->owner, name, client->peer.account);
 	switch (kept.use) {
 	case SM_USE:
 	case SM_USE_AND_ASK:
@@ -366,21 +395,42 @@ static void on_request(void *context, struct sm_client *client)
 		sm_control_ask(requests->control, client);
 }
 
-/* A hint renews what is near its end, and nothing else: it cannot make us ask more than the lifetimes allow. */
+static bool may_hint(struct sm_requests *requests, uid_t account, int64_t now_ns)
+{
+	struct sm_hint_rate *rate = &requests->hint_rates[account * 2654435761U >> 24];
+	int64_t more = (now_ns - rate->counted_ns) * HINTS_A_SECOND / SM_NS_PER_S;
+
+	if (now_ns - rate->counted_ns >= SM_NS_PER_S || rate->n_left + more > HINTS_A_SECOND)
+		rate->n_left = HINTS_A_SECOND;
+	else
+		rate->n_left += (uint32_t)more;
+	if (more > 0)
+		rate->counted_ns = now_ns;
+	if (rate->n_left == 0)
+		return false;
+	rate->n_left--;
+	return true;
+}
+
+/* A hint renews what is near its end, and nothing else: it cannot make us ask more than the lifetimes allow. It costs its
+ * sender's rate, and its job is his. */
 static void on_hint(void *context, const struct sm_request *hint, struct sm_peer from)
 {
 	struct sm_requests *requests = context;
-	const struct sm_rule *rule = sm_reload_rule(requests->reload, &hint->name);
+	const struct sm_rule *rule;
 	uint64_t jobs = requests->counters->jobs;
 
-	(void)from;
 	requests->counters->hints++;
+	if (!may_hint(requests, from.account, sm_clock_now_ns()))
+		return;
+	rule = sm_reload_rule(requests->reload, &hint->name);
 	note_bypass(requests, hint);
 	if (!rule || requests->is_stopping)
 		return;
+	sm_owner_use(requests->owner, &hint->name, from.account);
 	if (find_kept(requests, rule, &hint->name, SM_IPV4_AND_IPV6).freshness != SM_DUE)
 		return;
-	if (sm_jobs_ask(requests->jobs, rule, hint, sm_jobs_nobody, true, NULL) == SM_OK)
+	if (sm_jobs_ask(requests->jobs, rule, hint, from, true, NULL) == SM_OK)
 		requests->counters->renewed += requests->counters->jobs - jobs;
 }
 

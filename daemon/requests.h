@@ -9,7 +9,16 @@
 #include "daemon/pulse.h"
 #include "daemon/reload.h"
 #include "daemon/targets.h"
+#include "daemon/turns.h"
 #include "daemon/upstream.h"
+
+#define SM_HINT_RATES 256
+
+/* Hints that an account may still send. */
+struct sm_hint_rate {
+	int64_t counted_ns;
+	uint32_t n_left;
+};
 
 struct sm_requests {
 	bool is_stopping; /* set by main.c, as all of it: */ /* hints begin no more jobs */
@@ -22,7 +31,16 @@ struct sm_requests {
 	struct sm_flush_work *flush_work;
 	struct sm_counters *counters;
 	struct sm_pulse *pulse;
+
+	struct sm_turns turns; /* requests that wait for their jobs to begin */
+	uv_idle_t taking_turns;
+	struct sm_hint_rate hint_rates[SM_HINT_RATES]; /* by a hash of the account */
 };
+
+void sm_requests_start(struct sm_requests *requests, uv_loop_t *loop);
+void sm_requests_stop(struct sm_requests *requests);
+/* Begins jobs, in turns of one for each account; main.c calls this before the loop waits. */
+void sm_requests_before_waiting(struct sm_requests *requests);
 
 /* For connections whose context is a struct sm_requests. */
 extern const struct sm_client_events sm_requests_events;

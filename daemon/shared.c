@@ -27,7 +27,7 @@ static enum sm_status keep(struct sm_shared *shared, struct sm_job *job, struct 
 		sm_source_rank(&shared->reload->settings->conf->rules.policies, network, answer);
 	sm_judge_if_needed(answer, job->rule);
 	sm_targets_mark(shared->targets, job->rule, &job->name, answer);
-	return sm_owner_put(shared->owner, &job->name, answer, times, job->peer.uid, sm_clock_now_ns(), ret, ret_size);
+	return sm_owner_put(shared->owner, &job->name, answer, times, job->peer.account, sm_clock_now_ns(), ret, ret_size);
 }
 
 /* Something newer is kept, though perhaps past its time; a failure says nothing. */

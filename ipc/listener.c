@@ -145,7 +145,7 @@ enum sm_status sm_listener_accept(const struct sm_listener *listener, int *ret_f
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
 		return SM_MISS;
 	*ret_fd = fd;
-	*ret = (struct sm_peer){peer.uid, peer.pid};
+	*ret = (struct sm_peer){peer.uid, peer.uid, peer.pid};
 	fd = -1;
 	return SM_OK;
 }
@@ -165,7 +165,7 @@ static bool find_sender(struct msghdr *message, struct sm_peer *ret)
 		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS || part->cmsg_len != CMSG_LEN(sizeof(sender)))
 			continue;
 		memcpy(&sender, CMSG_DATA(part), sizeof(sender));
-		*ret = (struct sm_peer){sender.uid, sender.pid};
+		*ret = (struct sm_peer){sender.uid, sender.uid, sender.pid};
 		return true;
 	}
 	return false;

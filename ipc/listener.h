@@ -30,6 +30,7 @@ void sm_listener_close(struct sm_listener *listener);
 /* Who asks, as the kernel says (SO_PEERCRED). */
 struct sm_peer {
 	uid_t uid;
+	uid_t account; /* whom it counts as; the same, unless the caller knows better */
 	pid_t pid; /* 0: not known, as from another pid namespace */
 };
 
