@@ -168,12 +168,14 @@ static enum sm_status begin_file(struct sm_owner *owner)
 /* Where space is short, removes old entries to make space for new ones. */
 static enum sm_status make_space(struct sm_owner *owner)
 {
+	uint64_t too_much = sm_ledger_usage(owner->ledger).cost, page_more;
 	enum sm_status status = SM_OK;
 
 	if (owner->is_full || owner->is_out_of_space)
 		status = thin_out(owner);
+	page_more = sm_ledger_usage(owner->ledger).cost + owner->map.page_size;
 	if (status == SM_OK && owner->is_out_of_space)
-		set_max_cost(owner, sm_ledger_usage(owner->ledger).cost + owner->map.page_size);
+		set_max_cost(owner, page_more < too_much / 8 * 7 ? page_more : too_much / 8 * 7);
 	owner->is_full = owner->is_out_of_space = false;
 	return status;
 }
