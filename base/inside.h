@@ -26,7 +26,7 @@ struct sm_inside_place {
 
 struct sm_inside {
 	struct sm_inside_place places[SM_INSIDE_PLACES];
-	_Atomic uint32_t n_others; /* threads without a place: another thread has it, or this one is in a handler inside a lookup */
+	_Atomic uint32_t n_others; /* threads without a place: another one has it, or they are in a handler inside a lookup */
 };
 
 /* One thread's stay, from its entering to its leaving. */

@@ -41,7 +41,8 @@ void sm_ledger_remove(struct sm_ledger *ledger, const struct sm_name *name);
 
 /* The entry to remove before a new one of this cost and uid fits: one of the same uid if the uid would exceed its
  * quota (*ret_is_quota) or have most, else one of the uid that has most. Of its entries expired ones go first, then negative
- * answers, then the oldest; what another uid has used goes over to that one instead. SM_MISS: the new entry fits. SM_FULL: it is larger than the ledger. */
+ * answers, then the oldest; what another uid has used goes over to that one instead. SM_MISS: the new entry fits. SM_FULL: it
+ * is larger than the ledger. */
 enum sm_status sm_ledger_victim(struct sm_ledger *ledger, uid_t uid, uint32_t cost, int64_t now_ns,
                                 struct sm_name *ret, bool *ret_is_quota) SM_MUST_CHECK;
 /* The entry to remove when the map itself is full: one of the uid that uses most of it. SM_MISS: the ledger is

@@ -182,7 +182,8 @@ static bool is_whom_we_trust(int fd, uid_t owner)
 }
 
 /* Connects, and sends the request. */
-static enum sm_status open_request(const struct sm_client_socket *socket, const struct sm_request *request, int64_t until_ns, int *ret_fd)
+static enum sm_status open_request(const struct sm_client_socket *socket, const struct sm_request *request, int64_t until_ns,
+                                   int *ret_fd)
 {
 	SM_SCOPE_CLOSE int fd = -1;
 	uint8_t bytes[SM_REQUEST_MAX];
@@ -210,7 +211,8 @@ static enum sm_status open_request(const struct sm_client_socket *socket, const 
 
 /* SM_MISS: the daemon has ended the connection without a word. */
 static enum sm_status ask_in(enum sm_format format, uint32_t spent_ms, const struct sm_client_socket *socket,
-                             const struct sm_request *request, int64_t sign_ns, int64_t deadline_ns, bool *has_sign, struct sm_client_reply *ret)
+                             const struct sm_request *request, int64_t sign_ns, int64_t deadline_ns, bool *has_sign,
+                             struct sm_client_reply *ret)
 {
 	SM_SCOPE_CLOSE int fd = -1;
 	struct sm_request in_format = *request;
@@ -244,7 +246,8 @@ enum sm_status sm_client_ask(const struct sm_client_socket *socket, const struct
 	return status == SM_MISS ? SM_REFUSED : status;
 }
 
-enum sm_status sm_client_open_stream(const struct sm_client_socket *socket, const struct sm_request *request, int64_t until_ns, int *ret_fd)
+enum sm_status sm_client_open_stream(const struct sm_client_socket *socket, const struct sm_request *request, int64_t until_ns,
+                                     int *ret_fd)
 {
 	return open_request(socket, request, until_ns, ret_fd);
 }

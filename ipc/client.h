@@ -25,7 +25,8 @@ struct sm_client_reply {
  * that ends the connection without a word does not know the format of the request, and is asked again in the one before.
  * *has_sign is set as soon as the daemon has shown that it is alive.
  * SM_SILENT: nothing came in time. SM_REFUSED: no daemon listens, or the system forbids us to ask. SM_CORRUPT: the
- * answer is not a valid reply. SM_EXHAUSTED: this process lacks memory or a descriptor. SM_INVALID: another user listens there. */
+ * answer is not a valid reply. SM_EXHAUSTED: this process lacks memory or a descriptor. SM_INVALID: another user listens
+ * there. */
 enum sm_status sm_client_ask(const struct sm_client_socket *socket, const struct sm_request *request, int64_t sign_ns,
                              int64_t deadline_ns, bool *has_sign, struct sm_client_reply *ret) SM_MUST_CHECK;
 

@@ -162,7 +162,8 @@ static bool find_sender(struct msghdr *message, struct sm_peer *ret)
 	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
 		struct ucred sender;
 
-		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS || part->cmsg_len != CMSG_LEN(sizeof(sender)))
+		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS ||
+		    part->cmsg_len != CMSG_LEN(sizeof(sender)))
 			continue;
 		memcpy(&sender, CMSG_DATA(part), sizeof(sender));
 		*ret = (struct sm_peer){sender.uid, sender.uid, sender.pid};
