@@ -85,7 +85,8 @@ static void explain_distrust(struct sm_doctor *doctor, const struct sm_conf *con
 	if (strcmp(directory, conf->host.directory) == 0)
 		return; /* sm_doctor_map says it */
 	find_culprit(directory, culprit, sizeof(culprit));
-	sm_doctor_find(doctor, SM_FINDING_PROBLEM, "srvmeshd", REPAIR_DIRECTORY, "programs do not ask at %s: %s", socket, culprit);
+	sm_doctor_find(doctor, SM_FINDING_PROBLEM, "srvmeshd", REPAIR_DIRECTORY, "programs do not ask at %s: %s", socket,
+	               culprit);
 }
 
 static void explain_absence(struct sm_doctor *doctor, const struct sm_conf *conf)

@@ -59,8 +59,10 @@ enum sm_status sm_talk_socket(const struct sm_conf *conf, struct sm_client_socke
 
 void sm_talk_tell_distrust(const struct sm_conf *conf)
 {
-	fprintf(stderr, "srvmesh: the socket %s is not to be trusted: others can write to its directory or one above it, or another user "
-	                "listens there (see SECURITY CONSIDERATIONS in nss_srvmesh(8))\n", conf->host.socket);
+	fprintf(stderr,
+	        "srvmesh: the socket %s is not to be trusted: others can write to its directory or one above it, or another "
+	        "user listens there (see SECURITY CONSIDERATIONS in nss_srvmesh(8))\n",
+	        conf->host.socket);
 }
 
 char *sm_talk_ask(const struct sm_conf *conf, const struct sm_request *request, bool is_quiet, enum exit_code *ret)

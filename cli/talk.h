@@ -10,7 +10,8 @@
  * memory. To be freed by sm_conf_free. */
 struct sm_conf *sm_talk_conf(void);
 
-/* srvmeshd's socket, as every process looks at it (cache/trust.h). SM_REFUSED: there is none, SM_INVALID: it cannot be trusted. */
+/* srvmeshd's socket, as every process looks at it (cache/trust.h). SM_REFUSED: there is none. SM_INVALID: it cannot be
+ * trusted. */
 enum sm_status sm_talk_socket(const struct sm_conf *conf, struct sm_client_socket *ret) SM_MUST_CHECK;
 /* Says on stderr that it cannot be trusted. */
 void sm_talk_tell_distrust(const struct sm_conf *conf);

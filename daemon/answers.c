@@ -82,12 +82,13 @@ static void note_cut(struct sm_job *job, const struct sm_answer *answer, bool wa
 	if (was_cut)
 		return;
 	if (answer->is_metadata_cut)
-		sm_log_rarely(SM_LOG_WARNING, "a target has too much metadata: some pairs are left out", "name", job->name.text, NULL);
+		sm_log_rarely(SM_LOG_WARNING, "a target has too much metadata: some pairs are left out", "name", job->name.text,
+		              NULL);
 	if (answer->n_cut == 0 && !answer->cut_families)
 		return;
 	snprintf(left_out, sizeof(left_out), "%u", answer->n_cut);
 	sm_log_rarely(SM_LOG_WARNING, "a service is too large: some targets or addresses are left out", "name", job->name.text,
-	       "targets", left_out, NULL);
+	              "targets", left_out, NULL);
 }
 
 /* Where a TTL of nothing makes each second a lifetime, the other family is not asked for in vain each second. */
@@ -128,8 +129,8 @@ static void tell_outcome(const struct sm_job *job, const struct sm_answer *answe
 		snprintf(uid, sizeof(uid), "%u", job->peer.uid);
 	if (job->peer.pid > 0)
 		snprintf(pid, sizeof(pid), "%d", job->peer.pid);
-	sm_log_rarely(SM_LOG_DEBUG, event, "name", job->name.text, "answer", is_old ? "old" : words[answer->kind], "server", server,
-	       "took_ms", took, "uid", uid, "pid", pid, NULL);
+	sm_log_rarely(SM_LOG_DEBUG, event, "name", job->name.text, "answer", is_old ? "old" : words[answer->kind], "server",
+	              server, "took_ms", took, "uid", uid, "pid", pid, NULL);
 }
 
 static void keep_answer(struct sm_job *job, struct sm_answer *answer)

@@ -11,6 +11,7 @@
 #include "daemon/renewals.h"
 #include "daemon/surroundings.h"
 #include "daemon/targets.h"
+#include "daemon/thrift.h"
 #include "daemon/upstream.h"
 #include "ipc/listener.h"
 
@@ -44,6 +45,7 @@ struct sm_jobs {
 	struct sm_shared *shared;
 	struct sm_hosts hosts;
 
+	struct sm_thrift thrift;
 	struct sm_renewals renewals;
 	struct sm_memo plain;  /* names that had no SRV, and are plain hosts: their addresses are asked together with the SRV */
 	struct sm_memo barren; /* names whose other family, asked behind an answer, had nothing */

@@ -10,7 +10,6 @@
 #include "daemon/scrape.h"
 #include "daemon/seal.h"
 #include "daemon/surroundings.h"
-#include "daemon/thrift.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -68,7 +67,6 @@ struct daemon {
 	struct sm_connections connections;
 	int64_t began_ns;
 	bool is_stopping;
-	struct sm_thrift thrift;
 	char directory[SM_PATH_MAX + 1]; /* of the host map, as it was opened */
 
 	uv_prepare_t flush;
@@ -87,7 +85,7 @@ static void on_looking(uv_timer_t *timer)
 
 	sm_reload_if_changed(&daemon->reload);
 	sm_accounts_look(&daemon->accounts);
-	sm_thrift_look(&daemon->thrift, daemon->limits.used[SM_LIMITED_JOBS]);
+	sm_thrift_look(&daemon->jobs.thrift, daemon->limits.used[SM_LIMITED_JOBS]);
 	sm_premises_look(&daemon->premises, daemon->directory, sm_clock_now_ns());
 }
 
@@ -183,8 +181,8 @@ static void start_handles(struct daemon *daemon)
 	uv_signal_init(&daemon->loop, &daemon->terminate);
 	uv_signal_init(&daemon->loop, &daemon->interrupt);
 	uv_prepare_init(&daemon->loop, &daemon->flush);
-	daemon->hangup.data = daemon->terminate.data = daemon->interrupt.data = daemon->flush.data = daemon;
-	daemon->looking.data = daemon;
+	daemon->hangup.data = daemon->terminate.data = daemon->interrupt.data = daemon;
+	daemon->flush.data = daemon->looking.data = daemon;
 	uv_timer_start(&daemon->looking, on_looking, LOOK_MS, LOOK_MS);
 	start_watchdog(daemon);
 	uv_signal_start(&daemon->hangup, on_hangup, SIGHUP);
@@ -304,14 +302,16 @@ static void wire_control(struct daemon *daemon)
 static void wire(struct daemon *daemon)
 {
 	daemon->jobs.loop = daemon->connections.loop = daemon->targets.loop = &daemon->loop;
-	daemon->jobs.owner = daemon->requests.owner = daemon->targets.owner = daemon->shared.owner = daemon->flush_work.owner = daemon->owner;
+	daemon->jobs.owner = daemon->requests.owner = daemon->targets.owner = daemon->owner;
+	daemon->shared.owner = daemon->flush_work.owner = daemon->owner;
 	daemon->jobs.limits = daemon->connections.limits = &daemon->limits;
 	daemon->connections.accounts = &daemon->accounts;
 	daemon->jobs.counters = daemon->requests.counters = daemon->connections.counters = &daemon->counters;
 	daemon->jobs.reload = daemon->targets.reload = daemon->requests.reload = &daemon->reload;
 	daemon->shared.reload = daemon->flush_work.reload = &daemon->reload;
 	daemon->jobs.around = daemon->shared.around = &daemon->around;
-	daemon->requests.upstream = daemon->targets.upstream = daemon->shared.upstream = daemon->jobs.upstream = &daemon->upstream;
+	daemon->requests.upstream = daemon->targets.upstream = &daemon->upstream;
+	daemon->shared.upstream = daemon->jobs.upstream = &daemon->upstream;
 	daemon->jobs.targets = daemon->requests.targets = daemon->reload.targets = &daemon->targets;
 	daemon->jobs.shared = daemon->flush_work.shared = daemon->reload.shared = &daemon->shared;
 	daemon->shared.store.loop = daemon->flush_work.loop = daemon->scrape.loop = &daemon->loop;

@@ -127,7 +127,8 @@ static bool is_time_for_stale(const struct sm_wanted *wanted)
 static void go_on_waiting(struct sm_requests *requests, struct sm_wanted *wanted)
 {
 	struct sm_client *client = wanted->client;
-	int64_t spent_ms = (sm_clock_now_ns() - wanted->asked_ns) / SM_NS_PER_MS, left_ms = client->request.wait_ms * 2LL / 3 - spent_ms;
+	int64_t spent_ms = (sm_clock_now_ns() - wanted->asked_ns) / SM_NS_PER_MS;
+	int64_t left_ms = client->request.wait_ms * 2LL / 3 - spent_ms;
 
 	if (left_ms <= 0) {
 		refuse(requests, client);
@@ -222,6 +223,11 @@ static void wait_for_job(struct sm_requests *requests, struct sm_wanted *wanted)
 		refuse(requests, client);
 }
 
+static struct sm_wanted *wanted_of(struct sm_turn *turn)
+{
+	return (struct sm_wanted *)((char *)turn - offsetof(struct sm_wanted, turn));
+}
+
 /* One of each account that waits. false: none could begin. */
 static bool take_round(struct sm_requests *requests)
 {
@@ -231,7 +237,7 @@ static bool take_round(struct sm_requests *requests)
 		struct sm_turn *turn = sm_turns_next(&requests->turns);
 
 		if (turn)
-			has_begun |= begin(requests, (struct sm_wanted *)((char *)turn - offsetof(struct sm_wanted, turn))) == SM_OK;
+			has_begun |= begin(requests, wanted_of(turn)) == SM_OK;
 	}
 	return has_begun;
 }

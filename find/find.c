@@ -176,7 +176,8 @@ static enum sm_status ask_daemon(struct wish *wish, enum sm_verdict *ret)
 	enum sm_status status = sm_process_socket(wish->generation, wish->now_ns, &socket);
 
 	if (status == SM_OK)
-		status = sm_client_ask(&socket, &request, wish->now_ns + left_ns / SIGN_SHARE, until_ns, &wish->has_daemon, &reply);
+		status = sm_client_ask(&socket, &request, wish->now_ns + left_ns / SIGN_SHARE, until_ns, &wish->has_daemon,
+		                       &reply);
 	wish->now_ns = sm_clock_now_ns();
 	if (status != SM_OK)
 		return status;

@@ -35,8 +35,9 @@ struct sm_generation {
 	struct sm_generation *next; /* retired, waiting for the last user */
 };
 
-/* Begins a use, by the thread whose `stay` it is, and whose cancel state is in it; the generation and all its views are valid until sm_process_leave. The first call loads the
- * configuration and maps the host map; later calls look for changes at most once a second. NULL: no memory. */
+/* Begins a use, by the thread whose `stay` it is, and whose cancel state is in it; the generation and all its views are valid
+ * until sm_process_leave. The first call loads the configuration and maps the host map; later calls look for changes at most
+ * once a second. NULL: no memory. */
 struct sm_generation *sm_process_enter(struct sm_stay *stay, int64_t now_ns);
 void sm_process_leave(struct sm_stay *stay);
 

@@ -38,7 +38,8 @@ struct sm_peer {
 enum sm_status sm_listener_accept(const struct sm_listener *listener, int *ret_fd, struct sm_peer *ret) SM_MUST_CHECK;
 /* SM_MISS: no hint is waiting. SM_CORRUPT: a datagram that is not a valid hint. SM_REFUSED: one that does not say who has sent
  * it. */
-enum sm_status sm_listener_hint(const struct sm_listener *listener, struct sm_request *ret, struct sm_peer *ret_from) SM_MUST_CHECK;
+enum sm_status sm_listener_hint(const struct sm_listener *listener, struct sm_request *ret,
+                                struct sm_peer *ret_from) SM_MUST_CHECK;
 
 /* The request of an accepted connection. SM_MISS: nothing has arrived yet. SM_REFUSED: the client is gone.
  * SM_CORRUPT: not a valid request. */
