@@ -14,6 +14,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#define READS_MAX 100 /* that signals interrupt, or that bring a part each */
+
 /* The status for an errno. An error that is not about the file is about this process or the moment: SM_EXHAUSTED. */
 static enum sm_status status_of(int error)
 {
@@ -55,6 +57,26 @@ static enum sm_status open_regular(const char *path, int *ret, size_t *ret_size)
 	return SM_OK;
 }
 
+/* Up to `size` bytes, and one more if there is one. */
+static enum sm_status read_all(int fd, char *text, size_t size, size_t *ret)
+{
+	size_t done = 0;
+
+	for (int tries = 0; done <= size; tries++) {
+		ssize_t got = read(fd, text + done, size + 1 - done);
+
+		if (got < 0 && errno == EINTR && tries < READS_MAX)
+			continue;
+		if (got < 0)
+			return status_of(errno);
+		if (got == 0)
+			break;
+		done += (size_t)got;
+	}
+	*ret = done;
+	return SM_OK;
+}
+
 enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size)
 {
 	SM_SCOPE_CLOSE int fd = -1;
@@ -67,19 +89,9 @@ enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size)
 	text = malloc(size + 1);
 	if (!text)
 		return SM_EXHAUSTED;
-	for (;;) {
-		ssize_t got = read(fd, text + done, size + 1 - done);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return status_of(errno);
-		if (got == 0)
-			break;
-		done += (size_t)got;
-		if (done > size)
-			break;
-	}
+	status = read_all(fd, text, size, &done);
+	if (status != SM_OK)
+		return status;
 	if (done != size)
 		return SM_EXHAUSTED; /* another size than a moment ago: the file is being written */
 	text[done] = '\0';

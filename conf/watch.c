@@ -22,13 +22,18 @@ static bool stat_of(const char *path, struct stat *ret)
 	return errno == ENOENT;
 }
 
+static void note_root(struct sm_watch *watch, const struct stat *root)
+{
+	watch->root_device = root->st_dev;
+	watch->root_inode = root->st_ino;
+}
+
 void sm_watch_begin(struct sm_watch *watch)
 {
 	struct stat root;
 
 	(void)stat_of("/", &root);
-	watch->root_device = root.st_dev;
-	watch->root_inode = root.st_ino;
+	note_root(watch, &root);
 	watch->unsettled_ns = 0;
 	watch->n = 0;
 }
@@ -104,7 +109,11 @@ enum sm_watch_state sm_watch_look(struct sm_watch *watch, int64_t now_ns)
 	int64_t wall_ns = sm_clock_wall_ns();
 	struct stat root;
 
-	if (!stat_of("/", &root) || root.st_dev != watch->root_device || root.st_ino != watch->root_inode)
+	if (!stat_of("/", &root))
+		return SM_WATCH_SAME;
+	if (watch->root_inode == 0)
+		note_root(watch, &root); /* it could not be looked at when the files were read */
+	if (root.st_dev != watch->root_device || root.st_ino != watch->root_inode)
 		return SM_WATCH_SAME;
 	for (size_t i = 0; i < watch->n; i++) {
 		enum sm_watch_state one = state_of(watch, i, wall_ns);

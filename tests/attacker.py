@@ -8,6 +8,7 @@
 
 Prints how many it sent, and how often which reply came.
 """
+import contextlib
 import os
 import selectors
 import socket
@@ -62,11 +63,15 @@ def crowd(path, clients, count, suffix):
     while sent < int(count) or waiting.get_map():
         while sent < int(count) and len(waiting.get_map()) < int(clients):
             client = connect(path)
-            client.send(frame(LOOKUP, f"c{os.getpid()}-{sent}.{suffix}", wait_ms=25000))
+            with contextlib.suppress(BrokenPipeError):
+                client.send(frame(LOOKUP, f"c{os.getpid()}-{sent}.{suffix}", wait_ms=25000))
             waiting.register(client, selectors.EVENT_READ)
             sent += 1
         for key, _ in waiting.select(10):
-            reply = key.fileobj.recv(262144)
+            try:
+                reply = key.fileobj.recv(262144)
+            except ConnectionResetError:
+                reply = b""
             if len(reply) >= 8 and reply[5] == WORKING:
                 continue
             replies[WORDS.get(reply[5], str(reply[5])) if len(reply) >= 8 else "closed"] += 1
