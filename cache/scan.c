@@ -5,6 +5,8 @@
 
 #include "cache/page.h"
 
+#include <string.h>
+
 struct level {
 	struct page page;
 	uint32_t at; /* the node that is taken */
@@ -97,8 +99,9 @@ static enum sm_status take(const struct walk *walk, const struct level *level, s
 		return SM_CORRUPT; /* out of order: whoever goes on would go round */
 	if (node.key[0] != SM_MAP_SERVICE)
 		return SM_MISS; /* keys of other kinds lie behind */
-	if (sm_name_parse((const char *)node.key + 1, node.key_size - 1U, ret) != SM_OK)
-		return SM_CORRUPT;
+	if (sm_name_parse((const char *)node.key + 1, node.key_size - 1U, ret) != SM_OK || ret->length != node.key_size - 1U ||
+	    memcmp(ret->text, node.key + 1, ret->length) != 0)
+		return SM_CORRUPT; /* no key of ours: what is above the name may be this very key */
 	return copy_value(walk, &level->page, &node, bytes, size, ret_size);
 }
 

@@ -78,6 +78,7 @@ void sm_field_decode_metadata(struct sm_reader *reader, struct sm_answer *ret)
 	ret->judged_by = sm_read_u64le(reader);
 	ret->packed_size = (uint32_t)(reader->size - reader->at);
 	ret->packed_metadata = sm_read_bytes(reader, ret->packed_size);
+	reader->failed |= ret->judged_by == 0; /* then none are written */
 }
 
 void sm_field_decode_missing(struct sm_reader *reader, struct sm_answer *ret)

@@ -97,9 +97,9 @@ static void take_link(struct sm_network *network, struct nlmsghdr *message)
 }
 
 /* false: the last message. */
-static bool take_messages(struct sm_network *network, struct nlmsghdr *message, size_t size)
+static bool take_messages(struct sm_network *network, struct nlmsghdr *message, int left)
 {
-	for (; NLMSG_OK(message, size); message = NLMSG_NEXT(message, size)) {
+	for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) { /* may become negative */
 		if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR)
 			return false;
 		if (message->nlmsg_type == RTM_NEWADDR && message->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifaddrmsg)))
@@ -126,7 +126,7 @@ static void dump(int fd, uint16_t kind, struct sm_network *network)
 	for (;;) {
 		ssize_t got = recv(fd, network->messages, sizeof(network->messages), MSG_DONTWAIT);
 
-		if (got <= 0 || !take_messages(network, (struct nlmsghdr *)network->messages, (size_t)got))
+		if (got <= 0 || !take_messages(network, (struct nlmsghdr *)network->messages, (int)got))
 			return;
 	}
 }
