@@ -9,10 +9,10 @@
  *       reload     the same, when FRESH has become CONF
  *       seeds N    as `again`, with so many seeds of faults by chance; N comes before NAME
  *
- * A file of the configuration that a hard error hides says nothing of whose a name is, and what a sandbox refuses is another module's
- * to answer: "unavailable" is right then. In NAME and OTHER a % stands for a number that no case has twice. Each case is a process of its own. Prints each case that went
- * wrong, and how many there were. A lookup may find ADDRESS, or say "try again"; the lookup after it has to find it, and as many
- * descriptors are open as before. */
+ * A file of the configuration that a hard error hides says nothing of whose a name is, and what a sandbox refuses is another
+ * module's to answer: "unavailable" is right then. In NAME and OTHER a % stands for a number that no case has twice. Each case is
+ * a process of its own. Prints each case that went wrong, and how many there were. A lookup may find ADDRESS, or say "try again";
+ * the lookup after it has to find it, and as many descriptors are open as before. */
 #include "tests/failing_libc.h"
 
 #include <arpa/inet.h>
