@@ -137,11 +137,11 @@ static void on_flush(uv_prepare_t *prepare)
 	struct daemon *daemon = prepare->data;
 
 	sm_pulse_beat(&daemon->pulse, sm_clock_now_ns());
-	sm_requests_before_waiting(&daemon->requests);
 	sm_jobs_flush(&daemon->jobs);
+	sm_requests_before_waiting(&daemon->requests);
 	sm_targets_before_waiting(&daemon->targets);
 	sm_store_before_waiting(&daemon->shared.store);
-	if (!TAILQ_EMPTY(&daemon->jobs.finished)) /* the connection to the store has just ended */
+	if (!TAILQ_EMPTY(&daemon->jobs.finished)) /* as soon as they have begun, or the connection to the store has just ended */
 		sm_jobs_flush(&daemon->jobs);
 	sm_monitor_before_waiting(&daemon->monitor);
 	if (has_nothing_to_do(daemon))

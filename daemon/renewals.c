@@ -35,7 +35,8 @@ void sm_renewals_fail(struct sm_renewals *renewals, const struct sm_name *name, 
 	if (is_bad && renewals->slots[i].pause_ms > 0)
 		pause_ms = 2 * renewals->slots[i].pause_ms < BAD_MAX_MS ? 2 * renewals->slots[i].pause_ms : BAD_MAX_MS;
 	renewals->slots[i].pause_ms = is_bad ? pause_ms : 0;
-	renewals->slots[i].wait_ms = (uint32_t)((now_ns - renewals->slots[i].began_ns) / NS_PER_MS) + pause_ms;
+	renewals->slots[i].began_ns = now_ns;
+	renewals->slots[i].wait_ms = pause_ms;
 }
 
 void sm_renewals_succeed(struct sm_renewals *renewals, const struct sm_name *name)

@@ -12,7 +12,7 @@ struct sm_renewals {
 	uint32_t seed; /* so that nobody can choose whose slot he shares */
 	struct {
 		uint32_t hash;
-		uint32_t wait_ms; /* since it began */
+		uint32_t wait_ms; /* since it began, or failed */
 		uint32_t pause_ms; /* after the last failure; 0: it was none */
 		int64_t began_ns; /* 0: never */
 	} slots[SM_RENEWALS_SLOTS];

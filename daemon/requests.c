@@ -116,64 +116,67 @@ static uint32_t patience_ms(const struct sm_client *client)
 	return (client->request.wait_ms < WAIT_MAX_MS ? client->request.wait_ms : WAIT_MAX_MS) + SPARE_MS;
 }
 
-static bool is_time_for_stale(const struct sm_wanted *wanted)
+/* How long until something past its TTL is given, if there is any; else until the client is refused: a third of its time must be
+ * left to it, so that it can ask DNS itself. */
+static int64_t left_ms(const struct sm_wanted *wanted)
 {
-	return wanted->may_be_stale &&
-	       sm_clock_now_ns() - wanted->asked_ns >= wanted->rule->stale_after_ms * SM_NS_PER_MS;
+	int64_t spent_ms = (sm_clock_now_ns() - wanted->asked_ns) / SM_NS_PER_MS;
+	int64_t most_ms = wanted->client->request.wait_ms * 2LL / 3;
+
+	return (wanted->may_be_stale ? sm_sooner(most_ms, wanted->rule->stale_after_ms) : most_ms) - spent_ms;
 }
 
-/* The job has not begun: the turn is late, or the account has no job left. A third of its time must be left to the client, which
- * asks DNS itself then. */
-static void go_on_waiting(struct sm_requests *requests, struct sm_wanted *wanted)
+/* The job has not begun: the turn is late, or the account has no job left. */
+static void go_on_waiting(struct sm_client *client, struct sm_wanted *wanted)
 {
-	struct sm_client *client = wanted->client;
-	int64_t spent_ms = (sm_clock_now_ns() - wanted->asked_ns) / SM_NS_PER_MS;
-	int64_t left_ms = client->request.wait_ms * 2LL / 3 - spent_ms;
+	int64_t ms = left_ms(wanted);
 
-	if (left_ms <= 0) {
-		refuse(requests, client);
-		return;
-	}
 	if (!wanted->has_signed)
 		sm_client_sign(client);
 	wanted->has_signed = true;
-	sm_client_wait(client, (uint32_t)left_ms);
+	sm_client_wait(client, ms > 0 ? (uint32_t)ms : 1);
+}
+
+/* Its time for what is past its TTL has come, or, without such, all of its time. */
+static void end_waiting(struct sm_requests *requests, struct sm_client *client, struct sm_wanted *wanted)
+{
+	bool has_begun = !wanted->turn.queue;
+	enum sm_status status = SM_MISS;
+	const void *record;
+	size_t size;
+
+	if (wanted->may_be_stale)
+		status = sm_jobs_settle_for_stale(requests->jobs, wanted->rule, &client->request, &record, &size);
+	if (!client->wanted)
+		return; /* the job had the new answer, and has told the client; `wanted` is gone */
+	if (status == SM_OK) {
+		sm_counters_note_stale(requests->counters, record, size, sm_clock_now_ns());
+		reply_record(client, record, size);
+	} else if (wanted->may_be_stale) {
+		wanted->may_be_stale = false; /* the stale record is gone; only the job's reply is left */
+		sm_client_wait(client, has_begun ? patience_ms(client) : 1);
+	} else if (has_begun) {
+		sm_client_close(client);
+	} else {
+		refuse(requests, client);
+	}
 }
 
 static void on_client_time(void *context, struct sm_client *client)
 {
 	struct sm_requests *requests = context;
 	struct sm_wanted *wanted = client->wanted;
-	enum sm_status status;
-	const void *record;
-	size_t size;
 
-	if (client->request.kind == SM_FRAME_FLUSH) {
+	if (client->request.kind == SM_FRAME_FLUSH)
 		sm_flush_hurry(requests->flush_work, client);
-		return;
-	}
-	if (client->is_asking) {
+	else if (client->is_asking)
 		sm_targets_list_now(requests->targets, client);
-		return;
-	}
-	if (wanted && wanted->turn.queue && !is_time_for_stale(wanted)) {
-		go_on_waiting(requests, wanted);
-		return;
-	}
-	if (!wanted || !wanted->may_be_stale) {
+	else if (!wanted)
 		sm_client_close(client);
-		return;
-	}
-	status = sm_jobs_settle_for_stale(requests->jobs, wanted->rule, &client->request, &record, &size);
-	if (!client->wanted)
-		return; /* the job had the new answer, and has told the client; `wanted` is gone */
-	if (status == SM_OK) {
-		sm_counters_note_stale(requests->counters, record, size, sm_clock_now_ns());
-		reply_record(client, record, size);
-		return;
-	}
-	wanted->may_be_stale = false; /* the stale record is gone; only the job's reply is left */
-	sm_client_wait(client, patience_ms(client));
+	else if (wanted->turn.queue && left_ms(wanted) > 0)
+		go_on_waiting(client, wanted);
+	else
+		end_waiting(requests, client, wanted);
 }
 
 /* SM_FULL: no job is left for it. */
@@ -204,8 +207,7 @@ static uint32_t first_sign_ms(const struct sm_wanted *wanted)
 {
 	uint32_t ms = wanted->client->request.wait_ms / 6;
 
-	ms = ms < SIGN_AFTER_MS ? ms : SIGN_AFTER_MS;
-	return wanted->may_be_stale && wanted->rule->stale_after_ms < ms ? wanted->rule->stale_after_ms : ms;
+	return ms < SIGN_AFTER_MS ? ms : SIGN_AFTER_MS;
 }
 
 /* `wanted` belongs to the client from here on. */
@@ -404,14 +406,12 @@ static void on_request(void *context, struct sm_client *client)
 static bool may_hint(struct sm_requests *requests, uid_t account, int64_t now_ns)
 {
 	struct sm_hint_rate *rate = &requests->hint_rates[account * 2654435761U >> 24];
-	int64_t more = (now_ns - rate->counted_ns) * HINTS_A_SECOND / SM_NS_PER_S;
+	int64_t since_ns = sm_sooner(now_ns - rate->counted_ns, SM_NS_PER_S), more = since_ns * HINTS_A_SECOND / SM_NS_PER_S;
 
-	if (now_ns - rate->counted_ns >= SM_NS_PER_S || rate->n_left + more > HINTS_A_SECOND)
-		rate->n_left = HINTS_A_SECOND;
-	else
-		rate->n_left += (uint32_t)more;
-	if (more > 0)
+	if (more > 0) {
+		rate->n_left = (uint32_t)sm_sooner(rate->n_left + more, HINTS_A_SECOND);
 		rate->counted_ns = now_ns;
+	}
 	if (rate->n_left == 0)
 		return false;
 	rate->n_left--;
