@@ -174,36 +174,6 @@ static void write_line(const struct sm_log_event *event)
 	(void)written; /* there is no other place to report it */
 }
 
-static void read_fields(struct sm_log_event *is, const char *fields[2 * FIELDS_MAX], va_list rest)
-{
-	while (is->n < 2 * FIELDS_MAX && (fields[is->n] = va_arg(rest, const char *))) {
-		fields[is->n + 1] = va_arg(rest, const char *);
-		is->n += 2;
-	}
-}
-
-static void tell(const struct sm_log_event *is)
-{
-	if (log_setup.hear)
-		log_setup.hear(log_setup.context, is);
-}
-
-void sm_log(enum sm_log_level level, const char *event, ...)
-{
-	const char *fields[2 * FIELDS_MAX];
-	struct sm_log_event is = {.level = level, .event = event, .fields = fields};
-	va_list rest;
-
-	if (!sm_log_is_heard(level))
-		return;
-	va_start(rest, event);
-	read_fields(&is, fields, rest);
-	va_end(rest);
-	if (level <= log_setup.level)
-		write_line(&is);
-	tell(&is);
-}
-
 static uint32_t hash(uint32_t sum, const char *text)
 {
 	for (; *text; text++)
@@ -249,20 +219,41 @@ static void write_rarely(struct sm_log_event is, const char *fields[2 * FIELDS_M
 	write_line(&is);
 }
 
-void sm_log_rarely(enum sm_log_level level, const char *event, ...)
+static void tell(enum sm_log_level level, const char *event, bool is_rare, va_list rest)
 {
 	const char *fields[2 * FIELDS_MAX + 2];
 	struct sm_log_event is = {.level = level, .event = event, .fields = fields};
-	va_list rest;
 
 	if (!sm_log_is_heard(level))
 		return;
-	va_start(rest, event);
-	read_fields(&is, fields, rest);
-	va_end(rest);
-	if (level <= log_setup.level)
+	while (is.n < 2 * FIELDS_MAX && (fields[is.n] = va_arg(rest, const char *))) {
+		fields[is.n + 1] = va_arg(rest, const char *);
+		is.n += 2;
+	}
+	if (level <= log_setup.level && is_rare)
 		write_rarely(is, fields);
-	tell(&is);
+	else if (level <= log_setup.level)
+		write_line(&is);
+	if (log_setup.hear)
+		log_setup.hear(log_setup.context, &is);
+}
+
+void sm_log(enum sm_log_level level, const char *event, ...)
+{
+	va_list rest;
+
+	va_start(rest, event);
+	tell(level, event, false, rest);
+	va_end(rest);
+}
+
+void sm_log_rarely(enum sm_log_level level, const char *event, ...)
+{
+	va_list rest;
+
+	va_start(rest, event);
+	tell(level, event, true, rest);
+	va_end(rest);
 }
 
 void sm_log_number(enum sm_log_level level, const char *event, const char *key, uint64_t number)

@@ -361,3 +361,12 @@ class Server:
                 else:
                     wire[at + 10:at + 12] = b"\xff\xf0"
         return bytes(wire)
+
+
+def serve(*lines):
+    """A server with these records, which answers already."""
+    server = Server()
+    for line in lines:
+        server.add(line)
+    server.start()
+    return server

@@ -6,18 +6,10 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lab import BUILDDIR, Daemon, Lab, NO_OTHERS, Tap, as_user, can_be_others  # noqa: E402
-from scripted_server import Server  # noqa: E402
+from scripted_server import serve  # noqa: E402
 
 
 SRVMESH = os.path.join(BUILDDIR, "srvmesh")
-
-
-def serve(*lines):
-    server = Server()
-    for line in lines:
-        server.add(line)
-    server.start()
-    return server
 
 
 def another_clock(tap):

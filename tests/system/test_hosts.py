@@ -8,15 +8,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lab import BUILDDIR, Daemon, Lab, Tap  # noqa: E402
-from scripted_server import Server  # noqa: E402
-
-
-def serve(*lines):
-    server = Server()
-    for line in lines:
-        server.add(line)
-    server.start()
-    return server
+from scripted_server import serve  # noqa: E402
 
 
 def replace(server, *lines):
