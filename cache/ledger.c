@@ -280,8 +280,12 @@ static bool hand_over(struct sm_ledger *ledger, struct holding *entry)
 	struct share *from = entry->share, *to = make_share(ledger, entry->is.other);
 
 	entry->is.other = SM_LEDGER_NOBODY;
-	if (!to || make_room(to) != SM_OK)
+	if (!to)
 		return false;
+	if (make_room(to) != SM_OK) {
+		drop_share_if_empty(ledger, to);
+		return false;
+	}
 	leave(from, entry);
 	entry->is.uid = to->uid;
 	entry->share = to;
@@ -290,8 +294,8 @@ static bool hand_over(struct sm_ledger *ledger, struct holding *entry)
 	return true;
 }
 
-/* What a share that is over its quota, or the heaviest one, gives up. What others have used changes hands on the way, so that
- * another share may be the heaviest then. NULL: such a one has changed hands, or there is nothing: look again. */
+/* What a share gives up. NULL: another uid has used that, too, and it has changed hands instead; another share may be the
+ * heaviest now. */
 static struct holding *give_up(struct sm_ledger *ledger, const struct share *share, int64_t now_ns)
 {
 	struct holding *entry = first_to_go(share, now_ns);

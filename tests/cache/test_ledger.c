@@ -157,6 +157,30 @@ static void what_others_have_used_goes_over_to_them(void **state)
 	assert_string_equal(victim(2, 1), "shared"); /* who wants more than his quota gives up his own */
 }
 
+static bool has_no_memory;
+
+void *__real_reallocarray(void *bytes, size_t n, size_t size);
+void *__wrap_reallocarray(void *bytes, size_t n, size_t size);
+void *__wrap_reallocarray(void *bytes, size_t n, size_t size)
+{
+	return has_no_memory ? NULL : __real_reallocarray(bytes, n, size);
+}
+
+static void without_memory_it_is_removed_instead(void **state)
+{
+	struct sm_name shared = name_of("shared");
+
+	(void)state;
+	open_ledger(100, 2, 25);
+	put("shared", 1, 1, false, LATER);
+	put("other", 1, 1, false, LATER);
+	sm_ledger_use(ledger, &shared, 2);
+	has_no_memory = true;
+	assert_string_equal(victim(3, 1), "shared");
+	has_no_memory = false;
+	assert_string_equal(victim(2, 90), "shared"); /* who has nothing has nothing to give up */
+}
+
 static void entries_are_counted_as_well_as_bytes(void **state)
 {
 	(void)state;
@@ -248,6 +272,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(nobody_goes_while_there_is_room),
 	TEST(expired_goes_before_negative_before_oldest),
 	TEST(what_others_have_used_goes_over_to_them),
+	TEST(without_memory_it_is_removed_instead),
 	TEST(who_is_alone_may_have_all),
 	TEST(many_who_are_below_their_quotas_take_nothing_from_who_has_less),
 	TEST(who_is_beyond_his_quota_gives_up_his_own),
