@@ -2,7 +2,6 @@
 /* Trust: one lstat for every directory below /. Not for / itself: a user who can write there can replace this code. */
 #include "cache/trust.h"
 
-#include "cache/map.h"
 
 #include <errno.h>
 #include <string.h>
@@ -82,18 +81,25 @@ bool sm_trust_file(const struct stat *directory, const struct stat *file)
 	return S_ISREG(file->st_mode) && file->st_uid == directory->st_uid && !others_can_write(file);
 }
 
+enum sm_status sm_trust_parent(const char *path, char ret[SM_MAP_PATH_MAX])
+{
+	const char *end = strrchr(path, '/');
+
+	if (!end || end == path || end - path >= SM_MAP_PATH_MAX)
+		return SM_REFUSED;
+	memcpy(ret, path, (size_t)(end - path));
+	ret[end - path] = '\0';
+	return SM_OK;
+}
+
 enum sm_status sm_trust_socket(const char *path, bool or_mine, uid_t *ret)
 {
 	char directory[SM_MAP_PATH_MAX];
-	const char *end = strrchr(path, '/');
 	struct stat file;
-	enum sm_status status;
+	enum sm_status status = sm_trust_parent(path, directory);
 
-	if (!end || end == path || (size_t)(end - path) >= sizeof(directory))
-		return SM_REFUSED;
-	memcpy(directory, path, (size_t)(end - path));
-	directory[end - path] = '\0';
-	status = sm_trust_directory(directory, or_mine, &file);
+	if (status == SM_OK)
+		status = sm_trust_directory(directory, or_mine, &file);
 	if (status == SM_OK)
 		*ret = file.st_uid;
 	return status;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/status.h"
+#include "cache/map.h"
 
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -14,6 +15,8 @@
  * SM_MISS: there is none. SM_REFUSED: it cannot be trusted. */
 enum sm_status sm_trust_directory(const char *path, bool or_mine, struct stat *ret) SM_MUST_CHECK;
 
+/* The directory that the absolute path lies in. SM_REFUSED: that is /, or too long. */
+enum sm_status sm_trust_parent(const char *path, char ret[SM_MAP_PATH_MAX]) SM_MUST_CHECK;
 /* Whose socket is the one with this absolute path? Its directory is trusted as above; *ret is the directory's owner. Whoever
  * listens there must be that user, or root. */
 enum sm_status sm_trust_socket(const char *path, bool or_mine, uid_t *ret) SM_MUST_CHECK;

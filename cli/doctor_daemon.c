@@ -58,16 +58,12 @@ static int try_socket(const struct sm_client_socket *where)
 {
 	SM_SCOPE_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct sockaddr_un address;
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
 
 	if (fd < 0 || sm_sockaddr_local(where->path, "", &address) != SM_OK)
 		return EINVAL;
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
 		return errno;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || (peer.uid != 0 && peer.uid != where->owner))
-		return OTHER_LISTENS;
-	return 0;
+	return sm_client_is_theirs(fd, where) ? 0 : OTHER_LISTENS;
 }
 
 static bool is_installed(void)
@@ -78,13 +74,13 @@ static bool is_installed(void)
 static void explain_distrust(struct sm_doctor *doctor, const struct sm_conf *conf)
 {
 	const char *socket = conf->host.socket;
-	size_t length = (size_t)(strrchr(socket, '/') - socket);
-	char directory[SM_MAP_PATH_MAX], culprit[SM_MAP_PATH_MAX + 80] = "its directory";
+	char directory[SM_MAP_PATH_MAX], culprit[SM_MAP_PATH_MAX + 80] = "it lies in no directory of its own";
 
-	snprintf(directory, sizeof(directory), "%.*s", (int)length, socket);
-	if (strcmp(directory, conf->host.directory) == 0)
-		return; /* sm_doctor_map says it */
-	find_culprit(directory, culprit, sizeof(culprit));
+	if (sm_trust_parent(socket, directory) == SM_OK) {
+		if (strcmp(directory, conf->host.directory) == 0)
+			return; /* sm_doctor_map says it */
+		find_culprit(directory, culprit, sizeof(culprit));
+	}
 	sm_doctor_find(doctor, SM_FINDING_PROBLEM, "srvmeshd", REPAIR_DIRECTORY, "programs do not ask at %s: %s", socket,
 	               culprit);
 }

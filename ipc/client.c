@@ -172,13 +172,12 @@ static enum sm_status gather(int fd, int64_t sign_ns, int64_t deadline_ns, bool 
 	return status;
 }
 
-/* A datagram socket would not say it; and a socket that a service manager has made is its user's, until srvmeshd listens. */
-static bool is_whom_we_trust(int fd, uid_t owner)
+bool sm_client_is_theirs(int fd, const struct sm_client_socket *socket)
 {
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == 0 || peer.uid == owner);
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == 0 || peer.uid == socket->owner);
 }
 
 /* Connects, and sends the request. */
@@ -197,7 +196,7 @@ static enum sm_status open_request(const struct sm_client_socket *socket, const 
 	if (fd < 0)
 		return status_of_errno();
 	status = connect_to(fd, &address, until_ns);
-	if (status == SM_OK && !is_whom_we_trust(fd, socket->owner))
+	if (status == SM_OK && !sm_client_is_theirs(fd, socket))
 		status = SM_INVALID;
 	if (status != SM_OK)
 		return status;

@@ -13,6 +13,9 @@ struct sm_client_socket {
 	uid_t owner;
 };
 
+/* Does that user listen at the other end of a connection, or root? */
+bool sm_client_is_theirs(int fd, const struct sm_client_socket *socket);
+
 struct sm_client_reply {
 	enum sm_frame_kind kind; /* never WORKING */
 	enum sm_format format;   /* that the daemon understood: ask it in this one from now on */
