@@ -108,7 +108,7 @@ static void put_all(FILE *file)
 	put_file(file, "/etc/nsswitch.conf");
 	put_file(file, SM_CONF_RESOLV);
 	put_file(file, SM_CONF_GAI);
-	for (uint32_t i = 0; conf && i < conf->n_pieces; i++)
+	for (uint32_t i = 0; i < conf->n_pieces; i++)
 		put_file(file, conf->pieces[i].path);
 	sm_conf_free(conf);
 }

@@ -94,7 +94,7 @@ static enum exit_code list(const struct sm_conf *conf, const char *pattern)
 	enum exit_code code = EXIT_NO;
 	struct sm_mapped mapped;
 
-	if (listing.sheet && open_map(conf, &mapped)) {
+	if (open_map(conf, &mapped)) {
 		bool is_whole = sm_hostmap_each(&mapped, list_one, &listing, SIZE_MAX);
 
 		code = sm_sheet_rows(listing.sheet) > 0 && is_whole ? EXIT_GOOD : EXIT_NO;
@@ -117,7 +117,7 @@ static enum exit_code run_list(const struct sm_call *call)
 
 	if (call->n_words > 0 && !read_pattern(call->words[0], &pattern))
 		code = EXIT_USAGE;
-	else if (conf)
+	else
 		code = list(conf, pattern.text);
 	sm_conf_free(conf);
 	return code;
@@ -169,8 +169,6 @@ static enum exit_code show(struct sm_inquiry *inquiry)
 	if (!inquiry->rule)
 		inquiry->rule = &inquiry->conf->rules.elsewhere;
 	targets = sm_targets_sheet(inquiry, NULL, &ignored);
-	if (!targets)
-		return EXIT_NO;
 	if (sm_terms.json != SM_TERMS_TEXT)
 		write_shown(inquiry, targets);
 	else if (!sm_terms.is_quiet)
@@ -203,7 +201,7 @@ static enum exit_code run_show(const struct sm_call *call)
 {
 	struct sm_inquiry inquiry = {.asked = call->words[0], .families = SM_IPV4_AND_IPV6, .conf = sm_talk_conf(),
 	                             .now_ns = sm_clock_now_ns()};
-	enum exit_code code = inquiry.conf ? find_and_show(&inquiry, call->words[0]) : EXIT_NO;
+	enum exit_code code = find_and_show(&inquiry, call->words[0]);
 
 	sm_inquiry_clear(&inquiry);
 	return code;

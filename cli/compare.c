@@ -85,20 +85,18 @@ static const char *ask_dns(const char *name, struct side *ret)
 static const char *ask_ours(const char *name, struct side *ret)
 {
 	struct sm_inquiry inquiry;
-	const char *why = "try-again";
+	static const char *const words[] = {
+		[SM_VERDICT_NOT_OURS] = "not-ours",   [SM_VERDICT_NO_NAME] = "no-name",
+		[SM_VERDICT_NO_DATA] = "no-data",     [SM_VERDICT_TRY_AGAIN] = "try-again",
+		[SM_VERDICT_TOO_SMALL] = "try-again", [SM_VERDICT_FOUND] = NULL,
+	};
+	const char *why;
 
 	ret->n = 0;
-	if (sm_inquire(name, SM_IPV4_AND_IPV6, &inquiry)) {
-		static const char *const words[] = {
-			[SM_VERDICT_NOT_OURS] = "not-ours",   [SM_VERDICT_NO_NAME] = "no-name",
-			[SM_VERDICT_NO_DATA] = "no-data",     [SM_VERDICT_TRY_AGAIN] = "try-again",
-			[SM_VERDICT_TOO_SMALL] = "try-again", [SM_VERDICT_FOUND] = NULL,
-		};
-
-		why = words[inquiry.verdict];
-		for (uint32_t i = 0; !why && inquiry.has_answer && i < inquiry.answer.n_addresses; i++)
-			add(ret, &inquiry.answer.addresses[i]);
-	}
+	sm_inquire(name, SM_IPV4_AND_IPV6, &inquiry);
+	why = words[inquiry.verdict];
+	for (uint32_t i = 0; !why && inquiry.has_answer && i < inquiry.answer.n_addresses; i++)
+		add(ret, &inquiry.answer.addresses[i]);
 	sm_inquiry_clear(&inquiry);
 	return why;
 }
@@ -190,7 +188,7 @@ static bool compare_map(struct comparison *comparison)
 {
 	struct sm_conf *conf = sm_talk_conf();
 	struct sm_mapped mapped;
-	enum sm_status status = conf ? sm_hostmap_open(conf, &mapped) : SM_EXHAUSTED;
+	enum sm_status status = sm_hostmap_open(conf, &mapped);
 
 	sm_conf_free(conf);
 	if (status != SM_OK) {
@@ -206,7 +204,7 @@ static enum exit_code run(const struct sm_call *call)
 {
 	struct comparison comparison = {.sheet = sm_sheet_open(columns, N_COLUMNS)};
 	enum exit_code code = EXIT_NO;
-	bool is_good = comparison.sheet && __nss_configure_lookup("hosts", "dns") == 0;
+	bool is_good = __nss_configure_lookup("hosts", "dns") == 0;
 
 	for (int i = 0; is_good && i < call->n_words; i++)
 		compare(&comparison, call->words[i]);

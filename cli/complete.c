@@ -95,9 +95,9 @@ static void offer_operands(enum sm_completion what, const char *begin)
 		break;
 	}
 	conf = sm_talk_conf();
-	if (conf && what == SM_COMPLETE_NAMES)
+	if (what == SM_COMPLETE_NAMES)
 		offer_names(conf, begin);
-	else if (conf)
+	else
 		offer_sections(conf, begin);
 	sm_conf_free(conf);
 }

@@ -3,6 +3,7 @@
 #include "cli/config.h"
 
 #include "cli/commands.h"
+#include "cli/memory.h"
 #include "cli/shared.h"
 #include "cli/sheet.h"
 #include "cli/talk.h"
@@ -21,27 +22,26 @@ static void keep_complaint(void *context, enum sm_complaint kind, const char *te
 	struct sm_config_check *check = context;
 
 	if (check->n < SM_CONFIG_COMPLAINTS_MAX)
-		check->complaints[check->n++] = (struct sm_config_complaint){kind, strdup(text)};
+		check->complaints[check->n++] = (struct sm_config_complaint){kind, sm_memory(strdup(text))};
 }
 
-bool sm_config_check(const char *named, struct sm_config_check *ret)
+void sm_config_check(const char *named, struct sm_config_check *ret)
 {
 	const struct sm_conf_sources sources = sm_conf_sources(named);
 
-	return sm_config_check_sources(&sources, ret);
+	sm_config_check_sources(&sources, ret);
 }
 
-bool sm_config_check_sources(const struct sm_conf_sources *sources, struct sm_config_check *ret)
+void sm_config_check_sources(const struct sm_conf_sources *sources, struct sm_config_check *ret)
 {
 	struct sm_complaints complaints = {.hear = keep_complaint, .context = ret};
 	struct sm_watch watch;
 
 	*ret = (struct sm_config_check){.sources = *sources};
 	if (sm_conf_load(&ret->sources, NULL, &watch, &complaints, &ret->conf) != SM_OK)
-		return false;
+		sm_no_memory();
 	sm_shared_check(&ret->conf->host.shared, &complaints, ret->sources.file);
 	ret->n_errors = complaints.n_errors;
-	return true;
 }
 
 void sm_config_clear(struct sm_config_check *check)
@@ -175,20 +175,17 @@ static enum exit_code run_check(const struct sm_call *call)
 {
 	const char *named = call->n_words > 0 ? call->words[0] : secure_getenv("SRVMESH_CONF");
 	struct sm_config_check check;
-	bool is_good = false;
+	bool is_good;
 
-	if (sm_config_check(named, &check)) {
-		is_good = check.n_errors == 0 && check.conf->rules.n_rules > 0;
-		for (uint32_t i = 0; i < check.n && sm_terms.json == SM_TERMS_TEXT; i++)
-			fprintf(stderr, "srvmesh: %s%s\n", check.complaints[i].kind == SM_COMPLAINT_WARNING ? "warning: " : "",
-			        check.complaints[i].text);
-		if (sm_terms.json != SM_TERMS_TEXT)
-			write_checked(&check, is_good);
-		else
-			print_checked(&check, named);
-	} else {
-		fputs("srvmesh: out of memory or descriptors\n", stderr);
-	}
+	sm_config_check(named, &check);
+	is_good = check.n_errors == 0 && check.conf->rules.n_rules > 0;
+	for (uint32_t i = 0; i < check.n && sm_terms.json == SM_TERMS_TEXT; i++)
+		fprintf(stderr, "srvmesh: %s%s\n", check.complaints[i].kind == SM_COMPLAINT_WARNING ? "warning: " : "",
+		        check.complaints[i].text);
+	if (sm_terms.json != SM_TERMS_TEXT)
+		write_checked(&check, is_good);
+	else
+		print_checked(&check, named);
 	sm_config_clear(&check);
 	return fflush(stdout) == 0 && is_good ? EXIT_GOOD : EXIT_NO;
 }
@@ -305,10 +302,13 @@ static enum exit_code run_show(const struct sm_call *call)
 {
 	struct sm_conf *conf = sm_talk_conf();
 	struct sm_sheet *sheet = sm_sheet_open(columns, N_COLUMNS);
-	enum exit_code code = EXIT_NO;
+	enum exit_code code = show(sheet, conf, call->n_words > 0 ? call->words[0] : NULL);
 
-	if (conf && sheet)
-		code = show(sheet, conf, call->n_words > 0 ? call->words[0] : NULL);
+	if (conf->has_unread) {
+		fputs("srvmesh: a file of the configuration cannot be read: there may be more in it; srvmesh check-config names it\n",
+		      stderr);
+		code = EXIT_NO;
+	}
 	sm_sheet_close(sheet);
 	sm_conf_free(conf);
 	return code;

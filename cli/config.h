@@ -20,8 +20,8 @@ struct sm_config_check {
 };
 
 /* The same from these sources, which must outlive *ret. */
-bool sm_config_check_sources(const struct sm_conf_sources *sources, struct sm_config_check *ret);
-/* Loads the configuration from `named`, or that of the host (NULL), with all complaints, also of the files of [shared]. false: no
- * memory. To be cleared in any case. */
-bool sm_config_check(const char *named, struct sm_config_check *ret);
+void sm_config_check_sources(const struct sm_conf_sources *sources, struct sm_config_check *ret);
+/* Loads the configuration from `named`, or that of the host (NULL), with all complaints, also of the files of [shared]. To be
+ * cleared. */
+void sm_config_check(const char *named, struct sm_config_check *ret);
 void sm_config_clear(struct sm_config_check *check);

@@ -6,6 +6,7 @@
 #include "cache/trust.h"
 #include "cli/doctor.h"
 #include "cli/hostmap.h"
+#include "cli/memory.h"
 #include "cli/question.h"
 #include "cli/talk.h"
 #include "mesh/record.h"
@@ -325,11 +326,11 @@ static void note_none(struct sm_doctor *doctor, const struct sm_rule *rule, cons
 static void look_at_name(struct sm_doctor *doctor, const struct sm_name *name, bool wants_note)
 {
 	const struct sm_rule *rule = sm_rules_match(&doctor->check.conf->rules, name->text, name->length);
-	SM_SCOPE_FREE struct sm_rule *form = rule ? malloc(sizeof(*form)) : NULL;
+	SM_SCOPE_FREE struct sm_rule *form = sm_memory(malloc(sizeof(*form)));
 	struct sm_name owner, asked;
 	bool is_told = false;
 
-	if (!form || rule->is_disabled || rule->n_servers == 0 || sm_name_is_srv_owner(name)) {
+	if (!rule || rule->is_disabled || rule->n_servers == 0 || sm_name_is_srv_owner(name)) {
 		if (wants_note)
 			sm_doctor_find(doctor, SM_FINDING_NOTE, "templates", "", "%s: %s", name->text,
 			               rule && rule->is_disabled ? "its section is switched off"

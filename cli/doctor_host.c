@@ -5,6 +5,7 @@
 #include "base/sockaddr.h"
 #include "cli/doctor.h"
 #include "cli/inquiry.h"
+#include "cli/memory.h"
 #include "conf/file.h"
 
 #include <dlfcn.h>
@@ -239,10 +240,10 @@ static bool look_at_log(struct sm_doctor *doctor, const char *where, char *text)
 
 void sm_doctor_denials(struct sm_doctor *doctor)
 {
-	SM_SCOPE_FREE char *text = malloc(LOG_TAIL + 1);
+	SM_SCOPE_FREE char *text = sm_memory(malloc(LOG_TAIL + 1));
 	int size;
 
-	for (size_t i = 0; text && i < sizeof(logs) / sizeof(logs[0]); i++) {
+	for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
 		SM_SCOPE_CLOSE int fd = open(logs[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		struct stat file;
 		ssize_t part;
@@ -254,7 +255,7 @@ void sm_doctor_denials(struct sm_doctor *doctor)
 		if (look_at_log(doctor, logs[i], text))
 			return;
 	}
-	size = text ? klogctl(3 /* SYSLOG_ACTION_READ_ALL */, text, LOG_TAIL) : -1;
+	size = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, text, LOG_TAIL);
 	if (size > 0) {
 		text[size] = '\0';
 		look_at_log(doctor, "the kernel's log", text);

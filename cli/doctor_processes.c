@@ -3,6 +3,7 @@
 #include "base/scope.h"
 #include "cache/map.h"
 #include "cli/doctor.h"
+#include "cli/memory.h"
 #include "conf/conf.h"
 #include "conf/file.h"
 
@@ -126,12 +127,8 @@ static char *read_proc(pid_t pid, const char *name)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	while (fd >= 0 && size > 0) {
 		if (room - used < 4097) {
-			char *larger = realloc(text, room + 65536);
-
-			if (!larger)
-				break;
-			text = larger;
 			room += 65536;
+			text = sm_memory(realloc(text, room));
 		}
 		size = read(fd, text + used, room - used - 1);
 		used += size > 0 ? (size_t)size : 0;
@@ -273,7 +270,7 @@ static void read_environment(pid_t pid, struct environment *ret)
 }
 
 /* The configuration that it reads: of its root, or what its environment names. */
-static bool load_config(struct sm_doctor *doctor, const char *named)
+static void load_config(struct sm_doctor *doctor, const char *named)
 {
 	static char file[PATH_MAX], dropins[PATH_MAX], resolv[PATH_MAX], gai[PATH_MAX];
 	struct sm_conf_sources sources = sm_conf_sources(named);
@@ -286,7 +283,7 @@ static bool load_config(struct sm_doctor *doctor, const char *named)
 	sources.dropins = sources.dropins ? dropins : NULL;
 	sources.resolv = resolv;
 	sources.gai = gai;
-	return sm_config_check_sources(&sources, &doctor->check);
+	sm_config_check_sources(&sources, &doctor->check);
 }
 
 bool sm_doctor_process(struct sm_doctor *doctor, pid_t pid)
@@ -294,10 +291,10 @@ bool sm_doctor_process(struct sm_doctor *doctor, pid_t pid)
 	static struct environment environment;
 	char path[PATH_MAX];
 	SM_SCOPE_CLOSE int fd = -1;
-	SM_SCOPE_FREE char *maps = read_proc(pid, "maps"), *copy = maps ? strdup(maps) : NULL;
+	SM_SCOPE_FREE char *maps = read_proc(pid, "maps"), *copy = maps ? sm_memory(strdup(maps)) : NULL;
 	const char *word;
 
-	if (!maps || !copy) {
+	if (!maps) {
 		fprintf(stderr, "srvmesh: process %d: %s\n", pid, errno == ENOENT ||
 		        errno == ESRCH ? "there is none"
 		        : errno == EPERM || errno == EACCES ? "it is of another user: run srvmesh doctor as root"
@@ -317,8 +314,7 @@ bool sm_doctor_process(struct sm_doctor *doctor, pid_t pid)
 	if (word && strcmp(word, "off") == 0)
 		sm_doctor_find(doctor, SM_FINDING_PROBLEM, "switch", "start it without it",
 		               "SRVMESH=off stands in its environment");
-	if (!load_config(doctor, variable_of(environment.text, environment.size, "SRVMESH_CONF")))
-		return false;
+	load_config(doctor, variable_of(environment.text, environment.size, "SRVMESH_CONF"));
 	look_at_plugin(doctor, copy);
 	look_at_map(doctor, maps);
 	look_at_namespaces(doctor, pid);

@@ -284,13 +284,12 @@ static void explain(const struct sm_inquiry *inquiry)
 static enum exit_code run(const struct sm_call *call)
 {
 	struct sm_inquiry inquiry;
-	enum exit_code code = EXIT_NO;
+	enum exit_code code;
 
-	if (sm_inquire(call->words[0], sm_families_of(call->options[ONLY_IPV4], call->options[ONLY_IPV6]), &inquiry)) {
-		sm_inquiry_time_again(&inquiry);
-		explain(&inquiry);
-		code = sm_inquiry_exit(&inquiry);
-	}
+	sm_inquire(call->words[0], sm_families_of(call->options[ONLY_IPV4], call->options[ONLY_IPV6]), &inquiry);
+	sm_inquiry_time_again(&inquiry);
+	explain(&inquiry);
+	code = sm_inquiry_exit(&inquiry);
 	sm_inquiry_clear(&inquiry);
 	return fflush(stdout) == 0 ? code : EXIT_NO;
 }

@@ -3,6 +3,7 @@
 
 #include "base/scope.h"
 #include "cache/scan.h"
+#include "cli/memory.h"
 
 #define FIRST_SIZE 16384
 
@@ -30,15 +31,10 @@ const char *sm_hostmap_why_not(enum sm_status status)
 	return "out of memory or descriptors";
 }
 
-static bool grow(void **bytes, size_t *room, size_t size)
+static void grow(void **bytes, size_t *room, size_t size)
 {
-	void *larger = realloc(*bytes, size);
-
-	if (!larger)
-		return false;
-	*bytes = larger;
+	*bytes = sm_memory(realloc(*bytes, size));
 	*room = size;
-	return true;
 }
 
 bool sm_hostmap_each(const struct sm_mapped *mapped,
@@ -46,39 +42,38 @@ bool sm_hostmap_each(const struct sm_mapped *mapped,
                      size_t max)
 {
 	size_t room = FIRST_SIZE, size;
-	SM_SCOPE_FREE void *bytes = malloc(room);
+	SM_SCOPE_FREE void *bytes = sm_memory(malloc(room));
 	struct sm_name at, next;
 
-	for (size_t n = 0; bytes && n < max;) {
+	for (size_t n = 0; n < max;) {
 		enum sm_status status = sm_scan_next(mapped, n ? &at : NULL, &next, bytes, room, &size);
 
-		if (status == SM_FULL && grow(&bytes, &room, size * 2))
+		if (status == SM_FULL) {
+			grow(&bytes, &room, size * 2);
 			continue;
+		}
 		if (status != SM_OK)
 			return status == SM_MISS;
 		hear(context, &next, bytes, size);
 		at = next;
 		n++;
 	}
-	return bytes;
+	return true;
 }
 
 enum sm_status sm_hostmap_get(const struct sm_mapped *mapped, const struct sm_name *name, void **ret, size_t *ret_size)
 {
 	uint8_t key[SM_MAP_KEY_MAX];
 	size_t key_size = sm_map_key(SM_MAP_SERVICE, name, key), room = FIRST_SIZE;
-	void *bytes = malloc(room);
-	enum sm_status status = SM_FULL;
+	void *bytes = sm_memory(malloc(room));
+	enum sm_status status;
 
-	while (bytes && status == SM_FULL) {
-		status = sm_reader_get(mapped, key, key_size, bytes, room, ret_size);
-		if (status == SM_FULL && !grow(&bytes, &room, *ret_size * 2))
-			break;
-	}
+	while ((status = sm_reader_get(mapped, key, key_size, bytes, room, ret_size)) == SM_FULL)
+		grow(&bytes, &room, *ret_size * 2);
 	if (status == SM_OK) {
 		*ret = bytes;
 		return SM_OK;
 	}
 	free(bytes);
-	return bytes && status != SM_FULL ? status : SM_EXHAUSTED;
+	return status;
 }

@@ -2,6 +2,7 @@
 #include "cli/inquiry.h"
 
 #include "base/clock.h"
+#include "cli/memory.h"
 #include "cli/sheet.h"
 #include "cli/talk.h"
 #include "conf/keys.h"
@@ -21,12 +22,10 @@ static void see(void *context, const struct sm_sight *sight)
 {
 	struct sm_inquiry *inquiry = context;
 	size_t size = sm_record_size(sight->name, sight->answer);
-	void *record = malloc(size);
+	void *record = sm_memory(malloc(size));
 
-	if (!record || sm_record_encode(sight->name, sight->answer, sight->times, SM_FORMAT, record, size, &size) != SM_OK) {
-		free(record);
-		return;
-	}
+	if (sm_record_encode(sight->name, sight->answer, sight->times, SM_FORMAT, record, size, &size) != SM_OK)
+		sm_no_memory();
 	free(inquiry->record);
 	inquiry->record = record;
 	inquiry->record_size = size;
@@ -40,7 +39,7 @@ static void see(void *context, const struct sm_sight *sight)
 bool sm_inquiry_open(struct sm_inquiry *inquiry)
 {
 	inquiry->arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
-	if (!inquiry->record || sm_record_decode(&inquiry->name, inquiry->record, inquiry->record_size, &inquiry->arena,
+	if (sm_record_decode(&inquiry->name, inquiry->record, inquiry->record_size, &inquiry->arena,
 	                                         &inquiry->answer, &inquiry->times) != SM_OK)
 		return false;
 	if (inquiry->rule)
@@ -68,15 +67,13 @@ void sm_inquiry_time_again(struct sm_inquiry *inquiry)
 	inquiry->took_ns = shortest_ns;
 }
 
-bool sm_inquire(const char *asked, uint8_t families, struct sm_inquiry *ret)
+void sm_inquire(const char *asked, uint8_t families, struct sm_inquiry *ret)
 {
 	const struct sm_watcher watcher = {.see = see, .context = ret};
 	struct sm_found found;
 	int64_t began_ns;
 
 	*ret = (struct sm_inquiry){.asked = asked, .families = families, .conf = sm_talk_conf()};
-	if (!ret->conf)
-		return false;
 	ret->rule = sm_rules_match(&ret->conf->rules, asked, strlen(asked));
 	if (sm_name_parse(asked, strlen(asked), &ret->name) != SM_OK)
 		ret->name.text[0] = '\0';
@@ -88,8 +85,8 @@ bool sm_inquire(const char *asked, uint8_t families, struct sm_inquiry *ret)
 		ret->rule = sm_rules_match(&ret->conf->rules, ret->name.text, ret->name.length);
 	if (!ret->rule && ret->conf->has_unread)
 		ret->rule = &ret->conf->rules.elsewhere;
-	sm_inquiry_open(ret);
-	return true;
+	if (ret->record && !sm_inquiry_open(ret))
+		sm_no_memory();
 }
 
 void sm_inquiry_clear(struct sm_inquiry *inquiry)

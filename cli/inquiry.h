@@ -30,9 +30,8 @@ struct sm_inquiry {
 	size_t record_size;
 };
 
-/* false: no memory. To be cleared in any case. */
-bool sm_inquire(const char *asked, uint8_t families, struct sm_inquiry *ret);
-/* The same with a record that was read from the map, as `cache show` does: nothing is looked up. */
+void sm_inquire(const char *asked, uint8_t families, struct sm_inquiry *ret);
+/* The same with a record that was read from the map, as `cache show` does: nothing is looked up. false: it is damaged. */
 bool sm_inquiry_open(struct sm_inquiry *inquiry);
 /* Of an answer from the map: took_ns becomes what it takes in a program that has the map open: the shortest of a few. */
 void sm_inquiry_time_again(struct sm_inquiry *inquiry);

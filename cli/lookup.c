@@ -98,10 +98,10 @@ static enum exit_code tell(const struct sm_inquiry *inquiry, bool with_ports)
 static enum exit_code run(const struct sm_call *call)
 {
 	struct sm_inquiry inquiry;
-	enum exit_code code = EXIT_NO;
+	enum exit_code code;
 
-	if (sm_inquire(call->words[0], sm_families_of(call->options[ONLY_IPV4], call->options[ONLY_IPV6]), &inquiry))
-		code = tell(&inquiry, call->options[WITH_PORTS]);
+	sm_inquire(call->words[0], sm_families_of(call->options[ONLY_IPV4], call->options[ONLY_IPV6]), &inquiry);
+	code = tell(&inquiry, call->options[WITH_PORTS]);
 	sm_inquiry_clear(&inquiry);
 	return code;
 }

@@ -169,7 +169,7 @@ static enum exit_code run_monitor(const struct sm_call *call)
 	struct sm_request request = {.format = SM_FORMAT, .kind = SM_FRAME_MONITOR, .level = SM_LEVEL_STAYS};
 	static struct wanted wanted;
 	struct sm_conf *conf;
-	enum exit_code code = EXIT_NO;
+	enum exit_code code;
 
 	if (!read_wanted(call, &wanted))
 		return EXIT_USAGE;
@@ -184,8 +184,7 @@ static enum exit_code run_monitor(const struct sm_call *call)
 		request.n_last = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 	}
 	conf = sm_talk_conf();
-	if (conf)
-		code = follow(conf, &request, &wanted);
+	code = follow(conf, &request, &wanted);
 	sm_conf_free(conf);
 	return code;
 }

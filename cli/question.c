@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "cli/memory.h"
 #include "resolve/channel.h"
 #include "wire/message.h"
 
@@ -26,7 +27,7 @@ static void hear(void *context, enum sm_status status, const uint8_t *message, s
 		return; /* the whole comes yet */
 	heard->is_heard = true;
 	heard->status = status;
-	heard->message = status == SM_OK ? malloc(size) : NULL;
+	heard->message = status == SM_OK ? sm_memory(malloc(size)) : NULL;
 	heard->size = size;
 	if (heard->message)
 		memcpy(heard->message, message, size);

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/doctor.h"
 #include "cli/inquiry.h"
+#include "cli/memory.h"
 #include "mesh/choose.h"
 #include "mesh/text.h"
 
@@ -54,15 +55,13 @@ static const char *value_of(const struct drawn *drawn, char letter)
 	return NULL;
 }
 
-/* Fills in %h, %p, %t and %%; anything else stays. NULL: no memory. */
+/* Fills in %h, %p, %t and %%; anything else stays. */
 static char *fill_in(const char *word, const struct drawn *drawn)
 {
 	char *ret = NULL;
 	size_t size;
-	FILE *text = open_memstream(&ret, &size);
+	FILE *text = sm_memory(open_memstream(&ret, &size));
 
-	if (!text)
-		return NULL;
 	for (; *word; word++) {
 		const char *value = *word == '%' ? value_of(drawn, word[1]) : NULL;
 
@@ -72,7 +71,9 @@ static char *fill_in(const char *word, const struct drawn *drawn)
 			fputc(*word, text);
 		word += value != NULL;
 	}
-	return fclose(text) == 0 ? ret : NULL;
+	if (fclose(text) != 0)
+		sm_no_memory();
+	return ret;
 }
 
 static bool wants_port(char **words, int n)
@@ -87,16 +88,12 @@ static bool wants_port(char **words, int n)
 /* Becomes the program; returns only where that is not possible, and why. */
 static int become(char **words, int n, const struct drawn *drawn)
 {
-	char **line = calloc((size_t)n + 1, sizeof(*line));
-	bool is_whole = line != NULL;
+	char **line = sm_memory(calloc((size_t)n + 1, sizeof(*line)));
 
-	for (int i = 0; is_whole && i < n; i++) {
+	for (int i = 0; i < n; i++)
 		line[i] = fill_in(words[i], drawn);
-		is_whole = line[i] != NULL;
-	}
-	if (is_whole)
-		execvp(line[0], line);
-	return is_whole ? errno : ENOMEM;
+	execvp(line[0], line);
+	return errno;
 }
 
 static enum exit_code fail_to_start(const char *word, int error)
@@ -297,10 +294,7 @@ static enum exit_code run(const struct sm_call *call)
 		return call->options[RETRY] ? EXIT_USAGE : run_with_ports(call->words);
 	if (call->n_words < 2)
 		return EXIT_USAGE;
-	if (!sm_inquire(call->words[0], sm_families_of(call->options[ONLY_IPV4], call->options[ONLY_IPV6]), &inquiry)) {
-		sm_inquiry_clear(&inquiry);
-		return EXIT_NO;
-	}
+	sm_inquire(call->words[0], sm_families_of(call->options[ONLY_IPV4], call->options[ONLY_IPV6]), &inquiry);
 	sm_inquiry_why_not(&inquiry, why);
 	if (inquiry.verdict != SM_VERDICT_FOUND || !inquiry.has_answer || !inquiry.rule) {
 		fprintf(stderr, "srvmesh: %s: %s\n", call->words[0], why);

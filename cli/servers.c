@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* srvmesh servers, srvmesh health: srvmeshd's tables. */
 #include "cli/commands.h"
+#include "cli/memory.h"
 #include "cli/sheet.h"
 #include "cli/talk.h"
 #include "cli/terms.h"
@@ -50,12 +51,12 @@ static enum exit_code run_servers(const struct sm_call *call)
 	char *text = sm_talk_kind(SM_FRAME_SERVERS, &code), *rest = text;
 
 	(void)call;
-	while (sheet && rest && sm_talk_line(&rest, fields, N_SERVER_COLUMNS)) {
+	while (rest && sm_talk_line(&rest, fields, N_SERVER_COLUMNS)) {
 		for (size_t i = 0; i < N_SERVER_COLUMNS; i++)
 			cells[i] = cell_of(&server_columns[i], fields[i]);
 		sm_sheet_row(sheet, cells);
 	}
-	if (text && sheet && !sm_sheet_show(sheet))
+	if (text && !sm_sheet_show(sheet))
 		code = EXIT_NO;
 	sm_sheet_close(sheet);
 	free(text);
@@ -116,9 +117,7 @@ static void fill_health(struct sm_sheet *sheet, char *text)
 
 	for (const char *at = text; *at; at++)
 		most += *at == '\n';
-	rows = calloc(most + 1, sizeof(*rows));
-	if (!rows)
-		return;
+	rows = sm_memory(calloc(most + 1, sizeof(*rows)));
 	while (n < most && sm_talk_line(&text, rows[n].fields, N_FIELDS))
 		n++;
 	qsort(rows, n, sizeof(rows[0]), by_state);
@@ -134,7 +133,7 @@ static enum exit_code run_health(const struct sm_call *call)
 	char *text = sm_talk_kind(SM_FRAME_HEALTH, &code);
 
 	(void)call;
-	if (text && sheet) {
+	if (text) {
 		fill_health(sheet, text);
 		if (sm_sheet_rows(sheet) == 0 && sm_terms.json == SM_TERMS_TEXT && !sm_terms.is_quiet)
 			puts("no target is watched: health is off, or no name in use has several targets");

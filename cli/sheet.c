@@ -2,6 +2,7 @@
 /* Tables are libsmartcols': alignment, width, colours and UTF-8 are its trade. */
 #include "cli/sheet.h"
 
+#include "cli/memory.h"
 #include "cli/terms.h"
 
 #include <libsmartcols.h>
@@ -17,12 +18,10 @@ struct sm_sheet {
 
 struct sm_sheet *sm_sheet_open(const struct sm_column *columns, size_t n)
 {
-	struct sm_sheet *sheet = calloc(1, sizeof(*sheet));
+	struct sm_sheet *sheet = sm_memory(calloc(1, sizeof(*sheet)));
 
-	if (sheet) {
-		sheet->columns = columns;
-		sheet->n_columns = n;
-	}
+	sheet->columns = columns;
+	sheet->n_columns = n;
 	return sheet;
 }
 
@@ -36,24 +35,18 @@ void sm_sheet_close(struct sm_sheet *sheet)
 	free(sheet);
 }
 
-/* Without memory a row is left out: nothing useful can be said then. */
 void sm_sheet_row(struct sm_sheet *sheet, const struct sm_cell *cells)
 {
 	struct sm_cell *row;
 
 	if (sheet->n_rows == sheet->room) {
-		size_t room = sheet->room ? sheet->room * 2 : 64;
-
-		row = realloc(sheet->cells, room * sheet->n_columns * sizeof(*row));
-		if (!row)
-			return;
-		sheet->cells = row;
-		sheet->room = room;
+		sheet->room = sheet->room ? sheet->room * 2 : 64;
+		sheet->cells = sm_memory(realloc(sheet->cells, sheet->room * sheet->n_columns * sizeof(*row)));
 	}
 	row = sheet->cells + sheet->n_rows++ * sheet->n_columns;
 	for (size_t i = 0; i < sheet->n_columns; i++) {
 		row[i] = cells[i];
-		row[i].text = cells[i].text ? strdup(cells[i].text) : NULL;
+		row[i].text = cells[i].text ? sm_memory(strdup(cells[i].text)) : NULL;
 	}
 }
 
@@ -166,6 +159,12 @@ static bool is_number(enum sm_column_type type)
 	return type != SM_COLUMN_TEXT && type != SM_COLUMN_STATE && type != SM_COLUMN_LIST;
 }
 
+static void set_data(struct libscols_line *line, size_t at, const char *text)
+{
+	if (scols_line_set_data(line, at, text) != 0)
+		sm_no_memory();
+}
+
 static void fill_cell(struct libscols_line *line, size_t at, const struct sm_column *column, const struct sm_cell *cell)
 {
 	char number[SM_SHEET_TIME_MAX] = "-";
@@ -174,10 +173,10 @@ static void fill_cell(struct libscols_line *line, size_t at, const struct sm_col
 	if (is_number(column->type)) {
 		if (cell->is_known)
 			write_number(column->type, cell->number, number);
-		scols_line_set_data(line, at, number);
+		set_data(line, at, number);
 		return;
 	}
-	scols_line_set_data(line, at, cell->text ? cell->text : "-");
+	set_data(line, at, cell->text ? cell->text : "-");
 	if (sm_terms.has_color && column->type == SM_COLUMN_STATE && cell->text)
 		color = color_of(cell->text);
 	if (color)
@@ -186,13 +185,13 @@ static void fill_cell(struct libscols_line *line, size_t at, const struct sm_col
 
 static struct libscols_table *make_table(const struct sm_sheet *sheet)
 {
-	struct libscols_table *table = scols_new_table();
+	struct libscols_table *table = sm_memory(scols_new_table());
 
-	for (size_t i = 0; table && i < sheet->n_columns; i++)
+	for (size_t i = 0; i < sheet->n_columns; i++)
 		if (sheet->columns[i].title)
-			scols_table_new_column(table, sheet->columns[i].title, 0,
-			                       (is_number(sheet->columns[i].type) ? SCOLS_FL_RIGHT : 0) |
-			                       (sheet->columns[i].may_be_cut ? SCOLS_FL_TRUNC : 0));
+			sm_memory(scols_table_new_column(table, sheet->columns[i].title, 0,
+			                                 (is_number(sheet->columns[i].type) ? SCOLS_FL_RIGHT : 0) |
+			                                 (sheet->columns[i].may_be_cut ? SCOLS_FL_TRUNC : 0)));
 	return table;
 }
 
@@ -200,7 +199,7 @@ static void print_indented(char *text, int indent)
 {
 	char *rest = text, *line;
 
-	while ((line = strsep(&rest, "\n")) && (rest || *line)) {
+	while (rest && (line = strsep(&rest, "\n")) && (rest || *line)) {
 		size_t length = strlen(line);
 
 		while (length > 0 && line[length - 1] == ' ')
@@ -214,20 +213,19 @@ void sm_sheet_print(const struct sm_sheet *sheet, int indent)
 	struct libscols_table *table = make_table(sheet);
 	char *text = NULL;
 
-	if (!table)
-		return;
 	scols_table_enable_colors(table, sm_terms.has_color);
 	scols_table_enable_noheadings(table, !sm_terms.has_legend);
 	for (size_t row = 0; row < sheet->n_rows; row++) {
-		struct libscols_line *line = scols_table_new_line(table, NULL);
+		struct libscols_line *line = sm_memory(scols_table_new_line(table, NULL));
 		size_t at = 0;
 
-		for (size_t i = 0; line && i < sheet->n_columns; i++)
+		for (size_t i = 0; i < sheet->n_columns; i++)
 			if (sheet->columns[i].title)
 				fill_cell(line, at++, &sheet->columns[i], &sheet->cells[row * sheet->n_columns + i]);
 	}
-	if (scols_print_table_to_string(table, &text) == 0 && text)
-		print_indented(text, indent);
+	if (sheet->n_rows > 0 && (scols_print_table_to_string(table, &text) != 0 || !text))
+		sm_no_memory();
+	print_indented(text, indent);
 	free(text);
 	scols_unref_table(table);
 }
@@ -246,7 +244,7 @@ struct sm_json sm_sheet_json(void)
 
 void sm_sheet_write_list(struct sm_json *json, const char *key, const char *text)
 {
-	char *copy = text ? strdup(text) : NULL, *rest = copy, *word;
+	char *copy = text ? sm_memory(strdup(text)) : NULL, *rest = copy, *word;
 
 	sm_json_begin_array(json, key);
 	while (rest && (word = strsep(&rest, ",")))

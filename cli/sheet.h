@@ -46,7 +46,7 @@ static inline struct sm_cell sm_cell_number(int64_t number)
 
 struct sm_sheet;
 
-/* NULL: no memory. `columns` must live as long as the sheet. */
+/* `columns` must live as long as the sheet. */
 struct sm_sheet *sm_sheet_open(const struct sm_column *columns, size_t n);
 void sm_sheet_close(struct sm_sheet *sheet);
 /* A row: as many cells as columns; they are copied. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* srvmesh status: srvmeshd on one screen. */
 #include "cli/commands.h"
+#include "cli/memory.h"
 #include "cli/sheet.h"
 #include "cli/talk.h"
 #include "cli/terms.h"
@@ -53,7 +54,7 @@ static bool is_number(const char *text)
 /* The figures of a group, three in a line. */
 static void print_group(const char *text, size_t group)
 {
-	char *copy = strdup(text), *rest = copy, *line;
+	char *copy = sm_memory(strdup(text)), *rest = copy, *line;
 	int n = 0;
 
 	while (rest && (line = strsep(&rest, "\n"))) {
@@ -93,7 +94,7 @@ static void print(const char *text)
 static void write_json(const char *text)
 {
 	struct sm_json json = sm_sheet_json();
-	char *copy = strdup(text), *rest = copy, *line;
+	char *copy = sm_memory(strdup(text)), *rest = copy, *line;
 
 	sm_json_begin_object(&json, NULL);
 	while (rest && (line = strsep(&rest, "\n"))) {

@@ -2,6 +2,7 @@
 /* srvmesh disable and enable: write a drop-in with `enabled = no`, and remove it. Every process follows within about a
  * second. */
 #include "cli/commands.h"
+#include "cli/memory.h"
 #include "cli/terms.h"
 #include "conf/conf.h"
 
@@ -28,7 +29,7 @@ static const char *subject(const char *domain)
 	return domain ? domain : "all names";
 }
 
-/* The configuration of the host, even if it has errors; NULL: no memory. */
+/* The configuration of the host, even if it has errors. */
 static struct sm_conf *load_conf(void)
 {
 	const struct sm_conf_sources sources = sm_conf_sources(NULL);
@@ -36,7 +37,9 @@ static struct sm_conf *load_conf(void)
 	struct sm_watch watch;
 	struct sm_conf *conf;
 
-	return sm_conf_load(&sources, NULL, &watch, &nobody, &conf) == SM_OK ? conf : NULL;
+	if (sm_conf_load(&sources, NULL, &watch, &nobody, &conf) != SM_OK)
+		sm_no_memory();
+	return conf;
 }
 
 /* The name in the form used in sections, and the path of our drop-in for it. */
@@ -124,7 +127,7 @@ static bool is_disabled(const struct sm_conf *conf, const struct sm_name *name)
 static bool has_effect(const struct sm_name *name)
 {
 	struct sm_conf *conf = load_conf();
-	bool is_good = conf && is_disabled(conf, name);
+	bool is_good = is_disabled(conf, name);
 
 	sm_conf_free(conf);
 	return is_good;
@@ -140,8 +143,6 @@ static bool switch_off(const char *domain)
 	if (!name_dropin(domain, &name, path))
 		return false;
 	conf = load_conf();
-	if (!conf)
-		return fail(path, strerror(ENOMEM));
 	is_known = write_text(conf, &name, text);
 	sm_conf_free(conf);
 	if (!is_known)
@@ -195,8 +196,6 @@ static bool switch_on(const char *domain)
 	if (!was_ours && errno != ENOENT)
 		return fail(path, strerror(errno));
 	conf = load_conf();
-	if (!conf)
-		return fail(path, strerror(ENOMEM));
 	if (!was_ours && !is_section(conf, &name)) {
 		sm_conf_free(conf);
 		return fail(name.text, NO_SECTION);

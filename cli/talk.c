@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "cache/trust.h"
+#include "cli/memory.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,10 +22,9 @@ struct sm_conf *sm_talk_conf(void)
 	struct sm_conf *conf;
 
 	sources.is_conf_private = named != NULL; /* as in a program: the host's map and socket are used only if it names them */
-	if (sm_conf_load(&sources, NULL, &watch, &nobody, &conf) == SM_OK)
-		return conf;
-	fputs("srvmesh: out of memory or descriptors\n", stderr);
-	return NULL;
+	if (sm_conf_load(&sources, NULL, &watch, &nobody, &conf) != SM_OK)
+		sm_no_memory();
+	return conf;
 }
 
 static const char *why_not(enum sm_status status, const struct sm_client_reply *reply)
@@ -77,7 +77,7 @@ char *sm_talk_ask(const struct sm_conf *conf, const struct sm_request *request, 
 	if (status == SM_OK)
 		status = sm_client_ask(&socket, request, until_ns, until_ns, &has_sign, &reply);
 	if (status == SM_OK && reply.kind == SM_FRAME_TEXT)
-		text = strndup(reply.content, reply.size);
+		text = sm_memory(strndup(reply.content, reply.size));
 	if (status == SM_OK)
 		free(reply.bytes);
 	*ret = text ? EXIT_GOOD : EXIT_NO_DAEMON;
@@ -95,11 +95,8 @@ char *sm_talk_ask(const struct sm_conf *conf, const struct sm_request *request, 
 char *sm_talk_request(const struct sm_request *request, enum exit_code *ret)
 {
 	struct sm_conf *conf = sm_talk_conf();
-	char *text = NULL;
+	char *text = sm_talk_ask(conf, request, false, ret);
 
-	*ret = EXIT_NO;
-	if (conf)
-		text = sm_talk_ask(conf, request, false, ret);
 	sm_conf_free(conf);
 	return text;
 }

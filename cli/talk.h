@@ -6,8 +6,8 @@
 #include "conf/conf.h"
 #include "ipc/client.h"
 
-/* The configuration as every process reads it, without complaints; the files are those of SRVMESH_CONF or of the host. NULL: no
- * memory. To be freed by sm_conf_free. */
+/* The configuration as every process reads it, without complaints; the files are those of SRVMESH_CONF or of the host. To be
+ * freed by sm_conf_free. */
 struct sm_conf *sm_talk_conf(void);
 
 /* srvmeshd's socket, as every process looks at it (cache/trust.h). SM_REFUSED: there is none. SM_INVALID: it cannot be

@@ -2,6 +2,7 @@
 #include "cli/targets.h"
 
 #include "base/clock.h"
+#include "cli/memory.h"
 #include "cli/talk.h"
 #include "mesh/text.h"
 
@@ -27,7 +28,7 @@ static const struct sm_column columns[N_COLUMNS] = {
 /* "no answer twice, since 14:01:09", of the first address that srvmeshd knows to be down. */
 static bool why_down(const struct sm_inquiry *inquiry, const struct sm_target *target, const char *health, char ret[WHY_MAX])
 {
-	char *copy = health ? strdup(health) : NULL, *rest = copy;
+	char *copy = health ? sm_memory(strdup(health)) : NULL, *rest = copy;
 	const char *fields[6];
 	bool is_found = false;
 
@@ -139,15 +140,13 @@ static void add_row(struct sm_sheet *sheet, const struct sm_inquiry *inquiry, ui
 
 struct sm_sheet *sm_targets_sheet(const struct sm_inquiry *inquiry, const char *health, struct sm_concessions *ret)
 {
-	struct sm_standing *standings = calloc(inquiry->answer.n_targets + 1U, sizeof(*standings));
-	struct sm_sheet *sheet = standings ? sm_sheet_open(columns, N_COLUMNS) : NULL;
+	struct sm_standing *standings = sm_memory(calloc(inquiry->answer.n_targets + 1U, sizeof(*standings)));
+	struct sm_sheet *sheet = sm_sheet_open(columns, N_COLUMNS);
 
 	*ret = (struct sm_concessions){.is_empty = true};
-	if (sheet) {
-		sm_standings(&inquiry->answer, inquiry->rule, inquiry->families, inquiry->now_ns, standings, ret);
-		for (uint32_t i = 0; i < inquiry->answer.n_targets; i++)
-			add_row(sheet, inquiry, i, &standings[i], ret, health);
-	}
+	sm_standings(&inquiry->answer, inquiry->rule, inquiry->families, inquiry->now_ns, standings, ret);
+	for (uint32_t i = 0; i < inquiry->answer.n_targets; i++)
+		add_row(sheet, inquiry, i, &standings[i], ret, health);
 	free(standings);
 	return sheet;
 }

@@ -6,6 +6,6 @@
 #include "cli/sheet.h"
 #include "mesh/standing.h"
 
-/* NULL: no memory. `health` is srvmeshd's table of endpoints (daemon/targets.h), or NULL: it says why a target is down. What
+/* `health` is srvmeshd's table of endpoints (daemon/targets.h), or NULL: it says why a target is down. What
  * had to be given up is in *ret. */
 struct sm_sheet *sm_targets_sheet(const struct sm_inquiry *inquiry, const char *health, struct sm_concessions *ret);

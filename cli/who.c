@@ -93,7 +93,7 @@ static enum exit_code run(const struct sm_call *call)
 {
 	struct search search = {.now_ns = sm_clock_now_ns()};
 	struct sm_conf *conf;
-	enum exit_code code = EXIT_NO;
+	enum exit_code code;
 
 	if (!read_endpoint(call->words[0], &search.wanted)) {
 		fprintf(stderr, "srvmesh: \"%s\" is no address; expected one such as 192.0.2.1, 192.0.2.1:80, 2001:db8::1 or "
@@ -102,8 +102,7 @@ static enum exit_code run(const struct sm_call *call)
 	}
 	conf = sm_talk_conf();
 	search.sheet = sm_sheet_open(columns, N_COLUMNS);
-	if (conf && search.sheet)
-		code = find(conf, &search, call->words[0]);
+	code = find(conf, &search, call->words[0]);
 	sm_sheet_close(search.sheet);
 	sm_conf_free(conf);
 	return code;

@@ -3,9 +3,11 @@
  * those that libc or other libraries make.
  *
  * Preloaded, with a file of 16 bytes as FAILING_LIBC: calls out of the program itself fail by chance while the first byte is not 0,
- * one in so many; from byte 8 on it counts them. */
-/* the functions as they are, and not their checked variants */
+ * one in so many. Or those of one kind fail: byte 1 is the kind and one more, byte 2 whether all after it fail, too, byte 3 the error,
+ * from byte 4 on which one. From byte 8 on it counts what has failed. */
+/* the functions as they are, and not their checked or inlined variants */
 #undef _FORTIFY_SOURCE
+#undef __OPTIMIZE__
 
 #include "tests/failing_libc.h"
 
@@ -18,6 +20,7 @@
 #include <pthread.h>
 #include <search.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -27,7 +30,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,8 +40,8 @@ struct faults faults = {.kind = -1};
 
 /* Of the preloaded library. */
 static volatile struct {
-	uint8_t one_in;
-	uint8_t unused[7];
+	uint8_t one_in, kind, goes_on, error;
+	uint32_t n;
 	uint64_t failed;
 } *control;
 
@@ -49,11 +54,21 @@ static bool draws_a_fault(uint32_t one_in)
 	return true;
 }
 
+/* The one call, or that and those after it. */
+static bool is_its_turn(void)
+{
+	faults.calls++;
+	if (faults.goes_on ? faults.calls < faults.n : faults.calls != faults.n)
+		return false;
+	errno = faults.error;
+	return true;
+}
+
 static bool fails(int kind, const void *caller)
 {
 	if ((const char *)caller < faults.begin || (const char *)caller >= faults.end)
 		return false;
-	if (control) {
+	if (control && faults.kind < 0) {
 		if (control->one_in == 0 || !draws_a_fault(control->one_in))
 			return false;
 		control->failed++;
@@ -61,16 +76,11 @@ static bool fails(int kind, const void *caller)
 	}
 	if (faults.kind < 0 || (!faults.dice && faults.kind != kind))
 		return false;
-	if (faults.dice) {
-		if (!draws_a_fault(16))
-			return false;
-	} else {
-		faults.calls++;
-		if (faults.goes_on ? faults.calls < faults.n : faults.calls != faults.n)
-			return false;
-		errno = faults.error;
-	}
+	if (faults.dice ? !draws_a_fault(16) : !is_its_turn())
+		return false;
 	faults.failed++;
+	if (control)
+		control->failed++;
 	return true;
 }
 
@@ -116,6 +126,16 @@ FAULTY(char *, strndup, (const char *text, size_t n), MEMORY, NULL, text, n)
 FAULTY(void *, mmap, (void *at, size_t size, int access, int flags, int fd, off_t from), MAP, MAP_FAILED, at, size, access, flags,
        fd, from)
 FAULTY(int, madvise, (void *at, size_t size, int advice), MAP, -1, at, size, advice)
+FAULTY(FILE *, fopen, (const char *path, const char *mode), OPEN, NULL, path, mode)
+FAULTY(FILE *, fdopen, (int fd, const char *mode), OPEN, NULL, fd, mode)
+FAULTY(FILE *, open_memstream, (char **text, size_t *size), MEMORY, NULL, text, size)
+FAULTY(ssize_t, getline, (char **line, size_t *size, FILE *file), READ, -1, line, size, file)
+FAULTY(int, fflush, (FILE *file), SEND, EOF, file)
+FAULTY(int, uname, (struct utsname *host), LOOK, -1, host)
+FAULTY(pid_t, fork, (void), THREAD, -1)
+FAULTY(pid_t, waitpid, (pid_t child, int *status, int options), WAIT, -1, child, status, options)
+FAULTY(ssize_t, pread, (int fd, void *bytes, size_t size, off_t at), READ, -1, fd, bytes, size, at)
+FAULTY(struct dirent *, readdir, (DIR *directory), READ, NULL, directory)
 FAULTY(DIR *, opendir, (const char *path), OPEN, NULL, path)
 FAULTY(ssize_t, read, (int fd, void *bytes, size_t size), READ, -1, fd, bytes, size)
 FAULTY(ssize_t, readlink, (const char *path, char *text, size_t size), LOOK, -1, path, text, size)
@@ -171,6 +191,21 @@ int fcntl(int fd, int command, ...)
 	return fails(OPTION, CALLER) ? -1 : (int)syscall(SYS_fcntl, fd, command, argument);
 }
 
+/* What fails is the last write: the file is closed all the same. */
+int fclose(FILE *file)
+{
+	static __typeof__(&fclose) real;
+	bool is_bad = fails(SEND, CALLER);
+	int error = errno, code;
+
+	if (!real)
+		real = REAL(fclose);
+	code = real(file);
+	if (is_bad)
+		errno = error;
+	return is_bad ? EOF : code;
+}
+
 int clock_gettime(clockid_t clock, struct timespec *ret)
 {
 	int code = (int)syscall(SYS_clock_gettime, clock, ret);
@@ -213,7 +248,11 @@ __attribute__((constructor)) static void begin(void)
 	close(fd);
 	if (bytes == MAP_FAILED)
 		return;
-	faults.dice = 1;
 	dl_iterate_phdr(note_program, NULL);
 	control = bytes;
+	faults.kind = control->kind - 1;
+	faults.goes_on = control->goes_on;
+	faults.error = control->error;
+	faults.n = (int)control->n;
+	faults.dice = faults.kind < 0;
 }

@@ -188,8 +188,12 @@ static bool try_case(int kind)
 	run.number += 2;
 	fflush(stdout);
 	child = fork();
-	if (child == 0)
-		_exit(module || load_module() ? play(kind) : 3);
+	if (child == 0) {
+		int code = module || load_module() ? play(kind) : 3;
+
+		faults.kind = -1;
+		exit(code); /* and not _exit: gcov writes then what was run */
+	}
 	waitpid(child, &status, 0);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 1)
 		return false;
