@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Replays a corpus, and alters it: bytes and bits changed, cut, doubled, and spliced with another file.
  *
- *     TARGET [SECONDS]     the short form takes a fixed number of rounds, from a fixed seed */
+ *     TARGET [SECONDS]     the short form takes a fixed number of rounds, from a fixed seed
+ *
+ * Under libFuzzer, which has a main of its own, there is nothing of this. */
+#ifndef SM_LIBFUZZER
 #include "base/clock.h"
 #include "base/random.h"
 #include "tests/fuzz/fuzz.h"
@@ -135,3 +138,4 @@ int main(int argc, char **argv)
 		free(files[i].bytes);
 	return 0;
 }
+#endif

@@ -59,6 +59,10 @@ def release(tap, lab):
     os.mkdir(there)
     subprocess.run(["tar", "-xf", tarball, "-C", there], check=True)
     source = glob.glob(os.path.join(there, "srvmesh-*"))[0]
+    if os.path.exists(os.path.join(SRCDIR, ".git")):
+        tracked = run("git", "-C", SRCDIR, "ls-files").stdout
+        missing = [name for name in tracked.splitlines() if name != ".gitignore" and not os.path.exists(os.path.join(source, name))]
+        tap.equal("the release holds every file of the tree", missing, [])
     environment = dict(os.environ, TZ="Pacific/Auckland", LC_ALL="C.UTF-8", LANGUAGE="de", MAKEFLAGS="")
     done = subprocess.run(["sh", "-c", "umask 077; ./configure --quiet && make --silent dist"], cwd=source, env=environment,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
