@@ -112,9 +112,12 @@ void sm_surroundings_start(struct sm_surroundings *around, uv_loop_t *loop, stru
 	*around = (struct sm_surroundings){.loop = loop, .owner = owner, .reload = reload, .upstream = upstream,
 	                                   .targets = targets, .hosts = hosts};
 	around->network_fd = sm_network_watch();
+	if (around->network_fd >= 0 && uv_poll_init(around->loop, &around->changes, around->network_fd) != 0) {
+		close(around->network_fd);
+		around->network_fd = -1;
+	}
 	if (around->network_fd < 0)
 		return;
-	uv_poll_init(around->loop, &around->changes, around->network_fd);
 	uv_idle_init(around->loop, &around->reranking);
 	uv_timer_init(around->loop, &around->settling);
 	around->changes.data = around->reranking.data = around->settling.data = around;

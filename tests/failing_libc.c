@@ -169,6 +169,53 @@ FAULTY(int, epoll_wait, (int poll, struct epoll_event *events, int n, int ms), W
 FAULTY(void *, tsearch, (const void *key, void **root, int (*compare)(const void *, const void *)), MEMORY, NULL, key, root, compare)
 FAULTY(void *, reallocarray, (void *bytes, size_t n, size_t size), MEMORY, NULL, bytes, n, size)
 
+/* ---- of other libraries: what they make of such a failure */
+
+#define FOREIGN(type, name, parameters, kind, failure, ...) \
+	type name parameters;                               \
+	FAULTY(type, name, parameters, kind, failure, __VA_ARGS__)
+
+FOREIGN(int, uv_loop_init, (void *loop), WAIT, -EMFILE, loop)
+FOREIGN(int, uv_poll_init, (void *loop, void *poll, int fd), WAIT, -ENOMEM, loop, poll, fd)
+FOREIGN(int, uv_pipe_bind, (void *pipe, const char *path), SOCKET, -EACCES, pipe, path)
+FOREIGN(int, uv_tcp_bind, (void *tcp, const void *address, unsigned flags), SOCKET, -EACCES, tcp, address, flags)
+FOREIGN(int, uv_listen, (void *stream, int backlog, void *hear), SOCKET, -EADDRINUSE, stream, backlog, hear)
+FOREIGN(int, uv_accept, (void *server, void *client), RECEIVE, -EMFILE, server, client)
+FOREIGN(int, uv_write, (void *request, void *stream, const void *pieces, unsigned n, void *hear), SEND, -ENOBUFS, request, stream, pieces, n,
+        hear)
+FOREIGN(int, mdb_env_create, (void **env), MEMORY, ENOMEM, env)
+FOREIGN(int, mdb_env_open, (void *env, const char *path, unsigned flags, unsigned mode), OPEN, EIO, env, path, flags, mode)
+FOREIGN(int, mdb_txn_begin, (void *env, void *parent, unsigned flags, void **txn), MAP, ENOMEM, env, parent, flags, txn)
+FOREIGN(int, mdb_dbi_open, (void *txn, const char *name, unsigned flags, unsigned *dbi), MAP, ENOMEM, txn, name, flags, dbi)
+FOREIGN(int, mdb_put, (void *txn, unsigned dbi, void *key, void *value, unsigned flags), MAP, -30792 /* MDB_MAP_FULL */, txn, dbi, key,
+        value, flags)
+FOREIGN(int, mdb_del, (void *txn, unsigned dbi, void *key, void *value), MAP, ENOSPC, txn, dbi, key, value)
+FOREIGN(int, mdb_cursor_open, (void *txn, unsigned dbi, void **cursor), MEMORY, ENOMEM, txn, dbi, cursor)
+FOREIGN(void *, seccomp_init, (uint32_t action), MEMORY, NULL, action)
+FOREIGN(int, seccomp_load, (const void *filter), OPTION, -EPERM, filter)
+
+void mdb_txn_abort(void *txn);
+int mdb_txn_commit(void *txn);
+
+/* A transaction has ended, whatever became of it. */
+int mdb_txn_commit(void *txn)
+{
+	static __typeof__(&mdb_txn_commit) real;
+	static __typeof__(&mdb_txn_abort) end;
+
+	if (fails(MAP, CALLER)) {
+		if (!end)
+			end = REAL(mdb_txn_abort);
+		end(txn);
+		return ENOSPC;
+	}
+	if (!real)
+		real = REAL(mdb_txn_commit);
+	return real(txn);
+}
+
+/* ---- those with more to them */
+
 int open(const char *path, int flags, ...)
 {
 	va_list rest;

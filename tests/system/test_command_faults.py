@@ -4,18 +4,15 @@ beside half an answer. SRVMESH_LONG=yes: every call of each kind, and not only t
 import json
 import os
 import re
-import struct
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lab import BUILDDIR, Daemon, Knot, Lab, Tap, in_namespaces, own_etc  # noqa: E402
+from faulty import KINDS, Faults  # noqa: E402
 
 SRVMESH = os.path.join(BUILDDIR, "srvmesh")
-KINDS = ("MEMORY", "MAP", "OPEN", "READ", "LOOK", "SOCKET", "CONNECT", "SEND", "RECEIVE", "WAIT", "OPTION", "CHANCE", "THREAD")
-ERRNO = {"MEMORY": 12, "MAP": 12, "OPEN": 24, "READ": 5, "LOOK": 5, "SOCKET": 24, "CONNECT": 11, "SEND": 105, "RECEIVE": 104, "WAIT": 12,
-         "OPTION": 105, "CHANCE": 38, "THREAD": 12}
 ZONE = """_api._tcp SRV 10 60 80 a
 _api._tcp SRV 10 40 80 b
 _two._tcp SRV 0 0 443 a
@@ -51,7 +48,7 @@ class Command:
         self.line = words
         self.place = os.path.join(lab.path, f"command-{number}")
         os.makedirs(self.place)
-        self.control = os.path.join(self.place, "control")
+        self.failing = Faults(os.path.join(self.place, "failing"))
         self.fixed = {"BUNDLE": os.path.join(self.place, "bundle"), "KEY": os.path.join(self.place, "key"), "$PID": str(pid),
                       "NAMES": os.path.join(lab.path, "names")}
         self.good = self.run()
@@ -65,10 +62,9 @@ class Command:
         for name in ("BUNDLE", "KEY"):
             if os.path.exists(self.fixed[name]):
                 os.unlink(self.fixed[name])
-        with open(self.control, "wb") as file:
-            number = KINDS.index(kind) + 1 if kind else 0
-            file.write(struct.pack("<BBBBIQ", 0, number, goes_on, ERRNO.get(kind, 0), n, 0))
-        environment = self.lab.environment(FAILING_LIBC=self.control, LD_PRELOAD=os.path.join(BUILDDIR, "tests", "failing_libc.so"))
+        if kind:
+            self.failing.at(kind, n, goes_on)
+        environment = self.lab.environment(**self.failing.environment())
         if self.line.startswith(("disable", "enable")):
             del environment["SRVMESH_CONF"]  # these write into /etc
         try:
@@ -76,8 +72,7 @@ class Command:
                                   env=environment, check=False)
         except subprocess.TimeoutExpired:
             return None, "", "", 1
-        with open(self.control, "rb") as file:
-            return done.returncode, done.stdout.strip(), done.stderr.strip(), struct.unpack("<8xQ", file.read(16))[0]
+        return done.returncode, done.stdout.strip(), done.stderr.strip(), self.failing.failed()
 
     def why_wrong(self, code, output, errors):
         if code is None:

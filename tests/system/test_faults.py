@@ -3,13 +3,13 @@
 descriptor left, no wrong verdict, and the next lookup is right. SRVMESH_LONG=yes: twenty times as many by chance."""
 import os
 import re
-import struct
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lab import BUILDDIR, SRCDIR, Daemon, Knot, Lab, Tap  # noqa: E402
+from faulty import Faults  # noqa: E402
 
 FAULTS = os.path.join(BUILDDIR, "tests", "faults")
 ZONE = """*._tcp SRV 0 0 80 a
@@ -81,28 +81,22 @@ def descriptors(daemon):
 def srvmeshd(tap):
     with Lab() as lab:
         knot = Knot(lab, ZONE)
-        control = os.path.join(lab.path, "failing")
-        with open(control, "wb") as file:
-            file.write(bytes(16))
+        failing = Faults(os.path.join(lab.path, "failing"))
         daemon = Daemon(lab, f"[domain mesh]\nservers = 127.0.0.1:{knot.port}\n{SHORT}", wait=False)
         daemon.stop()
-        daemon.start(env=dict(os.environ, FAILING_LIBC=control,
-                              LD_PRELOAD=os.path.join(BUILDDIR, "tests", "failing_libc.so")))
+        daemon.start(env=dict(os.environ, **failing.environment()))
         lab.probe("gai", "inet", "api.mesh")
         time.sleep(0.5)
         before, answers = descriptors(daemon), set()
         for one_in in (200, 50, 20, 10) * (10 if SEEDS > 1000 else 1):
-            with open(control, "r+b") as file:
-                file.write(bytes([one_in]))
+            failing.by_chance(one_in)
             subprocess.run([sys.executable, "-B", os.path.join(SRCDIR, "tests", "attacker.py"), daemon.socket, "crowd", "20", "500",
                             "mesh"], stdout=subprocess.DEVNULL, check=False)
             for i in range(20):
                 answers.add(lab.probe("gai", "inet", "api.mesh"))
             lab.run(os.path.join(BUILDDIR, "srvmesh"), "status")
-            with open(control, "r+b") as file:
-                file.write(bytes([0]))
-        with open(control, "rb") as file:
-            failed = struct.unpack("<8xQ", file.read(16))[0]
+            failing.by_chance(0)
+        failed = failing.failed()
         print(f"# {failed} calls have failed; answers: {sorted(answers)}")
         tap.check("srvmeshd survives that hundreds of its calls fail", daemon.process.poll() is None and failed > 300, failed)
         tap.check("... nobody gets a wrong answer", all(answer in ("127.0.0.11", "EAI_AGAIN") for answer in answers),
