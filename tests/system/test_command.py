@@ -370,6 +370,27 @@ with socket.create_connection((address, 80), 5) as one:  # the port is the progr
     print("".join(iter(lambda: one.recv(4096).decode(), "")).split("\\r\\n\\r\\n")[1].strip())
 """
 
+# What a program may call besides: each line is what came of it.
+ODD_CALLS = """import ctypes, os, socket, sys
+six, plain, port, path = sys.argv[1:]
+with socket.create_connection(socket.getaddrinfo(six, 80, type=socket.SOCK_STREAM)[0][4][:2], 5) as one:
+    print(one.getpeername()[1] == int(port))
+print(socket.getaddrinfo("127.0.0.1", 80, flags=socket.AI_NUMERICHOST)[0][4][1],
+      socket.getaddrinfo(None, 80, flags=socket.AI_PASSIVE, family=socket.AF_INET)[0][4][1], socket.getaddrinfo("localhost", 7)[0][4][1],
+      socket.getaddrinfo(plain, 80, family=socket.AF_INET)[0][4][1])
+with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp:
+    udp.connect(("::1", 80))
+    print(udp.getpeername()[1])
+listening, one = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+listening.bind(path)
+listening.listen()
+one.connect(path)
+print(one.getpeername() == path)
+libc = ctypes.CDLL(None, use_errno=True)
+with socket.socket() as one:
+    print(libc.connect(one.fileno(), None, 16), libc.connect(one.fileno(), b"\\2\\0\\0\\120", 4))
+"""
+
 
 def ports(lab, tap, knot):
     """run --ports: unchanged programs that know one port come to those of SRV records."""
@@ -380,7 +401,10 @@ def ports(lab, tap, knot):
     os.makedirs(folder)
     lab.file("web/index.html", "here\n")
     lab.start(sys.executable, "-m", "http.server", "--bind", "127.0.0.21", "--directory", folder, str(port))
-    knot.change(ZONE.replace("127.0.0.11", "127.0.0.21") + f"_web._tcp SRV 0 0 {port} a\n")
+    six = free_port()
+    lab.start(sys.executable, "-m", "http.server", "--bind", "::1", "--directory", folder, str(six))
+    knot.change(ZONE.replace("127.0.0.11", "127.0.0.21") + f"_web._tcp SRV 0 0 {port} a\n_six._tcp SRV 0 0 {six} six-host\n"
+                "six-host AAAA ::1\n")
     lab.run(SRVMESH, "cache", "flush", "--all")
     wait_for(lambda: http(lab, f"http://127.0.0.21:{port}/")[0] == 0)
     own = os.path.join(PROGRAMS, "libsrvmesh_ports.so")
@@ -394,6 +418,10 @@ def ports(lab, tap, knot):
     tap.equal("... and python, which sets the port by itself", run(sys.executable, "-c", SOCKETS, "web.mesh"), (0, "here"))
     tap.equal("... and node", run(need("node"), "-e", 'require("http").get("http://web.mesh/", r => r.on("data", d => '
                                   'process.stdout.write(d)))'), (0, "here"))
+    wait_for(lambda: http(lab, f"http://[::1]:{six}/")[0] == 0)
+    tap.equal("... over IPv6, too; whatever else a program connects to, and asks for, is as it was",
+              run(sys.executable, "-c", ODD_CALLS, "six.mesh", "plain.mesh", str(six), os.path.join(lab.path, "odd")),
+              (0, "True\n80 80 7 80\n80\nTrue\n-1 -1"))
     tap.equal("an address is left as it is, and so is a name without SRV",
               [run(need("curl"), "-s", "-o", "/dev/null", f"http://127.0.0.21:{port}/")[0],
                run(need("curl"), "-s", "http://plain.mesh:9/")[0]], [0, 7])

@@ -1,13 +1,45 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """srvmeshd: directories, sockets and options that are not as they should be."""
+import contextlib
 import os
+import re
 import signal
+import socket
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-from lab import IS_SANITIZED, PROGRAMS, Daemon, Lab  # noqa: E402
+from lab import BUILDDIR, IS_SANITIZED, PROGRAMS, Daemon, Lab  # noqa: E402
 from system.daemon.stories import serve, config, play  # noqa: E402
+
+
+def options(tap, lab):
+    program = os.path.join(BUILDDIR, "srvmeshd")
+    tap.check("--version says the release", re.fullmatch(r"srvmeshd [\d.]+", lab.run(program, "--version")[1]), lab.run(program, "--version"))
+    _, said, _ = lab.run(program, "--config", os.path.join(lab.path, "srvmesh.conf"), "--memory")
+    high, most = map(int, re.fullmatch(r"MemoryHigh=(\d+)K\nMemoryMax=(\d+)K", said).groups())
+    tap.check("--memory prints limits for two maps of 64 MiB and more", 2 * 65536 < high < most, said)
+    tap.check("--help names every option", all(word in lab.run(program, "--help")[1] for word in ("--config", "--foreground", "--memory")))
+    for words in (("--nonsense",), ("operand",)):
+        code, _, errors = lab.run(program, *words)
+        tap.check(f"{words[0]} is no option: how to call it", code == 2 and "usage:" in errors, code, errors)
+
+
+def watchdog(tap, lab, daemon):
+    """The words that a service manager hears in the first second."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(os.path.join(lab.path, "notify"))
+        manager.settimeout(0.2)
+        for pid, expects in (({}, True), ({"WATCHDOG_PID": "1"}, False)):
+            daemon.start(env=dict(os.environ, NOTIFY_SOCKET=os.path.join(lab.path, "notify"), WATCHDOG_USEC="300000",
+                                  ASAN_OPTIONS="detect_leaks=0", **pid))
+            heard, end = b"", time.monotonic() + (10 if expects else 1)
+            while time.monotonic() < end and heard.count(b"WATCHDOG=1") < 3:
+                with contextlib.suppress(TimeoutError):
+                    heard += manager.recv(4096) + b"\n"
+            tap.check("it tells a service manager that it lives" if expects else "... not one that watches another process",
+                      b"READY=1" in heard and (heard.count(b"WATCHDOG=1") >= 3) == expects, heard)
+            daemon.stop()
 
 
 def odd_starts(tap):
@@ -33,6 +65,8 @@ def odd_starts(tap):
         os.close(ends[0])
         os.close(ends[1])
         daemon.stop()
+        options(tap, lab)
+        watchdog(tap, lab, daemon)
         if IS_SANITIZED:
             tap.skip("a liblmdb of another format is named", "not possible here: sanitizers want to be preloaded first")
         else:
