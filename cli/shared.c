@@ -40,17 +40,21 @@ void sm_shared_check(const struct sm_shared_conf *shared, struct sm_complaints *
 	uint8_t key[SM_SECRET_KEY_SIZE];
 	char password[SM_SECRET_MAX + 1];
 	const char *why = "";
+	enum sm_status status;
 
 	if (shared->n_roads == 0)
 		return;
 	if (shared->n_keys == 0)
 		sm_complain(complaints, SM_COMPLAINT_ERROR, path, 0,
 		            "[shared] key: none is given; expected a file made by srvmesh shared-key, the same on all hosts");
-	for (uint32_t i = 0; i < shared->n_keys; i++)
-		complain(complaints, path, "key", sm_secret_key(shared->keys[i], &reader, key, &why), shared->keys[i], why);
-	if (shared->password[0] != '\0')
-		complain(complaints, path, "password", sm_secret_text(shared->password, &reader, password, &why),
-		         shared->password, why);
+	for (uint32_t i = 0; i < shared->n_keys; i++) {
+		status = sm_secret_key(shared->keys[i], &reader, key, &why);
+		complain(complaints, path, "key", status, shared->keys[i], why);
+	}
+	if (shared->password[0] != '\0') {
+		status = sm_secret_text(shared->password, &reader, password, &why);
+		complain(complaints, path, "password", status, shared->password, why);
+	}
 	explicit_bzero(key, sizeof(key));
 	explicit_bzero(password, sizeof(password));
 }

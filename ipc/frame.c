@@ -213,6 +213,8 @@ static void read_fields(struct sm_reader *reader, enum field needs, struct sm_re
 
 		if (reader->failed)
 			return;
+		if ((tag == FIELD_NAME || tag == FIELD_PATTERN) && tag != needs)
+			field.failed = true; /* it would be taken for the other one, and a pattern is no name to ask for */
 		read_field(&field, tag, ret);
 		reader->failed |= field.failed || (tag < FIELDS_END && (seen & 1U << tag));
 		seen |= tag < FIELDS_END ? 1U << tag : 0;

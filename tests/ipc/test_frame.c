@@ -192,6 +192,20 @@ static void a_field_twice_and_a_request_without_a_name_are_corrupt(void **state)
 	assert_int_equal(decode(size), SM_CORRUPT); /* a format that is not known */
 }
 
+static void a_pattern_is_no_name_to_ask_for_nor_a_name_a_pattern(void **state)
+{
+	static const uint8_t pattern[] = "\6\0\1\0\0\0*", name[] = "\3\0\1\0\0\0a";
+	size_t size = encode(SM_FRAME_LOOKUP);
+
+	(void)state;
+	memcpy(bytes + size, pattern, sizeof(pattern) - 1);
+	assert_int_equal(decode(size + sizeof(pattern) - 1), SM_CORRUPT);
+	size = encode(SM_FRAME_FLUSH);
+	assert_int_equal(decode(size), SM_OK);
+	memcpy(bytes + size, name, sizeof(name) - 1);
+	assert_int_equal(decode(size + sizeof(name) - 1), SM_CORRUPT);
+}
+
 /* The frames of a reply, put together again by what the client uses. */
 static void assert_travels(size_t content_size, uint32_t n_parts)
 {
@@ -270,6 +284,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(a_lookup_says_why_it_has_passed_over_us, in_format_2),
 	cmocka_unit_test_setup(the_bytes_of_format_1_are_those_of_the_release_before, in_format_1),
 	cmocka_unit_test_setup(a_field_of_a_newer_release_is_passed_over, in_format_2),
+	cmocka_unit_test_setup(a_pattern_is_no_name_to_ask_for_nor_a_name_a_pattern, in_format_2),
 	cmocka_unit_test_setup(a_field_twice_and_a_request_without_a_name_are_corrupt, in_format_2),
 };
 
