@@ -64,10 +64,22 @@ static bool is_its_turn(void)
 	return true;
 }
 
+/* What the program itself does is over; gcov, in the same piece of code, has still to write. */
+static void end(void)
+{
+	faults.begin = faults.end = NULL;
+}
+
 static bool fails(int kind, const void *caller)
 {
+	static bool is_begun;
+
 	if ((const char *)caller < faults.begin || (const char *)caller >= faults.end)
 		return false;
+	if (control && !is_begun) {
+		is_begun = true;
+		atexit(end); /* not earlier: such functions are called before the program's own end if they come after its start */
+	}
 	if (control && faults.kind < 0) {
 		if (control->one_in == 0 || !draws_a_fault(control->one_in))
 			return false;
@@ -283,12 +295,6 @@ static int note_program(struct dl_phdr_info *info, size_t size, void *unused)
 	return 1; /* the first one is the program */
 }
 
-/* What the program itself does is over: gcov has still to write. */
-static void end(void)
-{
-	faults.begin = faults.end = NULL;
-}
-
 __attribute__((constructor)) static void begin(void)
 {
 	const char *path = getenv("FAILING_LIBC");
@@ -302,7 +308,6 @@ __attribute__((constructor)) static void begin(void)
 	if (bytes == MAP_FAILED)
 		return;
 	dl_iterate_phdr(note_program, NULL);
-	atexit(end);
 	control = bytes;
 	faults.kind = control->kind - 1;
 	faults.goes_on = control->goes_on;
