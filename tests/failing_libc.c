@@ -65,7 +65,7 @@ static bool is_its_turn(void)
 }
 
 /* What the program itself does is over; gcov, in the same piece of code, has still to write. */
-static void end(void)
+static void end_faults(void)
 {
 	faults.begin = faults.end = NULL;
 }
@@ -78,7 +78,7 @@ static bool fails(int kind, const void *caller)
 		return false;
 	if (control && !is_begun) {
 		is_begun = true;
-		atexit(end); /* not earlier: such functions are called before the program's own end if they come after its start */
+		atexit(end_faults); /* not earlier: such functions are called before the program's own end if they come after its start */
 	}
 	if (control && faults.kind < 0) {
 		if (control->one_in == 0 || !draws_a_fault(control->one_in))
