@@ -305,8 +305,7 @@ static enum exit_code run_show(const struct sm_call *call)
 	enum exit_code code = show(sheet, conf, call->n_words > 0 ? call->words[0] : NULL);
 
 	if (conf->has_unread) {
-		fputs("srvmesh: a file of the configuration cannot be read: there may be more (srvmesh check-config)\n",
-		      stderr);
+		fputs("srvmesh: a file of the configuration cannot be read: there may be more (srvmesh check-config)\n", stderr);
 		code = EXIT_NO;
 	}
 	sm_sheet_close(sheet);

@@ -40,7 +40,7 @@ bool sm_inquiry_open(struct sm_inquiry *inquiry)
 {
 	inquiry->arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
 	if (sm_record_decode(&inquiry->name, inquiry->record, inquiry->record_size, &inquiry->arena,
-	                                         &inquiry->answer, &inquiry->times) != SM_OK)
+	                     &inquiry->answer, &inquiry->times) != SM_OK)
 		return false;
 	if (inquiry->rule)
 		sm_judge_if_needed(&inquiry->answer, inquiry->rule);

@@ -30,6 +30,7 @@ struct sm_inquiry {
 	size_t record_size;
 };
 
+/* To be cleared. */
 void sm_inquire(const char *asked, uint8_t families, struct sm_inquiry *ret);
 /* The same with a record that was read from the map, as `cache show` does: nothing is looked up. false: it is damaged. */
 bool sm_inquiry_open(struct sm_inquiry *inquiry);

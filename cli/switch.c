@@ -2,9 +2,8 @@
 /* srvmesh disable and enable: write a drop-in with `enabled = no`, and remove it. Every process follows within about a
  * second. */
 #include "cli/commands.h"
-#include "cli/memory.h"
+#include "cli/talk.h"
 #include "cli/terms.h"
-#include "conf/conf.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,19 +26,6 @@ static bool fail(const char *path, const char *why)
 static const char *subject(const char *domain)
 {
 	return domain ? domain : "all names";
-}
-
-/* The configuration of the host, even if it has errors. */
-static struct sm_conf *load_conf(void)
-{
-	const struct sm_conf_sources sources = sm_conf_sources(NULL);
-	struct sm_complaints nobody = {.hear = NULL};
-	struct sm_watch watch;
-	struct sm_conf *conf;
-
-	if (sm_conf_load(&sources, NULL, &watch, &nobody, &conf) != SM_OK)
-		sm_no_memory();
-	return conf;
 }
 
 /* The name in the form used in sections, and the path of our drop-in for it. */
@@ -126,7 +112,7 @@ static bool is_disabled(const struct sm_conf *conf, const struct sm_name *name)
 /* Is the name off now? A drop-in has no effect if there are more drop-ins than are read. */
 static bool has_effect(const struct sm_name *name)
 {
-	struct sm_conf *conf = load_conf();
+	struct sm_conf *conf = sm_talk_conf();
 	bool is_good = is_disabled(conf, name);
 
 	sm_conf_free(conf);
@@ -142,7 +128,7 @@ static bool switch_off(const char *domain)
 
 	if (!name_dropin(domain, &name, path))
 		return false;
-	conf = load_conf();
+	conf = sm_talk_conf();
 	is_known = write_text(conf, &name, text);
 	sm_conf_free(conf);
 	if (!is_known)
@@ -195,7 +181,7 @@ static bool switch_on(const char *domain)
 	was_ours = unlink(path) == 0;
 	if (!was_ours && errno != ENOENT)
 		return fail(path, strerror(errno));
-	conf = load_conf();
+	conf = sm_talk_conf();
 	if (!was_ours && !is_section(conf, &name)) {
 		sm_conf_free(conf);
 		return fail(name.text, NO_SECTION);

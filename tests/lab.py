@@ -312,6 +312,17 @@ log:
         sys.exit(99)
 
 
+def resident_kib(pid):
+    """Of a process, without the host map: that is what `size` is for."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("RssAnon"))
+
+
+def descriptors(pid):
+    """How many a process has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
 class Daemon:
     """srvmeshd with the lab's own configuration: its directory and its socket are in `run`."""
 

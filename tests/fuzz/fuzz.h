@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A fuzz target: one function that takes any bytes. tests/fuzz/replay.c is linked to it and replays its corpus, the files of
- * tests/fuzz/corpus/TARGET, whole and altered; in `./dev fuzz`
- * libFuzzer may take its place. */
+ * tests/fuzz/corpus/TARGET, whole and altered; in `./dev fuzz` libFuzzer
+ * may take its place. */
 #pragma once
 
 #include <stddef.h>

@@ -70,15 +70,15 @@ class Life:
             wrong = f"it ends and does not say why: {said[-500:]}"
         return wrong, self.failing.failed()
 
-    def is_ready(self, process):
+    def wait(self, process):
+        """Until it listens, or has ended."""
         socket = os.path.join(self.place, "run", "socket")
         end = time.monotonic() + 10
         while not os.path.exists(socket) and process.poll() is None and time.monotonic() < end:
             time.sleep(0.004)
-        return process.poll() is None
 
     def ask(self, process):
-        self.is_ready(process)
+        self.wait(process)
         said = [self.run(PROBE, "gai", "inet", name) for name in ("api.mesh", "two.mesh", "api.mesh")]
         self.run(SRVMESH, "cache", "flush", "--everywhere", "two.mesh")
         self.write_conf("[domain other]\nservers = 127.0.0.1:9\n")

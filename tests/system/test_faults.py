@@ -8,7 +8,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lab import BUILDDIR, SRCDIR, Daemon, Knot, Lab, Tap  # noqa: E402
+from lab import BUILDDIR, SRCDIR, Daemon, Knot, Lab, Tap, descriptors  # noqa: E402
 from faulty import Faults  # noqa: E402
 
 FAULTS = os.path.join(BUILDDIR, "tests", "faults")
@@ -74,10 +74,6 @@ def plugin(tap):
         daemon.stop()
 
 
-def descriptors(daemon):
-    return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
-
-
 def srvmeshd(tap):
     with Lab() as lab:
         knot = Knot(lab, ZONE)
@@ -87,7 +83,7 @@ def srvmeshd(tap):
         daemon.start(env=dict(os.environ, **failing.environment()))
         lab.probe("gai", "inet", "api.mesh")
         time.sleep(0.5)
-        before, answers = descriptors(daemon), set()
+        before, answers = descriptors(daemon.process.pid), set()
         for one_in in (200, 50, 20, 10) * (10 if SEEDS > 1000 else 1):
             failing.by_chance(one_in)
             subprocess.run([sys.executable, "-B", os.path.join(SRCDIR, "tests", "attacker.py"), daemon.socket, "crowd", "20", "500",
@@ -107,9 +103,9 @@ def srvmeshd(tap):
         tap.check("... itself", status["requests"] > 0 and status["jobs_now"] == 0, status)
         tap.equal("... and is what it kept whole", lab.guest("quiet", "new.mesh", 1), "found")
         end = time.monotonic() + 10
-        while descriptors(daemon) > before and time.monotonic() < end:
+        while descriptors(daemon.process.pid) > before and time.monotonic() < end:
             time.sleep(0.1)
-        tap.check("... and no descriptor is left", descriptors(daemon) <= before, before, descriptors(daemon))
+        tap.check("... and no descriptor is left", descriptors(daemon.process.pid) <= before, before, descriptors(daemon.process.pid))
         daemon.process.terminate()
         tap.equal("... and it ends well", daemon.process.wait(10), 0)
 

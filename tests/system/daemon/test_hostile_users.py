@@ -7,7 +7,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-from lab import BUILDDIR, IS_SANITIZED, NO_OTHERS, SRCDIR, Daemon, Lab, as_user, can_be_others  # noqa: E402
+from lab import BUILDDIR, IS_SANITIZED, NO_OTHERS, SRCDIR, Daemon, Lab, as_user, can_be_others, resident_kib  # noqa: E402
 from system.daemon.stories import config, play, serve  # noqa: E402
 
 IS_LONG = os.environ.get("SRVMESH_LONG") == "yes"
@@ -28,12 +28,6 @@ class User:
         return {word: int(n) for word, n in re.findall(r"(\w+) (\d+)\b(?! ms)", self.says().splitlines()[-1])}
 
 
-def resident_kib(daemon):
-    """Without the host map: that is what `size` is for."""
-    with open(f"/proc/{daemon.process.pid}/status", encoding="utf-8") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("RssAnon"))
-
-
 def until(lab, daemon, is_so, seconds=20):
     end = time.monotonic() + seconds
     while time.monotonic() < end and not is_so(daemon.status()):
@@ -48,16 +42,16 @@ def memory(tap):
     with Lab() as lab:
         daemon = Daemon(lab, config(server) + f"[domain slow]\nservers = 127.0.0.1:{silent.port}\ndeadline = 1s\ntimeout = 300ms\n")
         lab.probe("gai", "inet", "api.mesh")
-        before = resident_kib(daemon)
+        before = resident_kib(daemon.process.pid)
         users = [User(uid, daemon, "abandon", 20 if IS_LONG else 3, "slow") for uid in (40001, 40002)]
         most, sent = before, 0
         while any(user.process.poll() is None for user in users):
-            most = max(most, resident_kib(daemon))
+            most = max(most, resident_kib(daemon.process.pid))
             time.sleep(0.05)
         sent = sum(user.counts()["sent"] for user in users)
         until(lab, daemon, lambda status: status["jobs_now"] == 0 and status["clients_now"] <= 1)
         end = time.monotonic() + 10
-        while (after := resident_kib(daemon)) - before >= 10240 and time.monotonic() < end:
+        while (after := resident_kib(daemon.process.pid)) - before >= 10240 and time.monotonic() < end:
             time.sleep(0.1)
         print(f"# {sent} requests; {before} KiB, at most {most}, then {after}")
         if not IS_SANITIZED:

@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-from lab import IS_SANITIZED, PROGRAMS, Daemon, Knot, Lab  # noqa: E402
+from lab import IS_SANITIZED, PROGRAMS, Daemon, Knot, Lab, descriptors, resident_kib  # noqa: E402
 from system.daemon.stories import play  # noqa: E402
 
 IS_LONG = os.environ.get("SRVMESH_LONG") == "yes"
@@ -30,16 +30,6 @@ def zone(version):
         lines.append(f"_n{i}._tcp {ttl} SRV 0 0 80 t{i}")
         lines.append(f"t{i} {ttl} A 127.{10 + version}.{i // 250}.{i % 250 + 1}")
     return "\n".join(lines) + "\n"
-
-
-def resident_kib(pid):
-    """Without the host map: that is what `size` is for."""
-    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("RssAnon"))
-
-
-def descriptors(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 class World:
