@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The ledger: entries by name, shares by uid (tsearch). Each entry is in the order of its uid's. */
+/* The ledger: entries by name (a hash table), shares by uid (tsearch). Each entry is in the order of its uid's. Names are what
+ * users ask for, so the hash is one that they cannot foresee. */
 #include "cache/ledger.h"
+
+#include "base/random.h"
+#include "cache/slabs.h"
+
+#define XXH_INLINE_ALL
 
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <xxhash.h>
+
+#define BUCKETS_MAX (1U << 20)
+#define SECRET_BYTES 192 /* of XXH3 */
 
 /* What one uid has, in the order of removal: by expiry in a heap, and by age in two queues. */
 struct share {
@@ -17,26 +27,26 @@ struct share {
 };
 
 struct holding {
-	const char *name; /* stored behind the struct, in `text` */
+	struct holding *next; /* in its bucket */
 	struct sm_ledger_entry is;
 	struct share *share;
 	TAILQ_ENTRY(holding) link;
 	uint32_t at; /* in the heap */
-	char text[];
+	uint8_t length;
+	char name[];
 };
 
 struct sm_ledger {
 	uint64_t max_cost;
 	uint32_t max_entries, quota_percent;
-	void *by_name, *by_uid;
+	void *by_uid;
+	struct holding **buckets;
+	uint32_t n_buckets; /* a power of two */
+	uint8_t secret[SECRET_BYTES];
+	struct sm_slabs slabs; /* of the entries */
 	uint32_t n;
 	uint64_t cost;
 };
-
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(((const struct holding *)a)->name, ((const struct holding *)b)->name);
-}
 
 static int compare_uids(const void *a, const void *b)
 {
@@ -133,6 +143,14 @@ enum sm_status sm_ledger_open(uint64_t max_cost, uint32_t max_entries, uint32_t 
 
 	if (!ledger)
 		return SM_EXHAUSTED;
+	for (ledger->n_buckets = 1; ledger->n_buckets < max_entries && ledger->n_buckets < BUCKETS_MAX; ledger->n_buckets *= 2)
+		continue;
+	ledger->buckets = calloc(ledger->n_buckets, sizeof(*ledger->buckets));
+	if (!ledger->buckets) {
+		free(ledger);
+		return SM_EXHAUSTED;
+	}
+	sm_random_fill(ledger->secret, sizeof(ledger->secret));
 	ledger->max_cost = max_cost;
 	ledger->max_entries = max_entries;
 	ledger->quota_percent = quota_percent;
@@ -150,17 +168,26 @@ void sm_ledger_close(struct sm_ledger *ledger)
 {
 	if (!ledger)
 		return;
-	tdestroy(ledger->by_name, free);
+	sm_slabs_clear(&ledger->slabs);
+	free(ledger->buckets);
 	tdestroy(ledger->by_uid, free_share);
 	free(ledger);
 }
 
+/* The link to the entry of this name, or to the end of its bucket. */
+static struct holding **link_to(const struct sm_ledger *ledger, const struct sm_name *name)
+{
+	uint64_t hash = XXH3_64bits_withSecret(name->text, name->length, ledger->secret, sizeof(ledger->secret));
+	struct holding **link = &ledger->buckets[hash & (ledger->n_buckets - 1)];
+
+	while (*link && ((*link)->length != name->length || memcmp((*link)->name, name->text, name->length) != 0))
+		link = &(*link)->next;
+	return link;
+}
+
 static struct holding *find_entry(const struct sm_ledger *ledger, const struct sm_name *name)
 {
-	const struct holding key = {.name = name->text};
-	struct holding **found = tfind(&key, &ledger->by_name, compare_names);
-
-	return found ? *found : NULL;
+	return *link_to(ledger, name);
 }
 
 static struct share *find_share(const struct sm_ledger *ledger, uid_t uid)
@@ -207,23 +234,28 @@ enum sm_status sm_ledger_get(const struct sm_ledger *ledger, const struct sm_nam
 	return SM_OK;
 }
 
+static size_t size_of(uint8_t length)
+{
+	return sizeof(struct holding) + length + 1U;
+}
+
 void sm_ledger_remove(struct sm_ledger *ledger, const struct sm_name *name)
 {
-	struct holding *entry = find_entry(ledger, name);
+	struct holding **link = link_to(ledger, name), *entry = *link;
 
 	if (!entry)
 		return;
-	tdelete(entry, &ledger->by_name, compare_names);
+	*link = entry->next;
 	ledger->n--;
 	ledger->cost -= entry->is.cost;
 	leave(entry->share, entry);
 	drop_share_if_empty(ledger, entry->share);
-	free(entry);
+	sm_slabs_give_back(&ledger->slabs, entry, size_of(entry->length));
 }
 
 static void copy_name(const struct holding *entry, struct sm_name *ret)
 {
-	ret->length = (uint8_t)strlen(entry->name);
+	ret->length = entry->length;
 	memcpy(ret->text, entry->name, ret->length + 1U);
 }
 
@@ -368,15 +400,15 @@ void sm_ledger_set_max(struct sm_ledger *ledger, uint64_t max_cost)
 	ledger->max_cost = max_cost;
 }
 
-static struct holding *make_entry(const struct sm_name *name, const struct sm_ledger_entry *is)
+static struct holding *make_entry(struct sm_ledger *ledger, const struct sm_name *name, const struct sm_ledger_entry *is)
 {
-	struct holding *entry = malloc(sizeof(*entry) + name->length + 1U);
+	struct holding *entry = sm_slabs_take(&ledger->slabs, size_of(name->length));
 
+	_Static_assert(sizeof(struct holding) + sizeof(name->text) <= SM_SLAB_ITEM_MAX, "an entry is an item of the slabs");
 	if (!entry)
 		return NULL;
-	memcpy(entry->text, name->text, name->length + 1U);
-	entry->name = entry->text;
-	entry->is = *is;
+	*entry = (struct holding){.is = *is, .length = name->length};
+	memcpy(entry->name, name->text, name->length + 1U);
 	return entry;
 }
 
@@ -387,12 +419,12 @@ enum sm_status sm_ledger_put(struct sm_ledger *ledger, const struct sm_name *nam
 
 	if (!share)
 		return SM_EXHAUSTED;
-	entry = make_entry(name, is);
-	if (!entry || make_room(share) != SM_OK || !tsearch(entry, &ledger->by_name, compare_names)) {
-		free(entry);
+	entry = make_room(share) == SM_OK ? make_entry(ledger, name, is) : NULL;
+	if (!entry) {
 		drop_share_if_empty(ledger, share);
 		return SM_EXHAUSTED;
 	}
+	*link_to(ledger, name) = entry;
 	entry->share = share;
 	enter(share, entry);
 	ledger->n++;
@@ -400,29 +432,18 @@ enum sm_status sm_ledger_put(struct sm_ledger *ledger, const struct sm_name *nam
 	return SM_OK;
 }
 
-struct census {
-	struct sm_ledger_states states;
-	int64_t now_ns;
-};
-
-static void count(const void *node, VISIT visit, void *context)
-{
-	const struct holding *entry = *(const struct holding *const *)node;
-	struct census *census = context;
-
-	if (visit != postorder && visit != leaf)
-		return;
-	census->states.n_negative += entry->is.is_negative;
-	census->states.n_fresh += !entry->is.is_negative && entry->is.expires_ns > census->now_ns;
-	census->states.n_expired += !entry->is.is_negative && entry->is.expires_ns <= census->now_ns;
-}
-
 struct sm_ledger_states sm_ledger_states(const struct sm_ledger *ledger, int64_t now_ns)
 {
-	struct census census = {.now_ns = now_ns};
+	struct sm_ledger_states states = {.n_fresh = 0};
 
-	twalk_r(ledger->by_name, count, &census);
-	return census.states;
+	for (uint32_t i = 0; i < ledger->n_buckets; i++) {
+		for (const struct holding *entry = ledger->buckets[i]; entry; entry = entry->next) {
+			states.n_negative += entry->is.is_negative;
+			states.n_fresh += !entry->is.is_negative && entry->is.expires_ns > now_ns;
+			states.n_expired += !entry->is.is_negative && entry->is.expires_ns <= now_ns;
+		}
+	}
+	return states;
 }
 
 struct sm_ledger_usage sm_ledger_usage(const struct sm_ledger *ledger)

@@ -36,6 +36,7 @@
 #define READY_AT_ONCE 64
 #define SIGN_AFTER_NS (100 * SM_NS_PER_MS) /* well before any client assumes that the daemon is dead, */
 #define SIGN_SHARE 6                       /* also one with little time: it waits a third of its time for a sign */
+#define IDLE_CHANNELS 16 /* are kept for jobs to come */
 #define LISTENING_MAX 64    /* beyond that nothing is learnt of servers that are late */
 #define LISTENING_SHARE 16  /* and of the descriptors of all jobs only so much */
 
@@ -281,6 +282,8 @@ enum sm_status sm_jobs_start(struct sm_jobs *jobs)
 	TAILQ_INIT(&jobs->finished);
 	TAILQ_INIT(&jobs->listening);
 	TAILQ_INIT(&jobs->behind);
+	sm_channel_pool_start(&jobs->channels);
+	sm_thrift_start(&jobs->thrift);
 	sm_random_fill(&jobs->renewals.seed, sizeof(jobs->renewals.seed));
 	jobs->sockets_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (jobs->sockets_fd < 0 || uv_poll_init(jobs->loop, &jobs->sockets, jobs->sockets_fd) != 0)
@@ -296,6 +299,7 @@ void sm_jobs_stop(struct sm_jobs *jobs)
 		stop_listening(TAILQ_FIRST(&jobs->listening));
 	while (!TAILQ_EMPTY(&jobs->behind))
 		stop_behind(TAILQ_FIRST(&jobs->behind));
+	sm_channel_pool_stop(&jobs->channels);
 	sm_hosts_stop(&jobs->hosts);
 	uv_close((uv_handle_t *)&jobs->sockets, NULL);
 	close(jobs->sockets_fd);
@@ -496,4 +500,12 @@ enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, con
 	else if (!job->is_finished)
 		uv_timer_start(&job->timer, on_job_time, 0, 0); /* perhaps there is an answer already; not sent from here */
 	return SM_OK;
+}
+
+void sm_jobs_look(struct sm_jobs *jobs)
+{
+	uint32_t n = jobs->limits->used[SM_LIMITED_JOBS] + jobs->n_listening + jobs->n_behind;
+
+	sm_channel_pool_shrink(&jobs->channels, IDLE_CHANNELS + n);
+	sm_thrift_look(&jobs->thrift, n);
 }

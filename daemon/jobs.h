@@ -14,6 +14,7 @@
 #include "daemon/thrift.h"
 #include "daemon/upstream.h"
 #include "ipc/listener.h"
+#include "resolve/channel.h"
 
 #include <sys/queue.h>
 
@@ -57,6 +58,7 @@ struct sm_jobs {
 	struct sm_job_list behind; /* told, and asking for the family that glue made superfluous; no longer in by_name */
 	uint32_t n_behind;
 	uint64_t n_overtaken; /* servers, when the running jobs last heard of it */
+	struct sm_channel_pool channels;
 	int sockets_fd;              /* an epoll of the sockets of all jobs */
 	uv_poll_t sockets;
 };
@@ -86,5 +88,7 @@ void sm_jobs_leave(struct sm_waiter *waiter);
 enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
                                         const void **ret, size_t *ret_size) SM_MUST_CHECK;
 
+/* Gives the system back what memory it can spare; main.c calls this once a second. */
+void sm_jobs_look(struct sm_jobs *jobs);
 /* Commits the answers of finished jobs, then sends them to all clients that wait. */
 void sm_jobs_flush(struct sm_jobs *jobs);

@@ -85,7 +85,7 @@ static void on_looking(uv_timer_t *timer)
 
 	sm_reload_if_changed(&daemon->reload);
 	sm_accounts_look(&daemon->accounts);
-	sm_thrift_look(&daemon->jobs.thrift, daemon->limits.used[SM_LIMITED_JOBS]);
+	sm_jobs_look(&daemon->jobs);
 	sm_premises_look(&daemon->premises, daemon->directory, sm_clock_now_ns());
 }
 

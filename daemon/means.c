@@ -3,7 +3,6 @@
 #include "daemon/job.h"
 
 #include "daemon/keeping.h"
-#include "resolve/channel.h"
 
 static const struct sm_network *network_of(void *context)
 {
@@ -42,7 +41,7 @@ struct sm_lookup_means sm_job_means(struct sm_job *job, bool is_scout)
 	const struct sm_kept_marks marks = sm_keeping_marks(jobs->owner, &job->name);
 
 	return (struct sm_lookup_means){
-		.transport = &sm_channel_transport,
+		.transport = &job->jobs->channels.transport,
 		.rules = &jobs->reload->settings->conf->rules,
 		.servers = &jobs->upstream->servers,
 		.network = network_of,

@@ -35,10 +35,12 @@
 struct leg {
 	struct sm_connection *connection;
 	ares_channel ares; /* NULL: not opened yet */
+	uint32_t n_sockets;
 	struct sm_inbox inbox;
 };
 
 struct sm_connection {
+	struct sm_channel_pool *pool; /* NULL: a guest's */
 	struct sm_server server;
 	struct leg udp, tcp;
 	enum sm_status socket_status;
@@ -75,6 +77,7 @@ static ares_socket_t open_socket(int domain, int type, int protocol, void *conte
 
 	sm_inbox_reconnect(&leg->inbox);
 	connection->is_own_fault = fd < 0;
+	leg->n_sockets += fd >= 0;
 	if (fd >= 0)
 		connection->socket_status = SM_OK;
 	else if (connection->socket_status != SM_OK)
@@ -84,7 +87,7 @@ static ares_socket_t open_socket(int domain, int type, int protocol, void *conte
 
 static int close_socket(ares_socket_t fd, void *context)
 {
-	(void)context;
+	((struct leg *)context)->n_sockets--;
 	return close(fd);
 }
 
@@ -214,6 +217,26 @@ static int init_ares(struct leg *leg)
 	return ares_init_options(&leg->ares, &options, mask);
 }
 
+static ares_channel take_idle(struct sm_channel_pool *pool)
+{
+	return pool && pool->n_idle > 0 ? pool->idle[--pool->n_idle] : NULL;
+}
+
+/* A channel without sockets or questions is as good as a new one. */
+static void close_leg(struct leg *leg, struct sm_channel_pool *pool)
+{
+	if (leg->ares && pool && !leg->inbox.is_stream && pool->n_idle < SM_CHANNELS_IDLE_MAX) {
+		ares_cancel(leg->ares);
+		if (leg->n_sockets == 0) {
+			pool->idle[pool->n_idle++] = leg->ares;
+			leg->ares = NULL;
+		}
+	}
+	if (leg->ares)
+		ares_destroy(leg->ares);
+	sm_inbox_clear(&leg->inbox);
+}
+
 static enum sm_status open_leg(struct sm_connection *connection, struct leg *leg)
 {
 	struct ares_addr_port_node node = {.udp_port = connection->server.port, .tcp_port = connection->server.port};
@@ -221,7 +244,8 @@ static enum sm_status open_leg(struct sm_connection *connection, struct leg *leg
 	if (leg->ares)
 		return SM_OK;
 	leg->connection = connection;
-	if (init_ares(leg) != ARES_SUCCESS) {
+	leg->ares = leg->inbox.is_stream ? NULL : take_idle(connection->pool);
+	if (!leg->ares && init_ares(leg) != ARES_SUCCESS) {
 		leg->ares = NULL;
 		return SM_EXHAUSTED;
 	}
@@ -238,23 +262,18 @@ static void close_connection(struct sm_connection *connection)
 {
 	if (!connection)
 		return;
-	if (connection->udp.ares)
-		ares_destroy(connection->udp.ares);
-	if (connection->tcp.ares)
-		ares_destroy(connection->tcp.ares);
-	sm_inbox_clear(&connection->udp.inbox);
-	sm_inbox_clear(&connection->tcp.inbox);
+	close_leg(&connection->udp, connection->pool);
+	close_leg(&connection->tcp, connection->pool);
 	free(connection);
 }
 
-static enum sm_status open_connection(const struct sm_transport *transport, const struct sm_server *server,
-                                      struct sm_connection **ret)
+static enum sm_status open_in(struct sm_channel_pool *pool, const struct sm_server *server, struct sm_connection **ret)
 {
 	struct sm_connection *connection = calloc(1, sizeof(*connection));
 
-	(void)transport;
 	if (!connection)
 		return SM_EXHAUSTED;
+	connection->pool = pool;
 	connection->server = *server;
 	connection->socket_status = SM_EXHAUSTED;
 	sm_inbox_init(&connection->udp.inbox, false);
@@ -265,6 +284,13 @@ static enum sm_status open_connection(const struct sm_transport *transport, cons
 	}
 	*ret = connection;
 	return SM_OK;
+}
+
+static enum sm_status open_connection(const struct sm_transport *transport, const struct sm_server *server,
+                                      struct sm_connection **ret)
+{
+	(void)transport;
+	return open_in(NULL, server, ret);
 }
 
 /* We choose the id: c-ares 1.18 would draw it from a generator that is seeded once, and badly in a chroot. */
@@ -443,3 +469,28 @@ const struct sm_transport sm_channel_transport = {
 	.process = process_connection,
 	.socket_status = socket_status,
 };
+
+static enum sm_status open_pooled(const struct sm_transport *transport, const struct sm_server *server,
+                                  struct sm_connection **ret)
+{
+	_Static_assert(offsetof(struct sm_channel_pool, transport) == 0, "the transport is the pool");
+	return open_in((struct sm_channel_pool *)transport, server, ret);
+}
+
+void sm_channel_pool_start(struct sm_channel_pool *pool)
+{
+	pool->transport = sm_channel_transport;
+	pool->transport.open = open_pooled;
+	pool->n_idle = 0;
+}
+
+void sm_channel_pool_shrink(struct sm_channel_pool *pool, uint32_t n)
+{
+	while (pool->n_idle > n)
+		ares_destroy(take_idle(pool));
+}
+
+void sm_channel_pool_stop(struct sm_channel_pool *pool)
+{
+	sm_channel_pool_shrink(pool, 0);
+}

@@ -7,6 +7,24 @@
 
 #include "wire/transport.h"
 
+#include <stdint.h>
+
 #define SM_EDNS_SIZE 1232 /* crosses every network unfragmented (DNS flag day 2020) */
 
 extern const struct sm_transport sm_channel_transport;
+
+#define SM_CHANNELS_IDLE_MAX 128 /* some 75 KiB each */
+
+/* The same, for a process of ours: channels of c-ares, which cost much to make, are kept between lookups; their sockets are not.
+ * For one thread. */
+struct sm_channel_pool {
+	struct sm_transport transport;
+	void *idle[SM_CHANNELS_IDLE_MAX];
+	uint32_t n_idle;
+};
+
+void sm_channel_pool_start(struct sm_channel_pool *pool);
+/* Keeps at most so many. */
+void sm_channel_pool_shrink(struct sm_channel_pool *pool, uint32_t n);
+/* After all connections of the transport have been closed. */
+void sm_channel_pool_stop(struct sm_channel_pool *pool);

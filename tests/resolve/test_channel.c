@@ -129,11 +129,47 @@ static void a_close_is_heard_at_the_last_time_known(void **state)
 	assert_int_equal(heard_ns, 7);
 }
 
+/* The port from which a question through the pool came. */
+static uint16_t asked_from(struct sm_channel_pool *pool)
+{
+	struct sm_connection *pooled;
+	struct sockaddr_in from;
+	socklen_t size = sizeof(from);
+	uint8_t bytes[512];
+
+	n_heard = 0;
+	assert_int_equal(pool->transport.open(&pool->transport, &server, &pooled), SM_OK);
+	pool->transport.ask(pooled, "api.mesh", SM_RR_A, 0, hear, NULL, 7);
+	assert_true(recvfrom(datagrams, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &size) > 12);
+	pool->transport.close(pooled);
+	assert_int_equal(n_heard, 1); /* in vain */
+	return from.sin_port;
+}
+
+static void a_pool_keeps_channels_and_no_ports(void **state)
+{
+	struct sm_channel_pool pool;
+	uint16_t ports[3];
+
+	(void)state;
+	sm_channel_pool_start(&pool);
+	for (int i = 0; i < 3; i++) {
+		ports[i] = asked_from(&pool);
+		assert_int_equal(pool.n_idle, 1);
+	}
+	assert_false(ports[0] == ports[1] && ports[1] == ports[2]);
+	sm_channel_pool_shrink(&pool, 0);
+	assert_int_equal(pool.n_idle, 0);
+	asked_from(&pool);
+	sm_channel_pool_stop(&pool);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(a_question_is_a_datagram_with_edns, begin, end),
 	cmocka_unit_test_setup_teardown(a_plain_question_has_no_edns, begin, end),
 	cmocka_unit_test_setup_teardown(a_question_by_a_stream_sends_no_datagram, begin, end),
 	cmocka_unit_test_setup_teardown(a_close_is_heard_at_the_last_time_known, begin, end),
+	cmocka_unit_test_setup_teardown(a_pool_keeps_channels_and_no_ports, begin, end),
 };
 
 TESTS_MAIN(tests)
