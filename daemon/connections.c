@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ACCEPTS_AT_ONCE 256
-#define HINTS_AT_ONCE 256
+#define ACCEPTS_AT_ONCE 16 /* between them jobs go on: a storm of requests must not hold up the answers of servers, */
+#define HINTS_AT_ONCE 32  /* nor a storm of hints */
 #define PAUSE_MS 100    /* before it accepts again, when there are no descriptors */
 #define SILENCE_MS 5000 /* that a client may have between connecting and asking */
 #define TAKING_MS 5000  /* that a client may have for a reply */

@@ -37,6 +37,7 @@ struct sm_job {
 	size_t body_size;
 
 	uv_timer_t timer;
+	struct sm_turn due; /* its time has come */
 };
 
 #define SM_JOB_DEADLINE_PERCENT 95 /* of a client's own: so that a failure still reaches it in time */
@@ -56,6 +57,13 @@ static inline uint8_t sm_job_needs(const struct sm_request *request)
 /* What the job's lookup works with; its name, rule and needs are set. */
 struct sm_lookup_means sm_job_means(struct sm_job *job, bool is_scout);
 
+/* The one of this name that clients can join; NULL: none. */
+struct sm_job *sm_jobs_find(struct sm_jobs *jobs, const struct sm_name *name);
+/* From here on it is found. false: no memory. */
+bool sm_job_enter_name(struct sm_job *job);
+
+/* It goes on in the next turn of the loop. */
+void sm_job_poke(struct sm_job *job);
 /* Goes on as far as it can. */
 void sm_job_step(struct sm_job *job);
 

@@ -6,7 +6,7 @@
  *              │  ▲                             the answer is put into the host map,      the map is committed first
  *   sockets,   │  │ sm_job_step                    or what is kept is good enough still
  *   timer      └──┘
- *                 ├─ a server was overtaken in any job: sm_job_step
+ *                 ├─ its time has come, or a server was overtaken in any job: it is due, and its turn among the users comes
  *                 ├─ after sign_ns: WORKING to all that wait
  *                 └─ one family known for 50 ms: the answer so far to the clients that asked for that family alone
  *
@@ -33,16 +33,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#define READY_AT_ONCE 64
+#define READY_AT_ONCE 16
+#define DUE_NS (SM_NS_PER_MS / 4) /* in one turn of the loop */
 #define SIGN_AFTER_NS (100 * SM_NS_PER_MS) /* well before any client assumes that the daemon is dead, */
 #define SIGN_SHARE 6                       /* also one with little time: it waits a third of its time for a sign */
 #define IDLE_CHANNELS 16 /* are kept for jobs to come */
 #define LISTENING_MAX 64    /* beyond that nothing is learnt of servers that are late */
 #define LISTENING_SHARE 16  /* and of the descriptors of all jobs only so much */
-
-SM_USDT_DEFINE(job_start);
-
-const struct sm_peer sm_jobs_nobody = {SM_LEDGER_NOBODY, SM_LEDGER_NOBODY, 0};
 
 /* The tree contains the names, each of which is a member of its job. */
 static int compare(const void *a, const void *b)
@@ -50,11 +47,16 @@ static int compare(const void *a, const void *b)
 	return strcmp(((const struct sm_name *)a)->text, ((const struct sm_name *)b)->text);
 }
 
-static struct sm_job *find_job(struct sm_jobs *jobs, const struct sm_name *name)
+struct sm_job *sm_jobs_find(struct sm_jobs *jobs, const struct sm_name *name)
 {
 	char **found = tfind(name, &jobs->by_name, compare);
 
 	return found ? (struct sm_job *)(*found - offsetof(struct sm_job, name)) : NULL;
+}
+
+bool sm_job_enter_name(struct sm_job *job)
+{
+	return tsearch(&job->name, &job->jobs->by_name, compare);
 }
 
 /* ---- the end of a job */
@@ -74,6 +76,7 @@ static void on_job_closed(uv_handle_t *handle)
 /* Closes its descriptors at once; its memory is freed when the loop has closed its handles. */
 static void close_job(struct sm_job *job)
 {
+	sm_turns_leave(&job->jobs->due, &job->due);
 	sm_lookup_close(job->lookup);
 	sm_shared_leave(job->jobs->shared, job);
 	uv_close((uv_handle_t *)&job->timer, on_job_closed);
@@ -93,11 +96,21 @@ static void arm_timer(struct sm_job *job, int64_t wakes_ns, int64_t now_ns);
 static void watch_sockets(struct sm_job *job);
 static void process_job(struct sm_job *job);
 
+static void note_silence(struct sm_job *job)
+{
+	int64_t silence_ns = sm_lookup_silence_ns(job->lookup);
+
+	if (silence_ns)
+		sm_upstream_warn(job->jobs->upstream, job->peer.account, silence_ns);
+}
+
 static void listen_on(struct sm_job *job)
 {
 	int64_t now_ns = sm_clock_now_ns();
+	bool is_awaiting = sm_lookup_listen(job->lookup, now_ns);
 
-	if (!sm_lookup_listen(job->lookup, now_ns)) {
+	note_silence(job);
+	if (!is_awaiting) {
 		stop_listening(job);
 		return;
 	}
@@ -137,7 +150,7 @@ static void end_job(struct sm_job *job)
 enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
                                         const void **ret, size_t *ret_size)
 {
-	struct sm_job *job = find_job(jobs, &request->name);
+	struct sm_job *job = sm_jobs_find(jobs, &request->name);
 
 	enum sm_status status;
 
@@ -154,6 +167,7 @@ enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_ru
 static void finish_job(struct sm_job *job)
 {
 	uv_timer_stop(&job->timer);
+	sm_turns_leave(&job->jobs->due, &job->due);
 	sm_shared_leave(job->jobs->shared, job);
 	sm_job_conclude(job);
 	job->is_finished = true;
@@ -169,22 +183,6 @@ void sm_jobs_leave(struct sm_waiter *waiter)
 	TAILQ_REMOVE(&waiter->job->waiters, waiter, link);
 	waiter->job = NULL;
 }
-
-/* A server was overtaken in one job: in the others, questions that wait for it move on. */
-static void pass_on(struct sm_jobs *jobs)
-{
-	struct sm_job *job = TAILQ_FIRST(&jobs->running), *next;
-
-	if (jobs->n_overtaken == jobs->upstream->servers.n_overtaken)
-		return;
-	jobs->n_overtaken = jobs->upstream->servers.n_overtaken;
-	for (; job; job = next) {
-		next = TAILQ_NEXT(job, link);
-		sm_job_step(job);
-	}
-}
-
-static void on_job_time(uv_timer_t *timer);
 
 /* Where glue was enough for an answer, the family that it lacked is asked for behind it, once a lifetime. */
 static bool go_on_behind(struct sm_job *job)
@@ -206,7 +204,7 @@ static bool go_on_behind(struct sm_job *job)
 	memset(job->settled_ns, 0, sizeof(job->settled_ns));
 	job->jobs->n_behind++;
 	TAILQ_INSERT_TAIL(&job->jobs->behind, job, link);
-	uv_timer_start(&job->timer, on_job_time, 0, 0);
+	sm_job_poke(job);
 	return true;
 }
 
@@ -214,7 +212,6 @@ void sm_jobs_flush(struct sm_jobs *jobs)
 {
 	struct sm_job *job;
 
-	pass_on(jobs);
 	sm_upstream_publish(jobs->upstream, sm_clock_now_ns());
 	if (sm_owner_commit(jobs->owner) != SM_OK)
 		sm_log_rarely(SM_LOG_WARNING, "the host map could not be written", NULL);
@@ -243,6 +240,7 @@ static void process_job(struct sm_job *job)
 	size_t n = sm_lookup_fds(job->lookup, fds);
 	int64_t now_ns = sm_clock_now_ns();
 
+	sm_turns_leave(&job->jobs->due, &job->due);
 	if (sm_descriptor_wait(fds, n, 0, &now_ns) == SM_OK)
 		sm_lookup_process(job->lookup, fds, n, now_ns);
 	if (job->is_listening)
@@ -282,6 +280,7 @@ enum sm_status sm_jobs_start(struct sm_jobs *jobs)
 	TAILQ_INIT(&jobs->finished);
 	TAILQ_INIT(&jobs->listening);
 	TAILQ_INIT(&jobs->behind);
+	sm_turns_start(&jobs->due);
 	sm_channel_pool_start(&jobs->channels);
 	sm_thrift_start(&jobs->thrift);
 	sm_random_fill(&jobs->renewals.seed, sizeof(jobs->renewals.seed));
@@ -306,9 +305,47 @@ void sm_jobs_stop(struct sm_jobs *jobs)
 }
 
 /* What has come while the daemon was stopped is read before any silence counts. */
+static void become_due(struct sm_job *job)
+{
+	if (!job->due.queue && sm_turns_wait(&job->jobs->due, &job->due, job->peer.account, false) != SM_OK)
+		process_job(job);
+}
+
 static void on_job_time(uv_timer_t *timer)
 {
-	process_job(timer->data);
+	become_due(timer->data);
+}
+
+void sm_job_poke(struct sm_job *job)
+{
+	uv_timer_start(&job->timer, on_job_time, 0, 0);
+}
+
+static bool take_due(void *context, struct sm_turn *turn)
+{
+	(void)context;
+	process_job((struct sm_job *)((char *)turn - offsetof(struct sm_job, due)));
+	return true;
+}
+
+/* A server was overtaken in one job: in the others, questions that wait for it move on. */
+static void pass_on(struct sm_jobs *jobs)
+{
+	struct sm_job *job = TAILQ_FIRST(&jobs->running), *next;
+
+	if (jobs->n_overtaken == jobs->upstream->servers.n_overtaken)
+		return;
+	jobs->n_overtaken = jobs->upstream->servers.n_overtaken;
+	for (; job; job = next) {
+		next = TAILQ_NEXT(job, link);
+		become_due(job);
+	}
+}
+
+bool sm_jobs_go_on(struct sm_jobs *jobs)
+{
+	pass_on(jobs);
+	return sm_turns_take(&jobs->due, DUE_NS, take_due, NULL);
 }
 
 static void arm_timer(struct sm_job *job, int64_t wakes_ns, int64_t now_ns)
@@ -345,12 +382,14 @@ static void sign_of_life(struct sm_job *job)
 void sm_job_step(struct sm_job *job)
 {
 	int64_t now_ns = sm_clock_now_ns(), wakes_ns;
-	bool lets_ask;
+	bool lets_ask, has_ended;
 
 	if (job->is_finished)
 		return;
 	lets_ask = job->is_settled || sm_shared_lets_ask(job->jobs->shared, job, now_ns);
-	if (job->is_settled || (lets_ask && sm_lookup_advance(job->lookup, now_ns))) {
+	has_ended = job->is_settled || (lets_ask && sm_lookup_advance(job->lookup, now_ns));
+	note_silence(job);
+	if (has_ended) {
 		finish_job(job);
 		return;
 	}
@@ -366,140 +405,6 @@ void sm_job_step(struct sm_job *job)
 	if (!job->has_signed)
 		wakes_ns = sm_sooner(wakes_ns, job->sign_ns);
 	arm_timer(job, wakes_ns, now_ns);
-}
-
-static bool enter_name(struct sm_job *job)
-{
-	SM_USDT_1(job_start, job->name.text);
-	return tsearch(&job->name, &job->jobs->by_name, compare);
-}
-
-static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
-                               struct sm_peer peer, bool is_scout, struct sm_job **ret)
-{
-	int64_t now_ns = sm_clock_now_ns();
-	SM_SCOPE_FREE struct sm_job *job = calloc(1, sizeof(*job));
-	struct sm_lookup_means means;
-
-	if (!job)
-		return SM_EXHAUSTED;
-	job->jobs = jobs;
-	job->rule = rule;
-	job->name = request->name;
-	job->peer = peer;
-	job->began_ns = now_ns;
-	job->needs = sm_job_needs(request);
-	job->sign_ns = now_ns + SIGN_AFTER_NS;
-	TAILQ_INIT(&job->waiters);
-	means = sm_job_means(job, is_scout);
-	if (sm_lookup_open(&means, rule, &request->name, SM_IPV4_AND_IPV6, sm_job_deadline_ns(rule), &job->lookup) != SM_OK)
-		return SM_EXHAUSTED;
-	if (!enter_name(job)) {
-		sm_lookup_close(job->lookup);
-		return SM_EXHAUSTED;
-	}
-	job->settings = sm_settings_hold(jobs->reload->settings);
-	uv_timer_init(jobs->loop, &job->timer);
-	job->timer.data = job;
-	TAILQ_INSERT_TAIL(&jobs->running, job, link);
-	*ret = job;
-	job = NULL;
-	return SM_OK;
-}
-
-static enum sm_status begin_job(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
-                            struct sm_peer peer, bool is_scout, bool is_awaited, struct sm_job **ret)
-{
-	int64_t now_ns = sm_clock_now_ns();
-	/* it first sees what the tier knows */
-	bool is_unsure = is_scout && is_awaited && sm_shared_may_know(jobs->shared) &&
-	                 sm_outlook_is_down(&jobs->upstream->servers, rule, now_ns);
-	enum sm_status status;
-
-	if (is_scout && !is_unsure && !sm_upstream_may_scout(jobs->upstream, rule, now_ns))
-		return SM_SILENT;
-	if (!sm_limits_take(jobs->limits, SM_LIMITED_JOBS, peer.account))
-		return SM_FULL;
-	status = make_job(jobs, rule, request, peer, is_scout, ret);
-	if (status != SM_OK) {
-		sm_limits_give(jobs->limits, SM_LIMITED_JOBS, peer.account);
-		return status;
-	}
-	(*ret)->sharing.may_not_ask = is_unsure;
-	jobs->counters->jobs++;
-	return SM_OK;
-}
-
-static void join_job(struct sm_job *job, const struct sm_request *request, struct sm_waiter *waiter)
-{
-	if (!waiter)
-		return;
-	job->needs |= sm_job_needs(request);
-	if (!waiter->is_patient)
-		sm_shared_hurry(job->jobs->shared, job);
-	if (!job->is_finished && sm_lookup_widen(job->lookup, sm_job_needs(request), sm_job_deadline_ns(job->rule)))
-		memset(job->settled_ns, 0, sizeof(job->settled_ns));
-	TAILQ_INSERT_TAIL(&job->waiters, waiter, link);
-	waiter->job = job;
-	waiter->families = request->families;
-	job->sign_ns = sm_sooner(job->sign_ns, sm_clock_now_ns() + request->wait_ms * SM_NS_PER_MS / SIGN_SHARE);
-	if (job->has_signed && !job->is_finished)
-		waiter->tell(waiter, SM_FRAME_WORKING, NULL, 0);
-}
-
-/* A job behind an answer is of use to a client that wants the family that it asks for, and to no other. */
-static struct sm_job *find_job_for(struct sm_jobs *jobs, const struct sm_request *request)
-{
-	struct sm_job *job;
-
-	TAILQ_FOREACH(job, &jobs->behind, link)
-		if (sm_job_needs(request) & job->behind_families && strcmp(job->name.text, request->name.text) == 0)
-			return job;
-	return find_job(jobs, &request->name);
-}
-
-bool sm_jobs_has(struct sm_jobs *jobs, const struct sm_request *request)
-{
-	return find_job_for(jobs, request);
-}
-
-static bool may_renew(struct sm_jobs *jobs, const struct sm_name *name)
-{
-	struct sm_record_head head = {.times = {.made_ns = 0}};
-	const void *record;
-	size_t size;
-
-	if (sm_owner_get(jobs->owner, name, &record, &size) == SM_OK && sm_record_head(record, size, &head) != SM_OK)
-		head.times = (struct sm_times){.made_ns = 0};
-	return sm_renewals_begin(&jobs->renewals, name, head.times.expires_ns - head.times.made_ns, sm_clock_now_ns());
-}
-
-enum sm_status sm_jobs_ask(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
-                           struct sm_peer peer,
-                           bool is_scout, struct sm_waiter *waiter)
-{
-	struct sm_job *job = find_job_for(jobs, request);
-	enum sm_status status = SM_OK;
-	bool is_new = !job;
-
-	if (!is_new && job->is_finished && (sm_lookup_unasked(job->lookup) & sm_job_needs(request)))
-		return SM_FULL; /* it has just ended without this family */
-	if (is_new && !waiter && !may_renew(jobs, &request->name))
-		return SM_MISS;
-	if (is_new)
-		status = begin_job(jobs, rule, request, peer, is_scout, waiter && !waiter->is_patient, &job);
-	if (status != SM_OK)
-		return status;
-	jobs->counters->joined += !is_new && waiter;
-	job->is_renewal |= is_new && (!waiter || waiter->is_patient);
-	if (is_new)
-		sm_shared_begin(jobs->shared, job, waiter);
-	join_job(job, request, waiter);
-	if (is_new)
-		sm_job_step(job);
-	else if (!job->is_finished)
-		uv_timer_start(&job->timer, on_job_time, 0, 0); /* perhaps there is an answer already; not sent from here */
-	return SM_OK;
 }
 
 void sm_jobs_look(struct sm_jobs *jobs)

@@ -12,6 +12,7 @@
 #include "daemon/surroundings.h"
 #include "daemon/targets.h"
 #include "daemon/thrift.h"
+#include "daemon/turns.h"
 #include "daemon/upstream.h"
 #include "ipc/listener.h"
 #include "resolve/channel.h"
@@ -57,6 +58,8 @@ struct sm_jobs {
 	uint32_t n_listening;
 	struct sm_job_list behind; /* told, and asking for the family that glue made superfluous; no longer in by_name */
 	uint32_t n_behind;
+	/* whose time has come, in turns of the users: what arrives goes first, and nobody's jobs hold up another's */
+	struct sm_turns due;
 	uint64_t n_overtaken; /* servers, when the running jobs last heard of it */
 	struct sm_channel_pool channels;
 	int sockets_fd;              /* an epoll of the sockets of all jobs */
@@ -88,6 +91,8 @@ void sm_jobs_leave(struct sm_waiter *waiter);
 enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
                                         const void **ret, size_t *ret_size) SM_MUST_CHECK;
 
+/* Goes on with jobs whose time has come, for a moment; daemon/requests.c calls this before the loop waits. true: more are due. */
+bool sm_jobs_go_on(struct sm_jobs *jobs);
 /* Gives the system back what memory it can spare; main.c calls this once a second. */
 void sm_jobs_look(struct sm_jobs *jobs);
 /* Commits the answers of finished jobs, then sends them to all clients that wait. */

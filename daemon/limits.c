@@ -89,3 +89,10 @@ void sm_limits_give(struct sm_limits *limits, enum sm_limited what, uid_t accoun
 	user->used[what]--;
 	drop_if_idle(limits, user);
 }
+
+uint32_t sm_limits_used(struct sm_limits *limits, enum sm_limited what, uid_t account)
+{
+	const struct user *user = find_user(limits, account);
+
+	return user ? user->used[what] : 0;
+}

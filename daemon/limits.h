@@ -26,3 +26,4 @@ struct sm_limits {
 /* false: the account's share, or the total, is used up. The caller must give back what it has taken. */
 bool sm_limits_take(struct sm_limits *limits, enum sm_limited what, uid_t account);
 void sm_limits_give(struct sm_limits *limits, enum sm_limited what, uid_t account);
+uint32_t sm_limits_used(struct sm_limits *limits, enum sm_limited what, uid_t account);

@@ -18,7 +18,7 @@
 #define WAIT_MAX_MS 120000 /* beyond every deadline */
 #define SPARE_MS 1000
 #define SIGN_AFTER_MS 100 /* as daemon/jobs.c signs */
-#define TURNS_NS (SM_NS_PER_MS / 2) /* of jobs that begin, in one turn of the loop */
+#define TURNS_NS (SM_NS_PER_MS / 4) /* of jobs that begin, in one turn of the loop */
 #define HINTS_A_SECOND 1000 /* of one account */
 
 /* What a client waits for. */
@@ -131,6 +131,10 @@ static void go_on_waiting(struct sm_client *client, struct sm_wanted *wanted)
 {
 	int64_t ms = left_ms(wanted);
 
+	if (sm_listener_is_gone(client->fd)) {
+		sm_client_close(client);
+		return;
+	}
 	if (!wanted->has_signed)
 		sm_client_sign(client);
 	wanted->has_signed = true;
@@ -219,29 +223,22 @@ static void wait_for_job(struct sm_requests *requests, struct sm_wanted *wanted)
 	wanted->asked_ns = sm_clock_now_ns();
 	if (sm_jobs_has(requests->jobs, &client->request) && begin(requests, wanted) == SM_OK)
 		return;
-	if (sm_turns_wait(&requests->turns, &wanted->turn, client->peer.account) == SM_OK)
+	if (sm_turns_wait(&requests->turns, &wanted->turn, client->peer.account,
+	                  sm_limits_used(requests->jobs->limits, SM_LIMITED_JOBS, client->peer.account) == 0) == SM_OK)
 		sm_client_wait(client, first_sign_ms(wanted));
 	else
 		refuse(requests, client);
 }
 
-static struct sm_wanted *wanted_of(struct sm_turn *turn)
+/* Who has gone while he waited needs no answer. */
+static bool take_turn(void *context, struct sm_turn *turn)
 {
-	return (struct sm_wanted *)((char *)turn - offsetof(struct sm_wanted, turn));
-}
+	struct sm_wanted *wanted = (struct sm_wanted *)((char *)turn - offsetof(struct sm_wanted, turn));
 
-/* One of each account that waits. false: none could begin. */
-static bool take_round(struct sm_requests *requests)
-{
-	bool has_begun = false;
-
-	for (uint32_t n = requests->turns.n_accounts; n > 0; n--) {
-		struct sm_turn *turn = sm_turns_next(&requests->turns);
-
-		if (turn)
-			has_begun |= begin(requests, wanted_of(turn)) == SM_OK;
-	}
-	return has_begun;
+	if (!sm_listener_is_gone(wanted->client->fd))
+		return begin(context, wanted) == SM_OK;
+	sm_client_close(wanted->client);
+	return true;
 }
 
 static void on_taking_turns(uv_idle_t *idle)
@@ -251,12 +248,10 @@ static void on_taking_turns(uv_idle_t *idle)
 
 void sm_requests_before_waiting(struct sm_requests *requests)
 {
-	int64_t until_ns = requests->turns.n > 0 ? sm_clock_now_ns() + TURNS_NS : 0;
-	bool has_begun = false;
+	bool has_more = sm_jobs_go_on(requests->jobs);
 
-	while (requests->turns.n > 0 && (has_begun = take_round(requests)) && sm_clock_now_ns() < until_ns)
-		continue;
-	if (requests->turns.n > 0 && has_begun)
+	has_more |= sm_turns_take(&requests->turns, TURNS_NS, take_turn, requests);
+	if (has_more)
 		uv_idle_start(&requests->taking_turns, on_taking_turns);
 	else
 		uv_idle_stop(&requests->taking_turns);

@@ -39,7 +39,7 @@ struct sm_requests {
 
 void sm_requests_start(struct sm_requests *requests, uv_loop_t *loop);
 void sm_requests_stop(struct sm_requests *requests);
-/* Begins jobs, in turns of one for each account; main.c calls this before the loop waits. */
+/* Goes on with jobs that are due, and begins jobs, in turns of one for each account; main.c calls this before the loop waits. */
 void sm_requests_before_waiting(struct sm_requests *requests);
 
 /* For connections whose context is a struct sm_requests. */

@@ -247,7 +247,7 @@ static void turn_to_dns(struct sm_shared *shared, struct sm_job *job, int64_t no
 {
 	struct sm_sharing *sharing = &job->sharing;
 
-	if (sharing->may_not_ask && !sm_upstream_may_scout(shared->upstream, job->rule, now_ns))
+	if (sharing->may_not_ask && !sm_upstream_may_scout(shared->upstream, job->rule, job->peer.account, now_ns))
 		sm_job_settle_in_vain(job);
 	if (sharing->is_patient)
 		sm_lookup_begin_again(job->lookup, sm_job_deadline_ns(job->rule));

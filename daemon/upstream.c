@@ -79,8 +79,37 @@ void sm_upstream_publish(struct sm_upstream *upstream, int64_t now_ns)
 	upstream->back_ns = last_back_ns(servers);
 }
 
-bool sm_upstream_may_scout(struct sm_upstream *upstream, const struct sm_rule *rule, int64_t now_ns)
+static struct sm_warned *place_of(struct sm_upstream *upstream, uid_t account)
 {
-	return !sm_outlook_is_down(&upstream->servers, rule, now_ns) ||
-	       sm_servers_take_scout(&upstream->servers, rule, false, now_ns);
+	struct sm_warned *warned = &upstream->warned[account * 2654435761U >> 24];
+
+	_Static_assert(SM_WARNED_MAX == 1U << 8, "a place has eight bits");
+	if (warned->account != account)
+		*warned = (struct sm_warned){.account = account};
+	return warned;
+}
+
+void sm_upstream_warn(struct sm_upstream *upstream, uid_t account, int64_t at_ns)
+{
+	place_of(upstream, account)->at_ns = at_ns;
+}
+
+bool sm_upstream_may_scout(struct sm_upstream *upstream, const struct sm_rule *rule, uid_t account, int64_t now_ns)
+{
+	struct sm_warned *warned = place_of(upstream, account);
+	bool is_first;
+
+	if (!sm_outlook_is_down(&upstream->servers, rule, now_ns))
+		return true;
+	is_first = sm_servers_take_scout(&upstream->servers, rule, false, now_ns);
+	if (!is_first && now_ns < warned->scouted_ns + SM_SCOUT_PAUSE_NS)
+		return false;
+	warned->scouted_ns = now_ns;
+	return true;
+}
+
+bool sm_upstream_is_down_for(struct sm_upstream *upstream, const struct sm_rule *rule, uid_t account, int64_t now_ns)
+{
+	return sm_outlook_is_down(&upstream->servers, rule, now_ns) &&
+	       place_of(upstream, account)->at_ns >= sm_outlook_down_since_ns(&upstream->servers, rule);
 }

@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #define FIRST_TAKEN 3
-#define BACKLOG 4096 /* the kernel's own bound is somaxconn */
+/* The kernel's queue knows no turns: who fills it keeps all others waiting until what stands in it has been accepted. So it is
+ * short, and who finds it full waits for a place. */
+#define BACKLOG 16
 
 static int make_socket(int type)
 {
@@ -193,6 +195,14 @@ enum sm_status sm_listener_receive(int fd, struct sm_request *ret)
 	if (size < 0)
 		return errno == EAGAIN || errno == EINTR ? SM_MISS : SM_REFUSED;
 	return size == 0 ? SM_REFUSED : decode(bytes, size, false, ret);
+}
+
+bool sm_listener_is_gone(int fd)
+{
+	uint8_t byte;
+	ssize_t size = recv(fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT);
+
+	return size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 enum sm_status sm_listener_reply(int fd, const struct sm_frame_reply *reply, uint32_t *part)

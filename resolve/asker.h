@@ -66,6 +66,7 @@ struct sm_asker {
 		bool is_dead;
 	} connections[SM_CONNECTIONS_MAX];
 	bool has_heard;    /* a message of any server, good or not */
+	int64_t silence_ns; /* when the silence of a server counted last; 0: never */
 	bool is_exhausted; /* a message was lost for want of memory: what is settled says nothing of the name */
 	uint32_t n_open;
 	uint32_t n_unread; /* tries that have heard something which is not yet read */

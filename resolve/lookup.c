@@ -447,6 +447,11 @@ bool sm_lookup_was_answered_badly(const struct sm_lookup *lookup)
 	return lookup->asker.has_heard && lookup->has_bad && !lookup->has_silent && sm_expand_is_finished(&lookup->expand);
 }
 
+int64_t sm_lookup_silence_ns(const struct sm_lookup *lookup)
+{
+	return lookup->asker.has_heard ? 0 : lookup->asker.silence_ns;
+}
+
 void sm_lookup_note_silence(struct sm_lookup *lookup, int64_t now_ns)
 {
 	sm_asker_note_silence(&lookup->asker, now_ns);

@@ -83,6 +83,8 @@ size_t sm_lookup_held(const struct sm_lookup *lookup);
 
 /* Has every question that failed been answered, but badly? */
 bool sm_lookup_was_answered_badly(const struct sm_lookup *lookup);
+/* When the silence of a server counted last, if none has been heard; else 0. */
+int64_t sm_lookup_silence_ns(const struct sm_lookup *lookup);
 /* The program that waits has lost its patience: servers that have said nothing at all have been silent. */
 void sm_lookup_note_silence(struct sm_lookup *lookup, int64_t now_ns);
 /* When it is finished, and its answer used: servers that are still silent may be heard, or counted as silent. false:

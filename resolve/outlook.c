@@ -25,6 +25,19 @@ bool sm_outlook_is_down(const struct sm_servers *servers, const struct sm_rule *
 	return has_silent;
 }
 
+int64_t sm_outlook_down_since_ns(const struct sm_servers *servers, const struct sm_rule *rule)
+{
+	int64_t since_ns = 0;
+
+	for (uint32_t i = 0; i < rule->n_servers; i++) {
+		const struct sm_server_known *known = sm_servers_find(servers, &rule->servers[i]);
+
+		if (known && known->since_ns > since_ns)
+			since_ns = known->since_ns;
+	}
+	return since_ns;
+}
+
 static bool is_lasting(const struct sm_servers *servers, const struct sm_rule *rule, int64_t now_ns)
 {
 	bool is_recent = false;

@@ -9,6 +9,9 @@
  * at least is silent? Where nobody listens anywhere, to ask costs nothing. A rule without servers is not down. */
 bool sm_outlook_is_down(const struct sm_servers *servers, const struct sm_rule *rule, int64_t now_ns);
 
+/* Since when each of them has been silent, or nobody has listened there; while they are down. */
+int64_t sm_outlook_down_since_ns(const struct sm_servers *servers, const struct sm_rule *rule);
+
 /* `is_lasting`: they have been down for three seconds at least, and until three seconds ago at most. `back_ns`: when one was
  * last heard again after it was backing off for silence. */
 struct sm_outlook sm_outlook_of(const struct sm_servers *servers, const struct sm_rule *rule, int64_t now_ns);

@@ -167,6 +167,7 @@ void sm_try_count(struct sm_try *try, int64_t now_ns)
 	try->is_counted = true;
 	if (try->asked->question.type == SM_RR_TXT || try->remnant)
 		return; /* some filters in the network drop TXT, or TCP: that says nothing about the server */
+	asker->silence_ns = now_ns;
 	sm_servers_silent(asker->servers, sm_try_server(try), &try->sent, asker->name, now_ns);
 	sm_counts_outcome(asker->counts, sm_try_server(try), SM_OUTCOME_SILENT, 0);
 	if (sm_try_is_hedged(try))

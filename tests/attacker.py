@@ -4,7 +4,8 @@
     attacker.py SOCKET abandon SECONDS SUFFIX     connects, asks for a name that nobody has asked for, and closes, time and again
     attacker.py SOCKET crowd CLIENTS COUNT SUFFIX so many clients at a time ask for so many such names
     attacker.py SOCKET hints SECONDS NAME         hints of one name
-    attacker.py SOCKET quiet COUNT SUFFIX         one lookup after the other; prints the median of their milliseconds
+    attacker.py SOCKET quiet COUNT SUFFIX ADDRESS one lookup after the other; prints the median of their milliseconds, and counts as
+                                                  found what has the address
 
 Prints how many it sent, and how often which reply came.
 """
@@ -36,12 +37,14 @@ def connect(path):
     return client
 
 
-def kind_of(client):
+def kind_of(client, address=None):
     """Of the final reply."""
     while True:
         reply = client.recv(262144)
         if len(reply) < 8:
             return "closed"
+        if address and reply[5] == RECORD and socket.inet_aton(address) in reply:
+            return "found"
         if reply[5] != WORKING:
             return WORDS.get(reply[5], str(reply[5]))
 
@@ -89,13 +92,13 @@ def hints(path, seconds, name):
     return n, {}
 
 
-def quiet(path, count, suffix):
+def quiet(path, count, suffix, address):
     replies, times = Counter(), []
     for i in range(int(count)):
         began = time.monotonic()
         with connect(path) as client:
             client.send(frame(LOOKUP, f"q{os.getpid()}-{i}.{suffix}"))
-            replies[kind_of(client)] += 1
+            replies[kind_of(client, address)] += 1
         times.append((time.monotonic() - began) * 1000)
         time.sleep(0.005)
     print(f"median {statistics.median(times):.3f} ms, longest {max(times):.0f} ms")

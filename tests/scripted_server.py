@@ -210,10 +210,17 @@ class Server:
         return name.labels[-2:] not in tops
 
     def find(self, name, qtype):
-        return [r for r in self.records if r.name == name and r.rdtype == qtype]
+        found = [r for r in self.records if r.name == name and r.rdtype == qtype]
+        if not found and not any(r.name.is_subdomain(name) for r in self.records):
+            found = [dns.rrset.from_rdata_list(name, r.ttl, r) for r in self.wild(name) if r.rdtype == qtype]
+        return found
+
+    def wild(self, name):
+        """The records of wildcards that cover the name."""
+        return [r for r in self.records if r.name.is_wild() and name.is_subdomain(r.name.parent())]
 
     def exists(self, name):
-        return any(r.name == name or r.name.is_subdomain(name) for r in self.records)
+        return any(r.name.is_subdomain(name) for r in self.records) or bool(self.wild(name))
 
     def fill(self, query, reply):
         """Fills the reply as a plain authoritative server does."""

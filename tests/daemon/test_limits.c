@@ -29,7 +29,9 @@ static void one_has_at_most_half_of_what_the_others_leave(void **state)
 	assert_int_equal(of_each[1], 2048);
 	assert_int_equal(of_each[2], 1024);
 	assert_int_equal(of_each[3], 512);
+	assert_int_equal(sm_limits_used(&limits, SM_LIMITED_JOBS, 1), 0);
 	assert_int_equal(take_all(&limits, SM_LIMITED_JOBS, 1), 50); /* each limit by itself */
+	assert_int_equal(sm_limits_used(&limits, SM_LIMITED_JOBS, 1), 50);
 	assert_int_equal(n, 3840);
 	assert_int_equal(take_all(&limits, SM_LIMITED_CLIENTS, 0), 128); /* half of root's reserve */
 	give_all(&limits, SM_LIMITED_CLIENTS, 0, 128);

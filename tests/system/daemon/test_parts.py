@@ -21,8 +21,8 @@ LOOKUP = (struct.pack("<IBBBB", 0x484D5253, 2, 1, 0, 1) + struct.pack("<HII", 1,
 
 def connect(daemon):
     client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    client.settimeout(10)
     client.connect(daemon.socket)
+    client.settimeout(10)
     client.send(LOOKUP)
     return client
 
