@@ -14,7 +14,7 @@
 #include <sys/queue.h>
 #include <xxhash.h>
 
-#define BUCKETS_MAX (1U << 20)
+#define BUCKETS_MAX (1U << 26) /* memory is taken for those that are used */
 #define SECRET_BYTES 192 /* of XXH3 */
 
 /* What one uid has, in the order of removal: by expiry in a heap, and by age in two queues. */
@@ -432,18 +432,31 @@ enum sm_status sm_ledger_put(struct sm_ledger *ledger, const struct sm_name *nam
 	return SM_OK;
 }
 
+struct census {
+	struct sm_ledger_states states;
+	int64_t now_ns;
+};
+
+static void count(const void *node, VISIT visit, void *context)
+{
+	const struct share *share = *(const struct share *const *)node;
+	struct census *census = context;
+
+	for (uint32_t i = 0; i < share->n && (visit == postorder || visit == leaf); i++) {
+		const struct sm_ledger_entry *is = &share->heap[i]->is;
+
+		census->states.n_negative += is->is_negative;
+		census->states.n_fresh += !is->is_negative && is->expires_ns > census->now_ns;
+		census->states.n_expired += !is->is_negative && is->expires_ns <= census->now_ns;
+	}
+}
+
 struct sm_ledger_states sm_ledger_states(const struct sm_ledger *ledger, int64_t now_ns)
 {
-	struct sm_ledger_states states = {.n_fresh = 0};
+	struct census census = {.now_ns = now_ns};
 
-	for (uint32_t i = 0; i < ledger->n_buckets; i++) {
-		for (const struct holding *entry = ledger->buckets[i]; entry; entry = entry->next) {
-			states.n_negative += entry->is.is_negative;
-			states.n_fresh += !entry->is.is_negative && entry->is.expires_ns > now_ns;
-			states.n_expired += !entry->is.is_negative && entry->is.expires_ns <= now_ns;
-		}
-	}
-	return states;
+	twalk_r(ledger->by_uid, count, &census);
+	return census.states;
 }
 
 struct sm_ledger_usage sm_ledger_usage(const struct sm_ledger *ledger)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Which entries the host map holds, which uid pays for each, and which entry is removed first. Knows sizes and
- * times, not contents. Memory is bounded by `max_entries`, some 180 bytes each. Not for two threads at once.
+ * times, not contents. Memory is bounded by `max_entries`, some 140 bytes each. Not for two threads at once.
  *
  * A uid may have as much as is free. Where nothing is, who has more than his quota gives up his own; else the uid that has most
  * gives something up. So what one has is safe while others have more, however many they are. */

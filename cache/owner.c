@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENTRY_BYTES 512     /* of the map for each allowed entry: bounds the ledger's memory */
+#define COST_MIN 100        /* of the smallest entry */
 #define COST_PERCENT 50     /* of the map for entries: pages are never all full, and a commit needs free ones */
 #define PUTS_PER_COMMIT 256 /* ITS#9155: large transactions leak in 0.9.24 */
 #define PAGES_PER_PUT 64    /* of the map: pages freed by the last three transactions cannot be reused yet */
@@ -66,7 +66,8 @@ static enum sm_status restore_all(struct sm_owner *owner, const struct sm_surviv
 /* Makes a new ledger of the entries in the file. */
 static enum sm_status take_stock(struct sm_owner *owner)
 {
-	uint32_t max_entries = (uint32_t)(owner->map.size_bytes / ENTRY_BYTES);
+	uint64_t max_cost = owner->map.size_bytes / 100 * COST_PERCENT;
+	uint32_t max_entries = (uint32_t)(max_cost / COST_MIN); /* so that bytes are what counts */
 	SM_SCOPE_FREE struct sm_survivor *survivors = NULL;
 	MDB_txn *txn;
 	MDB_stat stat;
@@ -75,7 +76,7 @@ static enum sm_status take_stock(struct sm_owner *owner)
 
 	sm_ledger_close(owner->ledger);
 	owner->ledger = NULL;
-	owner->max_cost = owner->map.size_bytes / 100 * COST_PERCENT;
+	owner->max_cost = max_cost;
 	if (sm_ledger_open(owner->max_cost, max_entries, owner->quota_percent, &owner->ledger) != SM_OK)
 		return SM_EXHAUSTED;
 	if (mdb_env_stat(owner->map.env, &stat) != MDB_SUCCESS)

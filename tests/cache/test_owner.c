@@ -259,6 +259,24 @@ static void the_file_stays_within_its_size(void **state)
 	assert_true(file.st_size <= 1 << 20);
 }
 
+/* By their bytes: the manual has these numbers. */
+static void as_many_are_kept_as_fit(void **state)
+{
+	char name[32];
+
+	(void)state;
+	open_owner(1U << 20, 100);
+	for (int i = 0; i < 6000; i++) {
+		snprintf(name, sizeof(name), "e%08x.mesh", (unsigned)i * 2654435761U);
+		put_service(name, 0, 1);
+		if (i % 50 == 0)
+			commit();
+	}
+	commit();
+	assert_in_range(sm_owner_usage(owner).held.n_entries, 3600, 4100);
+	assert_int_equal(sm_owner_usage(owner).n_failures, 0);
+}
+
 static void one_user_cannot_push_out_what_others_use(void **state)
 {
 	char name[32];
@@ -331,6 +349,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_map_of_another_boot_is_replaced),
 	TEST(a_file_above_the_size_is_replaced),
 	TEST(the_file_stays_within_its_size),
+	TEST(as_many_are_kept_as_fit),
 	TEST(one_user_cannot_push_out_what_others_use),
 	TEST(what_is_larger_than_the_map_is_told_but_not_kept),
 	TEST(every_name_is_come_by_once),
