@@ -38,31 +38,49 @@ void sm_memory_init(struct sm_memory *memory, uint32_t entries)
 	memory->n_sets = (entries + SLOTS_PER_SET - 1) / SLOTS_PER_SET;
 	memory->ring_size = entries * SM_MEMORY_BYTES_PER_ENTRY;
 	index_size = sizeof(struct sm_memory_region) + (size_t)memory->n_sets * SLOTS_PER_SET * sizeof(struct slot);
-	memory->region_size = index_size + memory->ring_size;
-	memory->region = entries > 0 ? sm_forkzero_map(memory->region_size) : NULL;
+	memory->region_size = entries > 0 ? index_size + memory->ring_size : 0;
+	atomic_init(&memory->region, NULL);
+}
+
+static struct sm_memory_region *region_of(const struct sm_memory *memory)
+{
+	return atomic_load_explicit(&memory->region, memory_order_acquire);
+}
+
+static struct sm_memory_region *map_region(struct sm_memory *memory)
+{
+	struct sm_memory_region *region = region_of(memory), *other = NULL;
+
+	if (region || memory->region_size == 0)
+		return region;
+	region = sm_forkzero_map(memory->region_size);
+	if (!region || atomic_compare_exchange_strong(&memory->region, &other, region))
+		return region;
+	sm_forkzero_unmap(region, memory->region_size);
+	return other;
 }
 
 void sm_memory_clear(struct sm_memory *memory)
 {
-	sm_forkzero_unmap(memory->region, memory->region_size);
-	memory->region = NULL;
+	sm_forkzero_unmap(region_of(memory), memory->region_size);
+	atomic_store(&memory->region, NULL);
 }
 
 static struct slot *set_of(const struct sm_memory *memory, uint64_t hash)
 {
-	return memory->region->slots + hash % memory->n_sets * SLOTS_PER_SET;
+	return region_of(memory)->slots + hash % memory->n_sets * SLOTS_PER_SET;
 }
 
 static uint8_t *ring_at(const struct sm_memory *memory, uint64_t position)
 {
-	uint8_t *ring = (uint8_t *)memory->region + memory->region_size - memory->ring_size;
+	uint8_t *ring = (uint8_t *)region_of(memory) + memory->region_size - memory->ring_size;
 
 	return ring + position % memory->ring_size;
 }
 
 static bool is_live(const struct sm_memory *memory, const struct slot *slot)
 {
-	return slot->size > 0 && memory->region->head - slot->position <= memory->ring_size;
+	return slot->size > 0 && region_of(memory)->head - slot->position <= memory->ring_size;
 }
 
 static struct slot *find_slot(const struct sm_memory *memory, uint64_t hash)
@@ -93,31 +111,32 @@ static enum sm_status copy_out(const struct slot *slot, const struct sm_memory *
 enum sm_status sm_memory_get(const struct sm_memory *memory, const struct sm_name *name, void *bytes, size_t size,
                              size_t *ret_size)
 {
-	uint64_t hash = hash_of(name);
+	struct sm_memory_region *region = region_of(memory);
 	enum sm_status status = SM_MISS;
 	struct slot *slot;
 
-	if (!memory->region || !sm_spin_try(&memory->region->lock))
+	if (!region || !sm_spin_try(&region->lock))
 		return SM_MISS;
-	slot = find_slot(memory, hash);
+	slot = find_slot(memory, hash_of(name));
 	if (slot)
 		status = copy_out(slot, memory, bytes, size, ret_size);
-	sm_spin_leave(&memory->region->lock);
+	sm_spin_leave(&region->lock);
 	return status;
 }
 
 enum sm_status sm_memory_next(const struct sm_memory *memory, uint32_t *at, void *bytes, size_t size, size_t *ret_size)
 {
+	struct sm_memory_region *region = region_of(memory);
 	enum sm_status status = SM_MISS;
 
-	if (!memory->region || !sm_spin_try(&memory->region->lock))
+	if (!region || !sm_spin_try(&region->lock))
 		return SM_MISS;
-	while (*at < memory->n_sets * SLOTS_PER_SET && !is_live(memory, &memory->region->slots[*at]))
+	while (*at < memory->n_sets * SLOTS_PER_SET && !is_live(memory, &region->slots[*at]))
 		(*at)++;
 	if (*at < memory->n_sets * SLOTS_PER_SET)
-		status = copy_out(&memory->region->slots[*at], memory, bytes, size, ret_size);
+		status = copy_out(&region->slots[*at], memory, bytes, size, ret_size);
 	*at += status == SM_OK;
-	sm_spin_leave(&memory->region->lock);
+	sm_spin_leave(&region->lock);
 	return status;
 }
 
@@ -147,7 +166,7 @@ static struct slot *place_for(const struct sm_memory *memory, uint64_t hash, int
 /* Makes room for `size` bytes that do not wrap around the end of the ring. */
 static uint64_t advance_head(const struct sm_memory *memory, size_t size)
 {
-	struct sm_memory_region *region = memory->region;
+	struct sm_memory_region *region = region_of(memory);
 	uint64_t left = memory->ring_size - region->head % memory->ring_size, position;
 
 	if (left < size)
@@ -157,13 +176,17 @@ static uint64_t advance_head(const struct sm_memory *memory, size_t size)
 	return position;
 }
 
-void sm_memory_put(const struct sm_memory *memory, const struct sm_name *name, const void *bytes, size_t size,
+void sm_memory_put(struct sm_memory *memory, const struct sm_name *name, const void *bytes, size_t size,
                    int64_t expires_ns, int64_t now_ns)
 {
 	uint64_t hash = hash_of(name), position;
+	struct sm_memory_region *region;
 	struct slot *slot;
 
-	if (!memory->region || size == 0 || size > memory->ring_size || !sm_spin_try(&memory->region->lock))
+	if (size == 0 || size > memory->ring_size)
+		return;
+	region = map_region(memory);
+	if (!region || !sm_spin_try(&region->lock))
 		return;
 	slot = place_for(memory, hash, now_ns);
 	position = advance_head(memory, size);
@@ -173,11 +196,13 @@ void sm_memory_put(const struct sm_memory *memory, const struct sm_name *name, c
 	*slot = (struct slot){.hash = hash, .position = position, .expires_ns = expires_ns};
 	atomic_signal_fence(memory_order_seq_cst);
 	slot->size = (uint32_t)size;
-	sm_spin_leave(&memory->region->lock);
+	sm_spin_leave(&region->lock);
 }
 
 void sm_memory_free_lock(const struct sm_memory *memory)
 {
-	if (memory->region)
-		sm_spin_free(&memory->region->lock);
+	struct sm_memory_region *region = region_of(memory);
+
+	if (region)
+		sm_spin_free(&region->lock);
 }

@@ -9,20 +9,21 @@
 #include "base/status.h"
 #include "mesh/name.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define SM_MEMORY_BYTES_PER_ENTRY 1024 /* a service of 20 targets; the ring is shared, so larger ones fit too */
 
 struct sm_memory {
-	struct sm_memory_region *region; /* NULL: no cache, every get misses */
-	size_t region_size;
+	_Atomic(struct sm_memory_region *) region; /* NULL: nothing has been kept yet, every get misses */
+	size_t region_size; /* 0: nothing is ever kept */
 	uint32_t n_sets;
 	uint32_t ring_size;
 };
 
-/* Room for at least `entries` entries of about a kilobyte. With 0 entries, or without memory, the cache keeps
- * nothing. */
+/* Room for at least `entries` entries of about a kilobyte, which is mapped when the first is put. With 0 entries, or without
+ * memory, the cache keeps nothing. */
 void sm_memory_init(struct sm_memory *memory, uint32_t entries);
 void sm_memory_clear(struct sm_memory *memory);
 
@@ -38,7 +39,7 @@ enum sm_status sm_memory_next(const struct sm_memory *memory, uint32_t *at, void
 
 /* Keeps a copy, in place of an entry that has expired at `now_ns`, else of the one stored longest ago. A record
  * larger than the cache is not kept. */
-void sm_memory_put(const struct sm_memory *memory, const struct sm_name *name, const void *bytes, size_t size,
+void sm_memory_put(struct sm_memory *memory, const struct sm_name *name, const void *bytes, size_t size,
                    int64_t expires_ns, int64_t now_ns);
 
 /* This thread was called away out of one of these functions, perhaps: frees the lock if it has kept it. */

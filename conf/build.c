@@ -328,12 +328,13 @@ static size_t count_excepts(const struct sm_conf *conf)
 
 enum sm_status sm_conf_build(struct sm_conf *conf, bool is_conf_private, struct sm_complaints *complaints)
 {
-	SM_SCOPE_FREE struct merged *sections = calloc(SM_SECTIONS_MAX, sizeof(*sections));
-	struct merging merging = {.conf = conf, .complaints = complaints, .sections = sections};
+	SM_SCOPE_FREE struct merged *sections = NULL;
+	struct merging merging = {.conf = conf, .complaints = complaints};
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < conf->n_pieces; i++)
 		n += conf->pieces[i].n_sections;
+	merging.sections = sections = calloc(n + 1, sizeof(*sections)); /* at most SM_SECTIONS_MAX of them are used */
 	conf->rules.rules = calloc(n + 1, sizeof(struct sm_rule));
 	conf->excepts = calloc(count_excepts(conf) + 1, sizeof(*conf->excepts)); /* and one to read into */
 	if (!sections || !conf->rules.rules || !conf->excepts)

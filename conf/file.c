@@ -57,7 +57,7 @@ static enum sm_status open_regular(const char *path, int *ret, size_t *ret_size)
 	return SM_OK;
 }
 
-/* Up to `size` bytes, and one more if there is one. */
+/* Up to `size` bytes, and one more if there is one. A read of a file that brings less than was asked for has reached its end. */
 static enum sm_status read_all(int fd, char *text, size_t size, size_t *ret)
 {
 	size_t done = 0;
@@ -72,6 +72,8 @@ static enum sm_status read_all(int fd, char *text, size_t size, size_t *ret)
 		if (got == 0)
 			break;
 		done += (size_t)got;
+		if (done == size)
+			break;
 	}
 	*ret = done;
 	return SM_OK;

@@ -119,8 +119,9 @@ static enum sm_status load_generation(const struct sm_conf *old, struct sm_gener
 
 	if (!generation)
 		return SM_EXHAUSTED;
-	sm_watch_begin(&generation->watch);
-	if (!is_told("off"))
+	if (is_told("off"))
+		sm_watch_begin(&generation->watch);
+	else
 		status = sm_conf_load(&from, old, &generation->watch, &nobody, &generation->conf);
 	if (status != SM_OK) {
 		free(generation);

@@ -39,8 +39,9 @@ static void say_canonical(const struct sm_answer *answer, const struct sm_name *
 static enum sm_verdict choose_addresses(const struct wish *wish, const struct sm_answer *answer, int64_t expires_ns)
 {
 	int64_t left_ns = expires_ns - wish->now_ns;
+	uint64_t dice = answer->n_addresses > 1 ? sm_process_draw() : 0; /* of one there is nothing to draw */
 
-	sm_choose(answer, wish->rule, wish->families, wish->pin, sm_process_draw(), wish->now_ns, &wish->found->choice);
+	sm_choose(answer, wish->rule, wish->families, wish->pin, dice, wish->now_ns, &wish->found->choice);
 	if (wish->pin && wish->found->choice.kind != SM_ANSWER_ADDRESSES)
 		sm_pin_miss(&wish->name, wish->families);
 	wish->found->name.length = wish->name.length;

@@ -205,6 +205,14 @@ static bool is_unknown(const struct sm_answer *answer, const struct sm_terms *te
 	return families & terms->families || may_pass(answer, terms);
 }
 
+/* One address of one target is the answer, whatever is known against it: there is nothing to prefer to it. */
+static bool is_only_one(const struct sm_answer *answer, const struct sm_terms *terms)
+{
+	return answer->n_targets == 1 && answer->n_addresses == 1 && answer->targets[0].n_addresses == 1 &&
+	       terms->rule->filter.n == 0 && sm_group_suits_port(&answer->targets[0], terms) &&
+	       (answer->addresses[0].family & terms->families);
+}
+
 void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families, const struct sm_pin *pin,
                uint64_t seed, int64_t now_ns, struct sm_choice *ret)
 {
@@ -215,6 +223,10 @@ void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8
 	ret->n_addresses = 0;
 	if (answer->kind != SM_ANSWER_ADDRESSES)
 		return;
+	if (is_only_one(answer, &terms)) {
+		copy_address(answer, 0, answer->targets[0].first_address, 1, ret);
+		return;
+	}
 	sm_group_make(answer, &terms, &group);
 	if (group.n > 0)
 		copy_group(answer, &terms, &group, seed, ret);

@@ -4,6 +4,17 @@
 
 #include <string.h>
 
+/* Characters that names may have, folded; 0: others. */
+#define LETTER(upper, lower) [upper] = lower, [lower] = lower
+static const char folded[256] = {
+	LETTER('A', 'a'), LETTER('B', 'b'), LETTER('C', 'c'), LETTER('D', 'd'), LETTER('E', 'e'), LETTER('F', 'f'),
+	LETTER('G', 'g'), LETTER('H', 'h'), LETTER('I', 'i'), LETTER('J', 'j'), LETTER('K', 'k'), LETTER('L', 'l'),
+	LETTER('M', 'm'), LETTER('N', 'n'), LETTER('O', 'o'), LETTER('P', 'p'), LETTER('Q', 'q'), LETTER('R', 'r'),
+	LETTER('S', 's'), LETTER('T', 't'), LETTER('U', 'u'), LETTER('V', 'v'), LETTER('W', 'w'), LETTER('X', 'x'),
+	LETTER('Y', 'y'), LETTER('Z', 'z'), ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4',
+	['5'] = '5', ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9', ['-'] = '-', ['_'] = '_', ['.'] = '.',
+};
+
 enum sm_status sm_name_parse(const char *text, size_t length, struct sm_name *ret)
 {
 	struct sm_name name;
@@ -14,12 +25,12 @@ enum sm_status sm_name_parse(const char *text, size_t length, struct sm_name *re
 	if (length == 0 || length > SM_NAME_MAX)
 		return SM_INVALID;
 	for (size_t i = 0; i < length; i++) {
-		char c = sm_name_fold(text[i]);
+		char c = folded[(uint8_t)text[i]];
 
-		if (c == '.' ? label == 0 : !sm_name_allows(c) || label == SM_LABEL_MAX)
+		name.text[i] = c;
+		if (c == '.' ? label == 0 : !c || label == SM_LABEL_MAX)
 			return SM_INVALID;
 		label = c == '.' ? 0 : label + 1;
-		name.text[i] = c;
 	}
 	if (label == 0)
 		return SM_INVALID;
