@@ -219,7 +219,7 @@ static void why_off(const struct sm_inquiry *inquiry, char ret[SM_INQUIRY_WHY_MA
 	char line[SM_INQUIRY_WHY_MAX];
 
 	sm_inquiry_switch(inquiry->conf, inquiry->rule, line);
-	snprintf(ret, SM_INQUIRY_WHY_MAX, "switched off: %.300s; remove it, or srvmesh enable%s%s", line, is_all ? "" : " ",
+	snprintf(ret, SM_INQUIRY_WHY_MAX, "switched off: %.200s; remove it, or srvmesh enable%s%s", line, is_all ? "" : " ",
 	         is_all ? "" : inquiry->rule->name.text);
 }
 
