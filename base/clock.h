@@ -22,3 +22,10 @@ static inline int64_t sm_sooner(int64_t a, int64_t b)
 
 /* Nanoseconds since 1970, the clock of file times (CLOCK_REALTIME). The administrator may set it, so it can jump. */
 int64_t sm_clock_wall_ns(void);
+
+/* By how much that is ahead of the time since boot. It changes only where the wall clock is set, or the process comes into
+ * another time namespace. */
+static inline int64_t sm_clock_ahead_ns(void)
+{
+	return sm_clock_wall_ns() - sm_clock_now_ns();
+}

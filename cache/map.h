@@ -8,6 +8,7 @@
  *                                    which ranks hold, as text (cache/namespace.h)
  *   u8 SM_MAP_SERVERS                what srvmeshd knows of servers (resolve/table.h)
  *   u8 SM_MAP_RULES                  the rules under which the answers were made (daemon/epochs.h)
+ *   u8 SM_MAP_CLOCKS                 i64 by how many ns srvmeshd's wall clock is ahead of its time since boot
  *   u8 SM_MAP_SERVICE, folded name   a record (mesh/record.h)
  *
  * Only the owner writes the file. It is never shortened; to replace it, the owner removes it and creates another. */
@@ -30,7 +31,10 @@ enum sm_map_kind {
 	SM_MAP_SERVICE = 1,
 	SM_MAP_SERVERS = 3, /* 2 was a fingerprint of the whole configuration */
 	SM_MAP_RULES = 4,
+	SM_MAP_CLOCKS = 5,
 };
+
+#define SM_CLOCKS_APART_NS 100000000ULL /* two readings of the same clocks differ by less */
 
 #define SM_BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 #define SM_BOOT_ID_SIZE 36

@@ -109,15 +109,10 @@ static bool has_own_time(void)
 	return line && strspn(line + strlen("boottime"), " 0") != strcspn(line + strlen("boottime"), "\n");
 }
 
-static int64_t clocks_ns(void)
-{
-	return sm_clock_wall_ns() - sm_clock_now_ns();
-}
-
 /* The wall clock may have been set; or the time since boot is another one. */
 static bool has_come_into_own_time(struct sm_mapped *mapped)
 {
-	int64_t now_ns = clocks_ns();
+	int64_t now_ns = sm_clock_ahead_ns();
 
 	if (llabs(now_ns - mapped->clocks_ns) < SM_NS_PER_S)
 		return false;
@@ -161,7 +156,7 @@ static enum sm_status map_file(int fd, const struct stat *file, struct sm_mapped
 	atomic_init(&ret->size, size);
 	ret->device = file->st_dev;
 	ret->inode = file->st_ino;
-	ret->clocks_ns = clocks_ns();
+	ret->clocks_ns = sm_clock_ahead_ns();
 	return SM_OK;
 }
 
@@ -185,6 +180,20 @@ static bool is_of_this_boot(int fd, const struct sm_mapped *mapped)
 	return memcmp(own, its, sizeof(own)) == 0;
 }
 
+/* Clocks that agree are srvmeshd's own. Others say nothing: the wall clock may have been set a moment ago. */
+static bool has_clocks_of(const struct sm_mapped *mapped)
+{
+	uint8_t key[SM_MAP_KEY_MAX];
+	uint64_t its_ns, apart_ns;
+	size_t size;
+
+	if (sm_reader_get(mapped, key, sm_map_key(SM_MAP_CLOCKS, NULL, key), &its_ns, sizeof(its_ns), &size) != SM_OK ||
+	    size != sizeof(its_ns))
+		return false;
+	apart_ns = (uint64_t)mapped->clocks_ns - its_ns;
+	return apart_ns + SM_CLOCKS_APART_NS < 2 * SM_CLOCKS_APART_NS;
+}
+
 enum sm_status sm_reader_map(const char *directory, bool or_mine, struct sm_mapped *ret)
 {
 	SM_SCOPE_CLOSE int fd = -1;
@@ -195,7 +204,8 @@ enum sm_status sm_reader_map(const char *directory, bool or_mine, struct sm_mapp
 		status = map_file(fd, &file, ret);
 	if (status != SM_OK)
 		return status;
-	if (measure(ret->bytes, ret->size, &ret->page_shift) == SM_OK && is_of_this_boot(fd, ret) && !has_own_time())
+	if (measure(ret->bytes, ret->size, &ret->page_shift) == SM_OK && is_of_this_boot(fd, ret) &&
+	    (has_clocks_of(ret) || !has_own_time()))
 		return SM_OK;
 	sm_reader_unmap(ret);
 	return SM_CORRUPT;

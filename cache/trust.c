@@ -85,7 +85,7 @@ enum sm_status sm_trust_parent(const char *path, char ret[SM_MAP_PATH_MAX])
 {
 	const char *end = strrchr(path, '/');
 
-	if (!end || end == path || end - path >= SM_MAP_PATH_MAX)
+	if (!end || end == path || (size_t)(end - path) >= SM_MAP_PATH_MAX)
 		return SM_REFUSED;
 	memcpy(ret, path, (size_t)(end - path));
 	ret[end - path] = '\0';

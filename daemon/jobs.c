@@ -22,6 +22,7 @@
 #include "base/random.h"
 #include "base/scope.h"
 #include "base/usdt.h"
+#include "daemon/clocks.h"
 #include "daemon/job.h"
 #include "daemon/keeping.h"
 #include "daemon/log.h"
@@ -283,6 +284,7 @@ enum sm_status sm_jobs_start(struct sm_jobs *jobs)
 	sm_turns_start(&jobs->due);
 	sm_channel_pool_start(&jobs->channels);
 	sm_thrift_start(&jobs->thrift);
+	sm_clocks_look(jobs->owner);
 	sm_random_fill(&jobs->renewals.seed, sizeof(jobs->renewals.seed));
 	jobs->sockets_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (jobs->sockets_fd < 0 || uv_poll_init(jobs->loop, &jobs->sockets, jobs->sockets_fd) != 0)
@@ -413,4 +415,5 @@ void sm_jobs_look(struct sm_jobs *jobs)
 
 	sm_channel_pool_shrink(&jobs->channels, IDLE_CHANNELS + n);
 	sm_thrift_look(&jobs->thrift, n);
+	sm_clocks_look(jobs->owner);
 }

@@ -93,7 +93,7 @@ enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_ru
 
 /* Goes on with jobs whose time has come, for a moment; daemon/requests.c calls this before the loop waits. true: more are due. */
 bool sm_jobs_go_on(struct sm_jobs *jobs);
-/* Gives the system back what memory it can spare; main.c calls this once a second. */
+/* Gives the system back what memory it can spare, and looks at the clocks; main.c calls this once a second. */
 void sm_jobs_look(struct sm_jobs *jobs);
 /* Commits the answers of finished jobs, then sends them to all clients that wait. */
 void sm_jobs_flush(struct sm_jobs *jobs);

@@ -276,7 +276,7 @@ static void look_again(struct wiped_state *state, const struct sm_stay *stay, in
 	atomic_store_explicit(&state->looked_ns, looked_ns, memory_order_relaxed);
 	look_at_clock(state, now_ns);
 	look_at_map(atomic_load(&process.current));
-	sm_view_look_at_namespace(atomic_load(&atomic_load(&process.current)->view), now_ns);
+	sm_view_look_again_at_namespace(atomic_load(&atomic_load(&process.current)->view), now_ns);
 	free_retired(state, stay);
 	sm_spin_leave(&state->reloading);
 }

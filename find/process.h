@@ -12,13 +12,15 @@
 #include "mesh/format.h"
 #include "resolve/servers.h"
 
+#define SM_VIEW_UNSEEN UINT32_MAX
+
 /* One mapping of the host map. */
 struct sm_view {
 	struct sm_mapped mapped;
 	/* 0: srvmeshd is in this process's network namespace. Else ranks mean nothing here, and these are the families that this
-	 * process has addresses of. */
+	 * process has addresses of. SM_VIEW_UNSEEN: nobody has had to know it yet. */
 	_Atomic uint32_t other_families;
-	int64_t learnt_ns; /* when they were learnt; the reloader's alone */
+	_Atomic int64_t learnt_ns; /* when they were learnt */
 	struct sm_view *next; /* retired, waiting for the last user */
 };
 

@@ -19,7 +19,6 @@ void sm_view_free(struct sm_view *view)
 	free(view);
 }
 
-/* A process may change its namespace, and srvmeshd may come back in another one. */
 static bool is_of_other_namespace(const struct sm_view *view)
 {
 	char own[SM_NAMESPACE_MAX], of_map[SM_BOOT_ID_SIZE + SM_NAMESPACE_MAX];
@@ -44,18 +43,35 @@ static uint32_t own_families(void)
 	return families;
 }
 
-void sm_view_look_at_namespace(struct sm_view *view, int64_t now_ns)
+static void look_at_namespace(struct sm_view *view, int64_t now_ns)
 {
-	if (!view)
-		return;
+	uint32_t families = atomic_load_explicit(&view->other_families, memory_order_relaxed);
+	int64_t learnt_ns = atomic_load_explicit(&view->learnt_ns, memory_order_relaxed);
+
 	if (!is_of_other_namespace(view)) {
 		atomic_store_explicit(&view->other_families, 0, memory_order_relaxed);
 		return;
 	}
-	if (atomic_load_explicit(&view->other_families, memory_order_relaxed) && now_ns - view->learnt_ns < LEARN_AGAIN_NS)
+	if (families && families != SM_VIEW_UNSEEN && now_ns - learnt_ns < LEARN_AGAIN_NS)
 		return;
 	atomic_store_explicit(&view->other_families, own_families(), memory_order_relaxed);
-	view->learnt_ns = now_ns;
+	atomic_store_explicit(&view->learnt_ns, now_ns, memory_order_relaxed);
+}
+
+void sm_view_look_again_at_namespace(struct sm_view *view, int64_t now_ns)
+{
+	if (view && atomic_load_explicit(&view->other_families, memory_order_relaxed) != SM_VIEW_UNSEEN)
+		look_at_namespace(view, now_ns);
+}
+
+uint8_t sm_view_other_families(struct sm_view *view, int64_t now_ns)
+{
+	uint32_t families = atomic_load_explicit(&view->other_families, memory_order_relaxed);
+
+	if (families != SM_VIEW_UNSEEN)
+		return (uint8_t)families;
+	look_at_namespace(view, now_ns);
+	return (uint8_t)atomic_load_explicit(&view->other_families, memory_order_relaxed);
 }
 
 static enum sm_status map_view(const struct sm_generation *generation, struct sm_view *view)
@@ -63,8 +79,7 @@ static enum sm_status map_view(const struct sm_generation *generation, struct sm
 	const struct sm_host_conf *host = &generation->conf->host;
 	enum sm_status status = sm_reader_map(host->directory, generation->is_conf_private, &view->mapped);
 
-	if (status == SM_OK)
-		sm_view_look_at_namespace(view, sm_clock_now_ns());
+	atomic_init(&view->other_families, SM_VIEW_UNSEEN);
 	if (status == SM_REFUSED || status == SM_CORRUPT)
 		sm_process_note_bypass(status == SM_REFUSED ? SM_BYPASS_MAP_UNTRUSTED : SM_BYPASS_MAP_VERSION);
 	return status;

@@ -7,5 +7,8 @@
 /* NULL: there is no usable host map. */
 struct sm_view *sm_view_make(const struct sm_generation *generation);
 void sm_view_free(struct sm_view *view);
-/* Is this process still in srvmeshd's network namespace? NULL: there is no view. */
-void sm_view_look_at_namespace(struct sm_view *view, int64_t now_ns);
+/* The families of the other network namespace that this process is in; 0: it is srvmeshd's own. Looked at when somebody has to
+ * know it first: one address is what it is anywhere. */
+uint8_t sm_view_other_families(struct sm_view *view, int64_t now_ns);
+/* A process may change its namespace, and srvmeshd may come back in another one. NULL: there is no view. */
+void sm_view_look_again_at_namespace(struct sm_view *view, int64_t now_ns);

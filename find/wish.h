@@ -6,6 +6,7 @@
 #include "find/find.h"
 #include "find/pin.h"
 #include "find/process.h"
+#include "find/view.h"
 #include "mesh/lifetime.h"
 
 #include <stdatomic.h>
@@ -41,9 +42,9 @@ struct wish {
 /* The families of the other network namespace that this process is in; 0: it is srvmeshd's own. */
 static inline uint8_t sm_wish_other_families(const struct wish *wish)
 {
-	const struct sm_view *view = atomic_load_explicit(&wish->generation->view, memory_order_acquire);
+	struct sm_view *view = atomic_load_explicit(&wish->generation->view, memory_order_acquire);
 
-	return view ? (uint8_t)atomic_load_explicit(&view->other_families, memory_order_relaxed) : 0;
+	return view ? sm_view_other_families(view, wish->now_ns) : 0;
 }
 
 /* Of an answer that has left out families, or that is read in another network namespace than srvmeshd's: what it lacks for
@@ -52,7 +53,7 @@ void sm_wish_adapt(struct wish *wish, bool is_shared, struct sm_answer *answer);
 static inline void sm_wish_take(struct wish *wish, bool is_shared, struct sm_answer *answer)
 {
 	wish->lacking = 0;
-	if (answer->unasked_families || sm_wish_other_families(wish))
+	if (answer->unasked_families || (answer->n_addresses > 1 && sm_wish_other_families(wish)))
 		sm_wish_adapt(wish, is_shared, answer);
 }
 /* The families that a lookup by asking is for. */
