@@ -7,7 +7,6 @@
 #include "cache/slabs.h"
 
 #define XXH_INLINE_ALL
-
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>

@@ -27,3 +27,10 @@ void sm_accounts_look(struct sm_accounts *accounts);
 void sm_accounts_clear(struct sm_accounts *accounts);
 
 uid_t sm_accounts_of(const struct sm_accounts *accounts, uid_t uid);
+
+/* Where a table of SM_ACCOUNT_PLACES has what is known of an account; others may have the same place. */
+#define SM_ACCOUNT_PLACES 256
+static inline uint8_t sm_account_place(uid_t account)
+{
+	return (uint8_t)(account * 2654435761U >> 24);
+}

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* How a job begins, and who joins it. */
-#include "base/random.h"
 #include "base/scope.h"
 #include "base/usdt.h"
 #include "daemon/job.h"
 #include "mesh/record.h"
-#include "resolve/outlook.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +14,6 @@
 SM_USDT_DEFINE(job_start);
 
 const struct sm_peer sm_jobs_nobody = {SM_LEDGER_NOBODY, SM_LEDGER_NOBODY, 0};
-
-static bool enter_name(struct sm_job *job)
-{
-	SM_USDT_1(job_start, job->name.text);
-	return sm_job_enter_name(job);
-}
 
 static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule, const struct sm_request *request,
                                struct sm_peer peer, bool is_scout, struct sm_job **ret)
@@ -43,7 +35,8 @@ static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule,
 	means = sm_job_means(job, is_scout);
 	if (sm_lookup_open(&means, rule, &request->name, SM_IPV4_AND_IPV6, sm_job_deadline_ns(rule), &job->lookup) != SM_OK)
 		return SM_EXHAUSTED;
-	if (!enter_name(job)) {
+	SM_USDT_1(job_start, job->name.text);
+	if (!sm_job_enter_name(job)) {
 		sm_lookup_close(job->lookup);
 		return SM_EXHAUSTED;
 	}

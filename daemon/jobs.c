@@ -20,25 +20,20 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/random.h"
-#include "base/scope.h"
-#include "base/usdt.h"
 #include "daemon/clocks.h"
 #include "daemon/job.h"
 #include "daemon/keeping.h"
 #include "daemon/log.h"
 #include "daemon/values.h"
-#include "mesh/record.h"
-#include "resolve/outlook.h"
 
 #include <search.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
 #define READY_AT_ONCE 16
 #define DUE_NS (SM_NS_PER_MS / 4) /* in one turn of the loop */
-#define SIGN_AFTER_NS (100 * SM_NS_PER_MS) /* well before any client assumes that the daemon is dead, */
-#define SIGN_SHARE 6                       /* also one with little time: it waits a third of its time for a sign */
-#define IDLE_CHANNELS 16 /* are kept for jobs to come */
+#define IDLE_CHANNELS 16    /* are kept for jobs to come */
 #define LISTENING_MAX 64    /* beyond that nothing is learnt of servers that are late */
 #define LISTENING_SHARE 16  /* and of the descriptors of all jobs only so much */
 

@@ -400,7 +400,7 @@ static void on_request(void *context, struct sm_client *client)
 
 static bool may_hint(struct sm_requests *requests, uid_t account, int64_t now_ns)
 {
-	struct sm_hint_rate *rate = &requests->hint_rates[account * 2654435761U >> 24];
+	struct sm_hint_rate *rate = &requests->hint_rates[sm_account_place(account)];
 	int64_t since_ns = sm_sooner(now_ns - rate->counted_ns, SM_NS_PER_S), more = since_ns * HINTS_A_SECOND / SM_NS_PER_S;
 
 	if (more > 0) {

@@ -12,8 +12,6 @@
 #include "daemon/turns.h"
 #include "daemon/upstream.h"
 
-#define SM_HINT_RATES 256
-
 /* Hints that an account may still send. */
 struct sm_hint_rate {
 	int64_t counted_ns;
@@ -34,7 +32,7 @@ struct sm_requests {
 
 	struct sm_turns turns; /* requests that wait for their jobs to begin */
 	uv_idle_t taking_turns;
-	struct sm_hint_rate hint_rates[SM_HINT_RATES]; /* by a hash of the account */
+	struct sm_hint_rate hint_rates[SM_ACCOUNT_PLACES];
 };
 
 void sm_requests_start(struct sm_requests *requests, uv_loop_t *loop);

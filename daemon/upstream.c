@@ -81,9 +81,8 @@ void sm_upstream_publish(struct sm_upstream *upstream, int64_t now_ns)
 
 static struct sm_warned *place_of(struct sm_upstream *upstream, uid_t account)
 {
-	struct sm_warned *warned = &upstream->warned[account * 2654435761U >> 24];
+	struct sm_warned *warned = &upstream->warned[sm_account_place(account)];
 
-	_Static_assert(SM_WARNED_MAX == 1U << 8, "a place has eight bits");
 	if (warned->account != account)
 		*warned = (struct sm_warned){.account = account};
 	return warned;

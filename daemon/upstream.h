@@ -4,10 +4,9 @@
 #pragma once
 
 #include "cache/owner.h"
+#include "daemon/accounts.h"
 #include "resolve/counts.h"
 #include "resolve/servers.h"
-
-#define SM_WARNED_MAX 256
 
 /* An account, when its own lookups have last met silence, and when it has last scouted. */
 struct sm_warned {
@@ -24,7 +23,7 @@ struct sm_upstream {
 	uint64_t n_questions; /* until then */
 	int64_t back_ns;    /* the last time a server came back */
 	struct sm_servers before; /* as the log knows them */
-	struct sm_warned warned[SM_WARNED_MAX]; /* by a hash of the account */
+	struct sm_warned warned[SM_ACCOUNT_PLACES];
 };
 
 void sm_upstream_start(struct sm_upstream *upstream, struct sm_owner *owner);

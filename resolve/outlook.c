@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 
+#include <stddef.h>
+
 #define DOWN_GRACE_NS (2 * SM_NS_PER_S) /* a server that was not yet asked again is still down */
 #define LASTING_NS (3 * SM_NS_PER_S)
 
@@ -25,44 +27,30 @@ bool sm_outlook_is_down(const struct sm_servers *servers, const struct sm_rule *
 	return has_silent;
 }
 
-int64_t sm_outlook_down_since_ns(const struct sm_servers *servers, const struct sm_rule *rule)
+/* The latest that the rule's servers have of the moment at `offset` in what is known of each. */
+static int64_t latest(const struct sm_servers *servers, const struct sm_rule *rule, size_t offset)
 {
-	int64_t since_ns = 0;
+	int64_t latest_ns = 0;
 
 	for (uint32_t i = 0; i < rule->n_servers; i++) {
 		const struct sm_server_known *known = sm_servers_find(servers, &rule->servers[i]);
+		const int64_t *ns = known ? (const int64_t *)((const char *)known + offset) : &latest_ns;
 
-		if (known && known->since_ns > since_ns)
-			since_ns = known->since_ns;
+		if (*ns > latest_ns)
+			latest_ns = *ns;
 	}
-	return since_ns;
+	return latest_ns;
+}
+
+int64_t sm_outlook_down_since_ns(const struct sm_servers *servers, const struct sm_rule *rule)
+{
+	return latest(servers, rule, offsetof(struct sm_server_known, since_ns));
 }
 
 static bool is_lasting(const struct sm_servers *servers, const struct sm_rule *rule, int64_t now_ns)
 {
-	bool is_recent = false;
-
-	for (uint32_t i = 0; i < rule->n_servers; i++) {
-		const struct sm_server_known *known = sm_servers_find(servers, &rule->servers[i]);
-
-		if (now_ns < known->since_ns + LASTING_NS)
-			return false;
-		is_recent |= now_ns < known->silent_ns + LASTING_NS;
-	}
-	return is_recent;
-}
-
-static int64_t back_of(const struct sm_servers *servers, const struct sm_rule *rule)
-{
-	int64_t back_ns = 0;
-
-	for (uint32_t i = 0; i < rule->n_servers; i++) {
-		const struct sm_server_known *known = sm_servers_find(servers, &rule->servers[i]);
-
-		if (known && known->back_ns > back_ns)
-			back_ns = known->back_ns;
-	}
-	return back_ns;
+	return now_ns >= sm_outlook_down_since_ns(servers, rule) + LASTING_NS &&
+	       now_ns < latest(servers, rule, offsetof(struct sm_server_known, silent_ns)) + LASTING_NS;
 }
 
 struct sm_outlook sm_outlook_of(const struct sm_servers *servers, const struct sm_rule *rule, int64_t now_ns)
@@ -72,6 +60,6 @@ struct sm_outlook sm_outlook_of(const struct sm_servers *servers, const struct s
 	return (struct sm_outlook){
 		.are_down = are_down,
 		.is_lasting = are_down && is_lasting(servers, rule, now_ns),
-		.back_ns = back_of(servers, rule),
+		.back_ns = latest(servers, rule, offsetof(struct sm_server_known, back_ns)),
 	};
 }
