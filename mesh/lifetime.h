@@ -18,6 +18,8 @@ struct sm_times {
 #define SM_UNRENEWED_MAX 3
 /* No moment of a record is further from when it was made. 104 days: more than thirty of life and thirty of stale. */
 #define SM_LIFE_MAX_NS (1LL << 53)
+/* Nor was a record made further from the boot: after it, or before it on another host. */
+#define SM_MADE_MAX_NS (INT64_MAX / 2)
 #define SM_IN_USE_NS (60 * 1000000000LL) /* past its lifetime a name may still be in use */
 
 /* Below 2 * SM_LIFE_MAX_NS where the moment is near enough. */
@@ -33,7 +35,7 @@ static inline bool sm_lifetime_is_beyond_reckoning(const struct sm_times *times)
 	                     sm_lifetime_distance(times->made_ns, times->recheck_ns) |
 	                     sm_lifetime_distance(times->made_ns, times->stale_ns);
 
-	return (uint64_t)times->made_ns > INT64_MAX / 2 || distances >= 2ULL * SM_LIFE_MAX_NS;
+	return (uint64_t)times->made_ns + SM_MADE_MAX_NS > 2ULL * SM_MADE_MAX_NS || distances >= 2ULL * SM_LIFE_MAX_NS;
 }
 
 /* The nearest times that are not. */

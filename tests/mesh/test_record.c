@@ -339,7 +339,8 @@ static int64_t distance(int64_t moment_ns)
 /* Of a record that somebody has made up; run with the sanitizer, this is about overflows in whoever reckons with it, too. */
 static void no_moment_is_beyond_reckoning(void **state)
 {
-	static const int64_t odd[] = {INT64_MIN, -1, 0, 1, 5000000000, INT64_MAX / 2, INT64_MAX / 2 + 1, INT64_MAX};
+	static const int64_t odd[] = {INT64_MIN, -INT64_MAX / 2 - 1, -INT64_MAX / 2, -1, 0, 1, 5000000000,
+	                              INT64_MAX / 2, INT64_MAX / 2 + 1, INT64_MAX};
 	const struct sm_outlook outlook = {.are_down = true, .back_ns = 1};
 	struct sm_name name = name_of("api.mesh");
 	size_t size, n = COUNT(odd);
@@ -352,14 +353,31 @@ static void no_moment_is_beyond_reckoning(void **state)
 		assert_int_equal(sm_record_encode(&name, &answer, &lie, format, bytes, sizeof(bytes), &size), SM_OK);
 		sm_arena_clear(&arena);
 		assert_int_equal(sm_record_decode(&name, bytes, size, &arena, &decoded, &times), SM_OK);
-		assert_in_range(times.made_ns, 0, INT64_MAX / 2);
+		assert_true(times.made_ns >= -INT64_MAX / 2 && times.made_ns <= INT64_MAX / 2);
 		assert_true(distance(times.expires_ns) <= SM_LIFE_MAX_NS && distance(times.recheck_ns) <= SM_LIFE_MAX_NS &&
 		            distance(times.stale_ns) <= SM_LIFE_MAX_NS);
-		if (lie.made_ns < 0)
+		if (lie.made_ns < -INT64_MAX / 2 || lie.made_ns > INT64_MAX / 2)
 			assert_int_equal(sm_lifetime_freshness(&times, 6000000000), SM_DEAD);
 		sm_lifetime_use(&times, SM_ANSWER_ADDRESSES, &outlook, 6000000000);
 		sm_lifetime_failed_again(&times, &times);
 	}
+}
+
+/* Another host asked an hour before this one was started. */
+static void an_answer_may_be_older_than_the_host(void **state)
+{
+	const struct sm_times older = {.made_ns = -3600000000000, .expires_ns = -3540000000000, .recheck_ns = -3540000000000,
+	                               .stale_ns = 82860000000000};
+	struct sm_name name = name_of("api.mesh");
+	size_t size;
+
+	(void)state;
+	encode_sample();
+	assert_int_equal(sm_record_encode(&name, &answer, &older, format, bytes, sizeof(bytes), &size), SM_OK);
+	sm_arena_clear(&arena);
+	assert_int_equal(sm_record_decode(&name, bytes, size, &arena, &decoded, &times), SM_OK);
+	assert_memory_equal(&times, &older, sizeof(times));
+	assert_int_equal(sm_lifetime_freshness(&times, 6000000000), SM_OLD);
 }
 
 static void ranks_marks_and_metadata_take_no_room_where_there_are_none(void **state)
@@ -456,6 +474,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_record_of_format_1_is_that_of_the_release_before),
 	cmocka_unit_test(how_often_a_renewal_was_cut_short_is_kept),
 	cmocka_unit_test(no_moment_is_beyond_reckoning),
+	cmocka_unit_test(an_answer_may_be_older_than_the_host),
 	cmocka_unit_test(ranks_marks_and_metadata_take_no_room_where_there_are_none),
 	cmocka_unit_test(an_answer_survives_the_round_trip),
 	cmocka_unit_test(what_is_missing_is_told_in_a_field_of_its_own),
