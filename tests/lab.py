@@ -5,6 +5,7 @@ Everything listens on loopback. Every process that is started here is also ended
 import functools
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -68,16 +69,27 @@ def follows(shares, sample):
     return False, counts
 
 
+_reserved = []  # abstract sockets, which live as long as this process
+
+
 def free_port():
-    """A port that is free at the moment for UDP and TCP on 127.0.0.1."""
+    """A port that is free for UDP and TCP on 127.0.0.1, below those that the kernel gives away, and that no other test of this
+    network namespace is given as long as this process lives."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        end = int(file.read().split()[0])
     while True:
+        port = random.randrange(min(10000, end // 2), end)
+        mark = socket.socket(socket.AF_UNIX)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
             try:
-                tcp.bind(("127.0.0.1", udp.getsockname()[1]))
+                mark.bind(f"\0srvmesh-test-port-{port}")
+                udp.bind(("127.0.0.1", port))
+                tcp.bind(("127.0.0.1", port))
             except OSError:
+                mark.close()
                 continue
-            return udp.getsockname()[1]
+        _reserved.append(mark)
+        return port
 
 
 def need(program):
