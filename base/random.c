@@ -46,6 +46,24 @@ void sm_random_fill(void *bytes, size_t size)
 		fill_without_kernel((uint8_t *)bytes + filled, size - filled);
 }
 
+void sm_random_take(struct sm_random_reserve *reserve, void *bytes, size_t size)
+{
+	uint8_t *last;
+
+	if (!reserve || size > sizeof(reserve->bytes)) {
+		sm_random_fill(bytes, size);
+		return;
+	}
+	if (reserve->n_left < size) {
+		sm_random_fill(reserve->bytes, sizeof(reserve->bytes));
+		reserve->n_left = sizeof(reserve->bytes);
+	}
+	reserve->n_left -= size;
+	last = reserve->bytes + reserve->n_left;
+	memcpy(bytes, last, size);
+	explicit_bzero(last, size);
+}
+
 bool sm_random_secret(void *bytes, size_t size)
 {
 	return getrandom(bytes, size, GRND_NONBLOCK) == (ssize_t)size;

@@ -11,6 +11,15 @@
  * sandbox refuses the call, it uses the clock and the random bytes that the kernel gave the process at exec. */
 void sm_random_fill(void *bytes, size_t size);
 
+/* The same from bytes that were got together, 256 at a time, for a process of ours that never forks: each is given once, and
+ * wiped. For one thread. All zero in the beginning. `reserve` NULL: sm_random_fill. */
+struct sm_random_reserve {
+	uint8_t bytes[256];
+	size_t n_left; /* at the beginning of `bytes` */
+};
+
+void sm_random_take(struct sm_random_reserve *reserve, void *bytes, size_t size);
+
 /* Fills from getrandom(2) alone. false: the kernel has no unpredictable bytes yet, or refuses. */
 bool sm_random_secret(void *bytes, size_t size);
 

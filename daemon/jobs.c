@@ -90,7 +90,7 @@ static void stop_listening(struct sm_job *job)
 
 static void arm_timer(struct sm_job *job, int64_t wakes_ns, int64_t now_ns);
 static void watch_sockets(struct sm_job *job);
-static void process_job(struct sm_job *job);
+static void process_job(struct sm_job *job, uint32_t events);
 
 static void note_silence(struct sm_job *job)
 {
@@ -151,7 +151,7 @@ enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_ru
 	enum sm_status status;
 
 	if (job && !job->is_finished)
-		process_job(job);
+		process_job(job, 0);
 	if (sm_keeping_lacks(jobs->owner, &request->name, request->families))
 		return SM_MISS;
 	status = sm_keeping_old(jobs->owner, rule, &request->name, ret, ret_size);
@@ -230,14 +230,18 @@ void sm_jobs_flush(struct sm_jobs *jobs)
 
 /* ---- the course of a job */
 
-static void process_job(struct sm_job *job)
+/* `events`: of epoll, of one of its sockets; 0: nothing is known of them. */
+static void process_job(struct sm_job *job, uint32_t events)
 {
 	struct pollfd fds[SM_ASKER_FDS_MAX];
 	size_t n = sm_lookup_fds(job->lookup, fds);
 	int64_t now_ns = sm_clock_now_ns();
+	bool is_known = n == 0 || (n == 1 && events); /* epoll and poll have the same bits */
 
 	sm_turns_leave(&job->jobs->due, &job->due);
-	if (sm_descriptor_wait(fds, n, 0, &now_ns) == SM_OK)
+	if (n == 1)
+		fds[0].revents = (short)events;
+	if (is_known || sm_descriptor_wait(fds, n, 0, &now_ns) == SM_OK)
 		sm_lookup_process(job->lookup, fds, n, now_ns);
 	if (job->is_listening)
 		listen_on(job);
@@ -258,7 +262,7 @@ static void on_sockets_ready(uv_poll_t *poll, int status, int events)
 		struct sm_job *job = ready[i].data.ptr;
 
 		if (!job->is_finished || job->is_listening)
-			process_job(job);
+			process_job(job, ready[i].events);
 	}
 }
 
@@ -305,7 +309,7 @@ void sm_jobs_stop(struct sm_jobs *jobs)
 static void become_due(struct sm_job *job)
 {
 	if (!job->due.queue && sm_turns_wait(&job->jobs->due, &job->due, job->peer.account, false) != SM_OK)
-		process_job(job);
+		process_job(job, 0);
 }
 
 static void on_job_time(uv_timer_t *timer)
@@ -321,7 +325,7 @@ void sm_job_poke(struct sm_job *job)
 static bool take_due(void *context, struct sm_turn *turn)
 {
 	(void)context;
-	process_job((struct sm_job *)((char *)turn - offsetof(struct sm_job, due)));
+	process_job((struct sm_job *)((char *)turn - offsetof(struct sm_job, due)), 0);
 	return true;
 }
 

@@ -53,6 +53,7 @@ struct sm_lookup_means sm_job_means(struct sm_job *job, bool is_scout)
 		.is_plain = marks.is_plain || sm_memo_holds(&jobs->plain, &job->name, job->began_ns),
 		.listens_on = true,
 		.counts = &jobs->upstream->counts,
+		.random = &jobs->channels.random,
 		.is_scout = is_scout,
 	};
 }

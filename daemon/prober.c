@@ -268,7 +268,6 @@ enum sm_status sm_prober_start(struct sm_prober *prober)
 	prober->sockets_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (prober->sockets_fd < 0 || uv_poll_init(prober->loop, &prober->sockets, prober->sockets_fd) != 0)
 		return SM_EXHAUSTED;
-	uv_loop_configure(prober->loop, UV_METRICS_IDLE_TIME);
 	uv_check_init(prober->loop, &prober->waking);
 	uv_timer_init(prober->loop, &prober->probing);
 	uv_timer_init(prober->loop, &prober->listing);
@@ -288,6 +287,7 @@ enum sm_status sm_prober_switch_on(struct sm_prober *prober)
 	sm_random_fill(&seed, sizeof(seed));
 	sm_health_init(prober->health, seed);
 	prober->wakes_ns = 0;
+	uv_loop_configure(prober->loop, UV_METRICS_IDLE_TIME); /* one more epoll_wait each time, for good: so not before */
 	uv_poll_start(&prober->sockets, UV_READABLE, on_sockets_ready);
 	uv_check_start(&prober->waking, on_waking);
 	uv_timer_start(&prober->listing, on_listing, 0, 0);

@@ -31,6 +31,7 @@ struct sm_wanted {
 	bool may_be_stale, is_scout;
 	struct sm_turn turn; /* until its job has begun */
 	int64_t asked_ns;
+	uint64_t asked_in; /* which turn of the loop */
 	bool has_signed; /* of its turn, which is late */
 };
 
@@ -221,6 +222,7 @@ static void wait_for_job(struct sm_requests *requests, struct sm_wanted *wanted)
 
 	client->wanted = wanted;
 	wanted->asked_ns = sm_clock_now_ns();
+	wanted->asked_in = requests->loop_turn;
 	if (sm_jobs_has(requests->jobs, &client->request) && begin(requests, wanted) == SM_OK)
 		return;
 	if (sm_turns_wait(&requests->turns, &wanted->turn, client->peer.account,
@@ -234,9 +236,10 @@ static void wait_for_job(struct sm_requests *requests, struct sm_wanted *wanted)
 static bool take_turn(void *context, struct sm_turn *turn)
 {
 	struct sm_wanted *wanted = (struct sm_wanted *)((char *)turn - offsetof(struct sm_wanted, turn));
+	struct sm_requests *requests = context;
 
-	if (!sm_listener_is_gone(wanted->client->fd))
-		return begin(context, wanted) == SM_OK;
+	if (wanted->asked_in == requests->loop_turn || !sm_listener_is_gone(wanted->client->fd))
+		return begin(requests, wanted) == SM_OK;
 	sm_client_close(wanted->client);
 	return true;
 }
@@ -251,6 +254,7 @@ void sm_requests_before_waiting(struct sm_requests *requests)
 	bool has_more = sm_jobs_go_on(requests->jobs);
 
 	has_more |= sm_turns_take(&requests->turns, TURNS_NS, take_turn, requests);
+	requests->loop_turn++;
 	if (has_more)
 		uv_idle_start(&requests->taking_turns, on_taking_turns);
 	else

@@ -9,6 +9,7 @@
 
 #define ENTRIES_AT_ONCE 32 /* some milliseconds */
 #define SETTLED_MS 1000
+#define ROUTES_MS 1000 /* routers may change them all the time */
 
 static void forget(struct sm_surroundings *around)
 {
@@ -105,12 +106,61 @@ static void on_network_change(uv_poll_t *poll, int status, int events)
 	sm_log_rarely(SM_LOG_DEBUG, "addresses or links have changed", NULL);
 }
 
+/* ---- routes */
+
+static void remember(struct sm_surroundings *around, bool remembers)
+{
+	around->remembers = remembers;
+	if (around->network)
+		sm_network_remember(around->network, remembers);
+}
+
+static void on_route_change(uv_poll_t *poll, int status, int events);
+
+static void on_routes_settled(uv_timer_t *timer)
+{
+	struct sm_surroundings *around = timer->data;
+
+	if (sm_network_has_changed(around->routes_fd)) {
+		uv_timer_start(timer, on_routes_settled, ROUTES_MS, 0);
+		return;
+	}
+	remember(around, uv_poll_start(&around->routes, UV_READABLE, on_route_change) == 0);
+}
+
+/* An overrun of the socket is a change, too. What comes within the next second is read then. */
+static void on_route_change(uv_poll_t *poll, int status, int events)
+{
+	struct sm_surroundings *around = poll->data;
+
+	(void)status;
+	(void)events;
+	uv_poll_stop(poll);
+	remember(around, false);
+	uv_timer_start(&around->routes_settling, on_routes_settled, ROUTES_MS, 0);
+}
+
+static void watch_routes(struct sm_surroundings *around)
+{
+	around->routes_fd = sm_network_watch_routes();
+	if (around->routes_fd >= 0 && uv_poll_init(around->loop, &around->routes, around->routes_fd) != 0) {
+		close(around->routes_fd);
+		around->routes_fd = -1;
+	}
+	if (around->routes_fd < 0)
+		return;
+	uv_timer_init(around->loop, &around->routes_settling);
+	around->routes.data = around->routes_settling.data = around;
+	remember(around, uv_poll_start(&around->routes, UV_READABLE, on_route_change) == 0);
+}
+
 void sm_surroundings_start(struct sm_surroundings *around, uv_loop_t *loop, struct sm_owner *owner,
                            const struct sm_reload *reload, struct sm_upstream *upstream, struct sm_targets *targets,
                            struct sm_hosts *hosts)
 {
 	*around = (struct sm_surroundings){.loop = loop, .owner = owner, .reload = reload, .upstream = upstream,
 	                                   .targets = targets, .hosts = hosts};
+	around->routes_fd = -1;
 	around->network_fd = sm_network_watch();
 	if (around->network_fd >= 0 && uv_poll_init(around->loop, &around->changes, around->network_fd) != 0) {
 		close(around->network_fd);
@@ -122,6 +172,7 @@ void sm_surroundings_start(struct sm_surroundings *around, uv_loop_t *loop, stru
 	uv_timer_init(around->loop, &around->settling);
 	around->changes.data = around->reranking.data = around->settling.data = around;
 	uv_poll_start(&around->changes, UV_READABLE, on_network_change);
+	watch_routes(around);
 }
 
 void sm_surroundings_stop(struct sm_surroundings *around)
@@ -134,6 +185,12 @@ void sm_surroundings_stop(struct sm_surroundings *around)
 	uv_close((uv_handle_t *)&around->settling, NULL);
 	close(around->network_fd);
 	around->network_fd = -1;
+	if (around->routes_fd < 0)
+		return;
+	uv_close((uv_handle_t *)&around->routes, NULL);
+	uv_close((uv_handle_t *)&around->routes_settling, NULL);
+	close(around->routes_fd);
+	around->routes_fd = -1;
 }
 
 const struct sm_network *sm_surroundings_network(struct sm_surroundings *around)
@@ -142,8 +199,11 @@ const struct sm_network *sm_surroundings_network(struct sm_surroundings *around)
 
 	if (around->network_fd < 0)
 		return NULL; /* without reports of changes it could become out of date */
-	if (!around->network)
+	if (!around->network) {
 		status = sm_network_learn(&around->network);
+		if (status == SM_OK)
+			sm_network_remember(around->network, around->remembers);
+	}
 	if (status == SM_OK && !around->families)
 		around->families = sm_network_families(around->network);
 	return status == SM_OK ? around->network : NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The host's addresses and links, on which ranks depend: learnt once, and again when the kernel reports a change. Then
  * every answer in the host map gets new ranks, and is asked for again where it lacks a family that the host now has, a few
- * answers at a time. */
+ * answers at a time. And how it reaches destinations, which is kept for ten seconds, and while the routes are quiet. */
 #pragma once
 
 #include "daemon/loop.h"
@@ -20,8 +20,10 @@ struct sm_surroundings {
 	struct sm_network *network; /* NULL: not learnt yet */
 	uint8_t families;           /* of the host, as the kept answers were asked for; 0: not learnt yet */
 	int network_fd;             /* -1: the kernel does not report changes */
-	uv_poll_t changes;
-	uv_timer_t settling;
+	int routes_fd;              /* -1: nor changes of routes */
+	uv_poll_t changes, routes;
+	uv_timer_t settling, routes_settling;
+	bool remembers;             /* where destinations are reached from: as long as routes are quiet */
 	uv_idle_t reranking;
 	bool is_reranking;
 	struct sm_name reranked; /* the last name reranked */

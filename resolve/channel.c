@@ -296,9 +296,10 @@ static enum sm_status open_connection(const struct sm_transport *transport, cons
 /* We choose the id: c-ares 1.18 would draw it from a generator that is seeded once, and badly in a chroot. */
 static int create_query(const struct hearing *hearing, unsigned char **ret, int *ret_size)
 {
+	struct sm_channel_pool *pool = hearing->leg->connection->pool;
 	uint16_t id;
 
-	sm_random_fill(&id, sizeof(id));
+	sm_random_take(pool ? &pool->random : NULL, &id, sizeof(id));
 	return ares_create_query(hearing->name, ns_c_in, (int)hearing->type, id, 1, ret, ret_size,
 	                         hearing->is_plain ? 0 : SM_EDNS_SIZE);
 }

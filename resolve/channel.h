@@ -5,6 +5,7 @@
  * the connection is closed. */
 #pragma once
 
+#include "base/random.h"
 #include "wire/transport.h"
 
 #include <stdint.h>
@@ -21,6 +22,7 @@ struct sm_channel_pool {
 	struct sm_transport transport;
 	void *idle[SM_CHANNELS_IDLE_MAX];
 	uint32_t n_idle;
+	struct sm_random_reserve random;
 };
 
 void sm_channel_pool_start(struct sm_channel_pool *pool);

@@ -99,15 +99,15 @@ static void init(struct sm_lookup *lookup, const struct sm_name *name)
 		.old = means->old ? old : NULL,
 		.context = lookup,
 	};
-	uint64_t seed;
+	uint64_t seeds[2];
 
 	lookup->arena = sm_arena_growing(MEMORY_MAX);
 	lookup->room = sm_arena_growing(SM_REPLY_MEMORY_MAX);
-	sm_random_fill(&seed, sizeof(seed));
-	sm_random_fill(&wants.seed, sizeof(wants.seed));
+	sm_random_take(means->random, seeds, sizeof(seeds));
+	wants.seed = seeds[0];
 	if (lookup->rule->family == SM_FAMILY_AUTO)
 		wants.families = host_families(lookup);
-	sm_asker_init(&lookup->asker, means->transport, &lookup->arena, means->servers, sm_name_hash(name->text), seed);
+	sm_asker_init(&lookup->asker, means->transport, &lookup->arena, means->servers, sm_name_hash(name->text), seeds[1]);
 	lookup->asker.listens_on = means->listens_on;
 	lookup->asker.is_scout = means->is_scout;
 	lookup->asker.counts = means->counts;

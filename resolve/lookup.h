@@ -3,6 +3,7 @@
  * the lookup from your own loop, or let sm_lookup_run wait. Not for two threads at once. */
 #pragma once
 
+#include "base/random.h"
 #include "mesh/expand.h"
 #include "resolve/asker.h"
 #include "resolve/source.h"
@@ -29,6 +30,7 @@ struct sm_lookup_means {
 	/* What was known of the service before, decoded into the arena, if it may still serve; NULL: nothing. May be NULL. Where
 	 * it is taken, SRV records that come later are the next lookup's. */
 	const struct sm_answer *(*old)(void *context, struct sm_arena *arena);
+	struct sm_random_reserve *random; /* may be NULL */
 	bool is_scout;   /* where all servers are down, it asks each of them once, and waits for `timeout` */
 };
 

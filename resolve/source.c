@@ -3,6 +3,7 @@
  * sysdeps/unix/sysv/linux, whose behaviour is copied where it affects the order. */
 #include "resolve/source.h"
 
+#include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/scope.h"
 #include "base/sort.h"
@@ -20,8 +21,17 @@
 
 #define OWN_ADDRESSES_MAX 16384 /* a cluster node has thousands; memory is used only as needed */
 #define LINKS_MAX 4096
+#define SOURCES_KEPT 256
+
+/* What the kernel has said of a destination. */
+struct kept_source {
+	struct sm_address destination; /* of no family: none */
+	struct sm_source source;
+	int64_t until_ns;
+};
 
 struct sm_network {
+	struct kept_source *kept; /* NULL: nothing is kept */
 	int ipv4, ipv6; /* sockets to ask the kernel with; -1: it refused */
 	uint8_t families;  /* of addresses that are neither loopback nor link-local */
 	bool has_ipv6; /* other than ::1; without one glibc knows nothing about the host's addresses */
@@ -175,6 +185,7 @@ enum sm_status sm_network_learn(struct sm_network **ret)
 	if (!network)
 		return SM_EXHAUSTED;
 	network->ipv4 = network->ipv6 = -1;
+	network->kept = NULL;
 	network->has_ipv6 = false;
 	network->families = 0;
 	network->n_addresses = network->n_links = 0;
@@ -193,6 +204,7 @@ void sm_network_free(struct sm_network *network)
 		return;
 	sm_scope_close(&network->ipv4);
 	sm_scope_close(&network->ipv6);
+	free(network->kept);
 	free(network);
 }
 
@@ -201,12 +213,15 @@ uint8_t sm_network_families(const struct sm_network *network)
 	return network->families ? network->families : SM_IPV4_AND_IPV6;
 }
 
-int sm_network_watch(void)
+void sm_network_remember(struct sm_network *network, bool remembers)
 {
-	struct sockaddr_nl groups = {
-		.nl_family = AF_NETLINK,
-		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
-	};
+	free(network->kept);
+	network->kept = remembers ? calloc(SOURCES_KEPT, sizeof(*network->kept)) : NULL;
+}
+
+static int watch(uint32_t kinds)
+{
+	struct sockaddr_nl groups = {.nl_family = AF_NETLINK, .nl_groups = kinds};
 	int fd = sm_descriptor_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
 
 	if (fd >= 0 && bind(fd, (struct sockaddr *)&groups, sizeof(groups)) == 0)
@@ -214,6 +229,16 @@ int sm_network_watch(void)
 	if (fd >= 0)
 		close(fd);
 	return -1;
+}
+
+int sm_network_watch(void)
+{
+	return watch(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+}
+
+int sm_network_watch_routes(void)
+{
+	return watch(RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
 }
 
 bool sm_network_has_changed(int fd)
@@ -301,7 +326,7 @@ static int asker_of(const struct sm_network *network, const struct sm_address *d
 	return destination->family == SM_IPV4 ? network->ipv4 : network->ipv6;
 }
 
-bool sm_source_reaches(const struct sm_network *network, const struct sm_address *destination)
+static bool connects(const struct sm_network *network, const struct sm_address *destination)
 {
 	int fd = asker_of(network, destination);
 	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
@@ -320,7 +345,7 @@ static struct sm_source find_source(const struct sm_network *network, const stru
 	union endpoint endpoint;
 	socklen_t size = sizeof(endpoint);
 
-	if (!sm_source_reaches(network, destination) ||
+	if (!connects(network, destination) ||
 	    getsockname(asker_of(network, destination), &endpoint.any, &size) != 0)
 		return source;
 	source.is_reachable = true;
@@ -332,11 +357,46 @@ static struct sm_source find_source(const struct sm_network *network, const stru
 	return source;
 }
 
+static struct kept_source *place_of(const struct sm_network *network, const struct sm_address *destination)
+{
+	size_t size = destination->family == SM_IPV4 ? 4 : 16;
+	uint32_t hash = destination->family;
+
+	for (size_t i = 0; i < size; i++)
+		hash = hash * 31 + destination->bytes[i];
+	return &network->kept[(hash ^ hash >> 8) % SOURCES_KEPT];
+}
+
+static bool is_same(const struct sm_address *a, const struct sm_address *b)
+{
+	return a->family == b->family && memcmp(a->bytes, b->bytes, a->family == SM_IPV4 ? 4 : 16) == 0;
+}
+
+/* Kept, or found and kept. */
+static struct sm_source source_of(const struct sm_network *network, const struct sm_address *destination)
+{
+	struct kept_source *place;
+	int64_t now_ns;
+
+	if (!network->kept)
+		return find_source(network, destination);
+	place = place_of(network, destination);
+	now_ns = sm_clock_now_ns();
+	if (now_ns >= place->until_ns || !is_same(&place->destination, destination))
+		*place = (struct kept_source){*destination, find_source(network, destination), now_ns + SM_SOURCE_KEPT_NS};
+	return place->source;
+}
+
+bool sm_source_reaches(const struct sm_network *network, const struct sm_address *destination)
+{
+	return network->kept ? source_of(network, destination).is_reachable : connects(network, destination);
+}
+
 void sm_source_rank(const struct sm_policies *policies, const struct sm_network *network, struct sm_answer *answer)
 {
 	for (uint32_t i = 0; i < answer->n_addresses; i++) {
 		const struct sm_address *destination = &answer->addresses[i];
-		struct sm_source source = find_source(network, destination);
+		struct sm_source source = source_of(network, destination);
 
 		answer->ranks[i] = sm_rank(policies, destination, &source);
 	}

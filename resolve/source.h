@@ -19,9 +19,16 @@ void sm_network_free(struct sm_network *network);
 /* The families of which this host has an address of global or unique-local scope; both where it has none. */
 uint8_t sm_network_families(const struct sm_network *network);
 
+/* From now on, or no longer, what the kernel says of a destination is kept for SM_SOURCE_KEPT_NS; what is kept is forgotten in
+ * any case. For a process that watches the routes, and one thread. Where there is no memory, nothing is kept. */
+#define SM_SOURCE_KEPT_NS (10 * 1000000000LL)
+void sm_network_remember(struct sm_network *network, bool remembers);
+
 /* A socket that becomes readable when addresses or links change; -1: the system has none. */
 int sm_network_watch(void);
-/* Reads the messages of that socket; true: something has changed. */
+/* The same for routes. They may change very often: srvmeshd reads it once a second at most. */
+int sm_network_watch_routes(void);
+/* Reads the messages of such a socket; true: something has changed. */
 bool sm_network_has_changed(int fd);
 
 /* Has the kernel a source address for this destination? Takes some microseconds, and never waits. */

@@ -338,9 +338,9 @@ def descriptors(pid):
 class Daemon:
     """srvmeshd with the lab's own configuration: its directory and its socket are in `run`."""
 
-    def __init__(self, lab, config, more="", run=None, wait=True, program=None):
+    def __init__(self, lab, config, more="", run=None, wait=True, program=None, conf="srvmesh.conf"):
         """`config` is the text of the sections; `more` goes into [cache] and [daemon] as "section key = value" lines."""
-        self.lab = lab
+        self.lab, self.conf = lab, os.path.join(lab.path, conf)
         self.program = program or os.path.join(BUILDDIR, "srvmeshd")
         self.directory = run or os.path.join(lab.path, "run")
         self.socket = os.path.join(self.directory, "socket")
@@ -355,14 +355,13 @@ class Daemon:
             if section:
                 keys[section].append(rest)
         text = "".join(f"[{section}]\n" + "".join(line + "\n" for line in lines) for section, lines in keys.items())
-        self.lab.file("srvmesh.conf", config + "\n" + text)
+        self.lab.file(os.path.basename(self.conf), config + "\n" + text)
 
     def start(self, wait=True, **options):
         # the leak sanitizer needs ptrace, which srvmeshd's seccomp filter forbids
         options.setdefault("env", dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"))
         program = os.path.join(self.lab.public(), "srvmeshd") if "user" in options else self.program
-        self.process = self.lab.start(program, "--foreground", "--config",
-                                      os.path.join(self.lab.path, "srvmesh.conf"), **options)
+        self.process = self.lab.start(program, "--foreground", "--config", self.conf, **options)
         if wait and not self.is_ready():
             print(f"Bail out! srvmeshd is not ready: {self.log()}")
             sys.exit(99)
@@ -392,5 +391,5 @@ class Daemon:
 
     def status(self):
         """The daemon's counters, as a dictionary of numbers; {} if there is no daemon."""
-        code, output, _ = self.lab.run(os.path.join(BUILDDIR, "srvmesh"), "status", "--json=short")
+        code, output, _ = self.lab.run(os.path.join(BUILDDIR, "srvmesh"), "status", "--json=short", SRVMESH_CONF=self.conf)
         return {key: value for key, value in json.loads(output).items() if isinstance(value, int)} if code == 0 else {}

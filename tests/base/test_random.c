@@ -15,6 +15,25 @@ static void two_fills_differ(void **state)
 	assert_memory_not_equal(a, b, sizeof(a));
 }
 
+static void a_reserve_gives_each_byte_once(void **state)
+{
+	struct sm_random_reserve reserve = {.n_left = 0};
+	uint8_t draws[2048][8];
+	size_t n = COUNT(draws);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		sm_random_take(&reserve, draws[i], sizeof(draws[i]));
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = i + 1; k < n; k++)
+			assert_memory_not_equal(draws[i], draws[k], sizeof(draws[i]));
+	for (size_t i = reserve.n_left; i < sizeof(reserve.bytes); i++)
+		assert_int_equal(reserve.bytes[i], 0);
+	sm_random_take(&reserve, draws[0], 3); /* of any size, also more than a reserve holds */
+	sm_random_take(&reserve, draws, sizeof(draws));
+	sm_random_take(NULL, draws[0], sizeof(draws[0]));
+}
+
 static void a_zeroed_state_seeds_itself_anew(void **state)
 {
 	_Atomic uint64_t one = 0, other = 0;
@@ -72,6 +91,7 @@ static void threads_never_share_a_draw(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(two_fills_differ),
+	cmocka_unit_test(a_reserve_gives_each_byte_once),
 	cmocka_unit_test(a_zeroed_state_seeds_itself_anew),
 	cmocka_unit_test(draws_fill_their_range_evenly),
 	cmocka_unit_test(threads_never_share_a_draw),

@@ -145,6 +145,29 @@ def other_network(tap):
     office.stop()
 
 
+def routes(tap):
+    """srvmeshd keeps what the kernel says of a destination; a route that comes or goes ends that."""
+    server = serve("far.mesh. 3600 A 10.9.0.1", "near.mesh. 3600 A 127.0.0.11",
+                   *(f"_r{i}._tcp.mesh. 3600 SRV 0 1 80 {host}.mesh." for i in range(100) for host in ("far", "near")))
+    names = iter(range(100))
+
+    def answers():
+        """Of 20 names that nobody has asked for: which of the targets is the first one is drawn."""
+        return {address for _ in range(20) for address in lab.probe("gai", "inet", f"r{next(names)}.mesh").split()}
+
+    with Lab() as lab:
+        daemon = Daemon(lab, f"[domain mesh]\nservers = 127.0.0.1:{server.port}\nfamily = ipv4\n")
+        tap.equal("a target without a route is left out", answers(), {"127.0.0.11"})
+        for change, is_reached in (("add", True), ("del", False)):
+            subprocess.run(["ip", "route", change, "10.9.0.0/16", "dev", "lo"], check=True)
+            time.sleep(0.2)  # the kernel reports it
+            tap.equal(f"route {change}: the next names are judged by it at once", "10.9.0.1" in answers(), is_reached)
+            time.sleep(2.2)  # routes are quiet: it keeps again what it hears
+            tap.equal("... and those after them", "10.9.0.1" in answers(), is_reached)
+        daemon.stop()
+    server.stop()
+
+
 def jump(tap, has_daemon):
     """A suspend: everything expires together. DNS is silent, and a lookup that waits for it waits four seconds."""
     what = "with srvmeshd" if has_daemon else "in a process"
@@ -208,6 +231,7 @@ def main():
     outage(tap, False)
     hundred_changes(tap)
     other_network(tap)
+    routes(tap)
     jump(tap, True)
     jump(tap, False)
     tap.finish()

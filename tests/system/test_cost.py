@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lab import BUILDDIR, IS_SANITIZED, PROBE, SRCDIR, Daemon, Knot, Lab, Tap, need  # noqa: E402
@@ -18,6 +19,7 @@ _one._tcp SRV 0 1 80 a
 _new1._tcp SRV 0 1 80 a
 _new2._tcp SRV 0 1 80 a
 _new3._tcp SRV 0 1 80 a
+*.known._tcp SRV 0 1 80 a
 _four._tcp SRV 0 1 80 a
 _four._tcp SRV 0 1 80 b
 _four._tcp SRV 0 1 80 c
@@ -34,6 +36,7 @@ COSTS = [("a hit in the host map, one address", "hit1", 2750, "one.mesh", True),
          ("a hit in the host map, four addresses", "hit4", 4700, "four.mesh", True),
          ("a hit in the memory of the process, one address", "memory1", 2500, "one.mesh", False),
          ("a foreign name", "foreign", 450, "localhost", True)]
+MISSES = 100
 FIRST_MAX, LOADING_MAX, MISS_MAX = 160000, 110000, 60000
 
 
@@ -81,6 +84,24 @@ def judge(tap, costs):
         print("# no row in tests/costs; to add:", *words, *(f"{cost:.0f}" for _, _, cost in costs.values()))
 
 
+def calls_of_a_miss(lab, daemon):
+    """System calls of srvmeshd for each of many lookups, one behind the other: what a target's name has is known to it."""
+    trace = os.path.join(lab.path, "calls")
+    strace = lab.start(need("strace"), "-f", "-qq", "-c", "-o", trace, "-p", str(daemon.process.pid))
+    for _ in range(500):
+        with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as file:
+            if f"TracerPid:\t{strace.pid}\n" in file.read():
+                break
+        time.sleep(0.02)
+    lab.probe("draws", "1", "one.mesh")
+    for i in range(MISSES):
+        lab.probe("gai", "inet", f"n{i}.known.mesh")
+    strace.send_signal(signal.SIGINT)
+    strace.wait()
+    with open(trace, encoding="utf-8") as file:
+        return int(re.search(r"(\d+)(?:\s+\d+)? total", file.read()).group(1)) / MISSES
+
+
 def main():
     tap, costs = Tap(), {}
     with Lab() as lab:
@@ -98,6 +119,9 @@ def main():
         costs["miss"] = "a miss through srvmeshd", MISS_MAX, min(
             instructions(lab, f"new{i}.mesh", 1) for i in (1, 2, 3)) - costs["first"][2]  # a sign of life costs, too
         judge(tap, costs)
+        calls = calls_of_a_miss(lab, daemon)
+        tap.check("a miss with a known target is 26 system calls of srvmeshd at most", 0 < calls <= 26, calls)
+        print(f"# {calls}")
         plain = whole(lab)
         alone = instructions(lab, "one.mesh", 1000)
         with Store(lab) as store:

@@ -51,6 +51,7 @@ class Host:
                      f"[shared]\nservers = {where}\n{keys}{timing}{shared}\n")
         self.daemon = Daemon.__new__(Daemon)
         self.daemon.lab, self.daemon.program = self.lab, os.path.join(BUILDDIR, "srvmeshd")
+        self.daemon.conf = os.path.join(self.lab.path, "srvmesh.conf")
         self.daemon.directory = os.path.join(self.lab.path, "run")
         self.daemon.socket = os.path.join(self.daemon.directory, "socket")
         self.daemon.config(self.text)
