@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """srvmeshd under load, beside unbound with one thread: as many processes at once ask for names that nobody has asked for, at the
 same authoritative server. IPv4 alone, so that a miss is one question at both: unbound asks for A, srvmeshd for SRV, and knows the
-target's address or has it beside the answer. And unbound for A and AAAA, as nss_dns asks where nobody says which. Shown are misses a second of all, CPU of the server for each, misses for each second
-of its CPU, questions for each, and the most memory that the server has had. ROUNDS on the command line; the default is 5."""
+target's address or has it beside the answer. And unbound for A and AAAA, as nss_dns asks where nobody says which.
+
+Shown are misses a second of all, CPU of the server for each, misses for each second of its CPU, questions for each, and the most
+memory that the server has had. ROUNDS on the command line; the default is 5."""
 import os
 import random
 import statistics

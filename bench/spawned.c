@@ -70,8 +70,10 @@ static bool run_round(const struct contender *contenders, int n, char *program, 
 		order[place] = i;
 	}
 	for (int i = 0; i < n; i++) {
-		if (!run(&contenders[order[i]], program, round))
-			return fprintf(stderr, "spawned: %s: %s fails\n", contenders[order[i]].words[0], contenders[order[i]].words[1]), false;
+		const struct contender *contender = &contenders[order[i]];
+
+		if (!run(contender, program, round))
+			return fprintf(stderr, "spawned: %s: %s fails\n", contender->words[0], contender->words[1]), false;
 	}
 	return true;
 }
