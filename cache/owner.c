@@ -166,17 +166,27 @@ static enum sm_status begin_file(struct sm_owner *owner)
 	return status;
 }
 
+/* The file system has no more space: below what did not fit. Where that was next to nothing, the space is not ours to make. */
+static void keep_less(struct sm_owner *owner, uint64_t too_much)
+{
+	uint64_t page_more = sm_ledger_usage(owner->ledger).cost + owner->map.page_size;
+	uint64_t less = page_more < too_much / 8 * 7 ? page_more : too_much / 8 * 7;
+
+	if (less < owner->map.page_size)
+		owner->refuses_until_ns = sm_clock_now_ns() + RETRY_NS;
+	set_max_cost(owner, less < owner->map.page_size ? owner->map.page_size : less);
+}
+
 /* Where space is short, removes old entries to make space for new ones. */
 static enum sm_status make_space(struct sm_owner *owner)
 {
-	uint64_t too_much = sm_ledger_usage(owner->ledger).cost, page_more;
+	uint64_t too_much = sm_ledger_usage(owner->ledger).cost;
 	enum sm_status status = SM_OK;
 
 	if (owner->is_full || owner->is_out_of_space)
 		status = thin_out(owner);
-	page_more = sm_ledger_usage(owner->ledger).cost + owner->map.page_size;
 	if (status == SM_OK && owner->is_out_of_space)
-		set_max_cost(owner, page_more < too_much / 8 * 7 ? page_more : too_much / 8 * 7);
+		keep_less(owner, too_much);
 	owner->is_full = owner->is_out_of_space = false;
 	return status;
 }
