@@ -483,6 +483,7 @@ void sm_channel_pool_start(struct sm_channel_pool *pool)
 	pool->transport = sm_channel_transport;
 	pool->transport.open = open_pooled;
 	pool->n_idle = 0;
+	pool->random.n_left = 0;
 }
 
 void sm_channel_pool_shrink(struct sm_channel_pool *pool, uint32_t n)
