@@ -3,6 +3,7 @@
 #include "cache/reader.h"
 
 #include "base/clock.h"
+#include "base/path.h"
 #include "base/scope.h"
 #include "base/usdt.h"
 #include "cache/namespace.h"
@@ -12,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -71,9 +71,9 @@ enum sm_status sm_reader_get(const struct sm_mapped *mapped, const void *key, si
 
 /* ---- the mapping */
 
-static void path_of(const char *directory, char ret[SM_MAP_PATH_MAX])
+static bool path_of(const char *directory, char ret[SM_MAP_PATH_MAX])
 {
-	snprintf(ret, SM_MAP_PATH_MAX, "%s/%s", directory, SM_MAP_FILE);
+	return sm_path_join(directory, SM_MAP_FILE, ret, SM_MAP_PATH_MAX);
 }
 
 static enum sm_status open_trusted(const char *directory, bool or_mine, int *ret_fd, struct stat *ret)
@@ -85,7 +85,8 @@ static enum sm_status open_trusted(const char *directory, bool or_mine, int *ret
 
 	if (status != SM_OK)
 		return status;
-	path_of(directory, path);
+	if (!path_of(directory, path))
+		return SM_REFUSED;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return errno == ENOENT ? SM_MISS : errno == EMFILE || errno == ENFILE ? SM_EXHAUSTED : SM_REFUSED;
@@ -224,8 +225,7 @@ enum sm_status sm_reader_look(const char *directory, struct sm_mapped *mapped)
 
 	if (has_come_into_own_time(mapped))
 		return SM_CORRUPT;
-	path_of(directory, path);
-	if (lstat(path, &file) != 0)
+	if (!path_of(directory, path) || lstat(path, &file) != 0)
 		return SM_MISS;
 	if (file.st_dev != mapped->device || file.st_ino != mapped->inode || (size_t)file.st_size > mapped->length)
 		return SM_INVALID;

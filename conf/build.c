@@ -334,9 +334,9 @@ enum sm_status sm_conf_build(struct sm_conf *conf, bool is_conf_private, struct 
 
 	for (uint32_t i = 0; i < conf->n_pieces; i++)
 		n += conf->pieces[i].n_sections;
-	merging.sections = sections = calloc(n + 1, sizeof(*sections)); /* at most SM_SECTIONS_MAX of them are used */
-	conf->rules.rules = calloc(n + 1, sizeof(struct sm_rule));
-	conf->excepts = calloc(count_excepts(conf) + 1, sizeof(*conf->excepts)); /* and one to read into */
+	merging.sections = sections = malloc((n + 1) * sizeof(*sections)); /* at most SM_SECTIONS_MAX of them are used */
+	conf->rules.rules = malloc((n + 1) * sizeof(struct sm_rule));
+	conf->excepts = malloc((count_excepts(conf) + 1) * sizeof(*conf->excepts)); /* and one to read into */
 	if (!sections || !conf->rules.rules || !conf->excepts)
 		return SM_EXHAUSTED;
 	build(&merging, is_conf_private);

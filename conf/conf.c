@@ -2,6 +2,7 @@
 /* Loading: each file becomes a piece, the pieces become rules, and rules without servers get the host's. */
 #include "conf/conf.h"
 
+#include "base/path.h"
 #include "base/scope.h"
 #include "conf/build.h"
 #include "conf/file.h"
@@ -10,7 +11,6 @@
 #include "conf/resolvconf.h"
 #include "conf/rulekey.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -78,7 +78,7 @@ static enum sm_status read_text(struct loading *loading, struct sm_piece *piece)
 {
 	SM_SCOPE_FREE char *text = NULL;
 	size_t size;
-	enum sm_status status = sm_file_read(piece->path, &text, &size);
+	enum sm_status status = sm_watch_read(loading->watch, piece->path, &text, &size);
 
 	if (status == SM_OK) {
 		check_mode(loading, piece->path, S_IROTH);
@@ -86,8 +86,6 @@ static enum sm_status read_text(struct loading *loading, struct sm_piece *piece)
 	}
 	if (status == SM_MISS || status == SM_EXHAUSTED)
 		return status;
-	if (status == SM_REFUSED)
-		sm_watch_try_again(loading->watch);
 	piece->is_left_out = piece->is_unread = piece->has_unknown = true;
 	if (status == SM_FULL)
 		sm_complain(loading->complaints, SM_COMPLAINT_ERROR, piece->path, 0, "larger than %u bytes", SM_FILE_MAX);
@@ -103,8 +101,7 @@ static enum sm_status read_file(struct loading *loading, const char *path)
 	struct sm_piece *piece = &loading->conf->pieces[loading->conf->n_pieces];
 	enum sm_status status;
 
-	sm_watch_add(loading->watch, path);
-	piece->path = strdup(path);
+	*piece = (struct sm_piece){.path = strdup(path)};
 	if (!piece->path)
 		return SM_EXHAUSTED;
 	status = read_text(loading, piece);
@@ -170,7 +167,8 @@ static enum sm_status read_dropins(struct loading *loading)
 	for (size_t i = 0; i < dropins->n; i++) {
 		char path[SM_WATCH_PATH_MAX + NAME_MAX];
 
-		snprintf(path, sizeof(path), "%s/%s", directory, dropins->names[i]);
+		if (!sm_path_join(directory, dropins->names[i], path, sizeof(path)))
+			continue; /* nor is there such a path */
 		status = read_file(loading, path);
 		if (status != SM_OK && status != SM_MISS) /* removed after the listing: counts as never there */
 			return status;
@@ -222,12 +220,9 @@ static enum sm_status read_resolv(struct loading *loading, bool is_searched)
 	enum sm_status status;
 	size_t size;
 
-	sm_watch_add(loading->watch, loading->sources->resolv);
-	status = sm_file_read(loading->sources->resolv, &text, &size);
+	status = sm_watch_read(loading->watch, loading->sources->resolv, &text, &size);
 	if (status == SM_EXHAUSTED)
 		return status;
-	if (status == SM_REFUSED)
-		sm_watch_try_again(loading->watch);
 	sm_resolvconf_parse(text ? text : "", &host, &rules->search);
 	if (!is_searched)
 		rules->search.n_domains = 0;
@@ -263,20 +258,6 @@ static void complete_rules(struct sm_rules *rules)
 	}
 }
 
-/* gai.conf belongs to glibc: we do not report errors in it. */
-static enum sm_status add_policies(struct loading *loading)
-{
-	SM_SCOPE_FREE char *text = NULL;
-	enum sm_status status;
-	size_t size;
-
-	sm_watch_add(loading->watch, loading->sources->gai);
-	if (sm_file_read(loading->sources->gai, &text, &size) == SM_EXHAUSTED)
-		return SM_EXHAUSTED;
-	status = sm_gaiconf_parse(text ? text : "", &loading->conf->rules.policies);
-	return status == SM_FULL ? SM_OK : status;
-}
-
 /* ---- the whole configuration */
 
 static enum sm_status load_conf(struct loading *loading)
@@ -284,8 +265,8 @@ static enum sm_status load_conf(struct loading *loading)
 	struct sm_conf *conf = loading->conf;
 	enum sm_status status;
 
-	/* twice, because the old pieces may have to be kept as well */
-	conf->pieces = calloc(2 * (1 + SM_DROPINS_MAX) + (loading->old ? loading->old->n_pieces : 0), sizeof(struct sm_piece));
+	/* twice, because the old pieces may have to be kept as well; each is written when it is begun */
+	conf->pieces = malloc((2 * (1 + SM_DROPINS_MAX) + (loading->old ? loading->old->n_pieces : 0)) * sizeof(struct sm_piece));
 	if (!conf->pieces)
 		return SM_EXHAUSTED;
 	status = read_all(loading);
@@ -297,9 +278,9 @@ static enum sm_status load_conf(struct loading *loading)
 		status = add_resolv(loading);
 	if (status == SM_OK)
 		complete_rules(&conf->rules);
-	if (status == SM_OK)
-		status = add_policies(loading);
-	return status;
+	sm_watch_add(loading->watch, loading->sources->gai); /* before it is read */
+	conf->gai = strdup(loading->sources->gai);
+	return conf->gai ? status : SM_EXHAUSTED;
 }
 
 enum sm_status sm_conf_load(const struct sm_conf_sources *sources, const struct sm_conf *old, struct sm_watch *watch,
@@ -309,9 +290,10 @@ enum sm_status sm_conf_load(const struct sm_conf_sources *sources, const struct 
 	enum sm_status status;
 
 	sm_watch_begin(watch);
-	loading.conf = calloc(1, sizeof(*loading.conf));
+	loading.conf = malloc(sizeof(*loading.conf));
 	if (!loading.conf)
 		return SM_EXHAUSTED;
+	memset(loading.conf, 0, offsetof(struct sm_conf, rules.search.domains)); /* they are large, and few are used */
 	status = load_conf(&loading);
 	if (status != SM_OK) {
 		sm_conf_free(loading.conf);
@@ -331,5 +313,39 @@ void sm_conf_free(struct sm_conf *conf)
 	free(conf->rules.rules);
 	free(conf->excepts);
 	free(conf->pairs);
+	free(conf->gai);
+	free(atomic_load(&conf->policies));
 	free(conf);
+}
+
+/* ---- gai.conf */
+
+/* It belongs to glibc: we do not report errors in it. */
+static enum sm_status read_policies(const char *path, struct sm_policies *ret)
+{
+	SM_SCOPE_FREE char *text = NULL;
+	enum sm_status status;
+	size_t size;
+
+	if (sm_file_read(path, &text, &size) == SM_EXHAUSTED)
+		return SM_EXHAUSTED;
+	status = sm_gaiconf_parse(text ? text : "", ret);
+	return status == SM_FULL ? SM_OK : status;
+}
+
+const struct sm_policies *sm_conf_policies(struct sm_conf *conf)
+{
+	struct sm_policies *policies = atomic_load_explicit(&conf->policies, memory_order_acquire), *other = NULL;
+
+	if (policies)
+		return policies;
+	policies = malloc(sizeof(*policies));
+	if (!policies || read_policies(conf->gai, policies) != SM_OK) {
+		free(policies);
+		return NULL;
+	}
+	if (atomic_compare_exchange_strong(&conf->policies, &other, policies))
+		return policies;
+	free(policies);
+	return other;
 }

@@ -17,6 +17,8 @@
 #include "conf/watch.h"
 #include "mesh/rule.h"
 
+#include <stdatomic.h>
+
 #define SM_CONF_FILE "/etc/srvmesh.conf"
 #define SM_CONF_DROPINS "/etc/srvmesh.conf.d"
 #define SM_CONF_RESOLV "/etc/resolv.conf"
@@ -32,7 +34,6 @@ struct sm_conf_sources {
 };
 
 struct sm_conf {
-	struct sm_rules rules;
 	uint64_t fingerprint; /* of the settings that affect answers; not of resolv.conf */
 	/* A file was left out: the fingerprint is not that of the intended configuration, and must not cause answers
 	 * to be thrown away. */
@@ -45,6 +46,9 @@ struct sm_conf {
 	struct sm_pair *pairs;   /* of all filters and preferences */
 	uint32_t n_pieces; /* the contents of each file, in order */
 	struct sm_piece *pieces;
+	char *gai; /* the path of gai.conf */
+	_Atomic(struct sm_policies *) policies; /* see sm_conf_policies */
+	struct sm_rules rules;
 };
 
 /* The sources of this process: `named` (SRVMESH_CONF) replaces the file and the drop-ins; NULL: the default ones. */
@@ -57,3 +61,7 @@ struct sm_conf_sources sm_conf_sources(const char *named);
 enum sm_status sm_conf_load(const struct sm_conf_sources *sources, const struct sm_conf *old, struct sm_watch *watch,
                             struct sm_complaints *complaints, struct sm_conf **ret) SM_MUST_CHECK;
 void sm_conf_free(struct sm_conf *conf);
+
+/* The tables by which glibc sorts on this host, of gai.conf: read when they are first needed, as glibc does it, since a lookup
+ * that does not ask DNS needs none. They are the configuration's, and for any thread. NULL: something is lacking, as above. */
+const struct sm_policies *sm_conf_policies(struct sm_conf *conf);

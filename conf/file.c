@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -38,20 +37,18 @@ static bool is_null_device(const struct stat *status)
 	return S_ISCHR(status->st_mode) && status->st_rdev == makedev(1, 3);
 }
 
-static enum sm_status open_regular(const char *path, int *ret, size_t *ret_size)
+static enum sm_status open_regular(const char *path, struct stat *ret_stat, int *ret)
 {
 	SM_SCOPE_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat status;
 
 	if (fd < 0)
 		return status_of(errno);
-	if (fstat(fd, &status) != 0)
+	if (fstat(fd, ret_stat) != 0)
 		return status_of(errno);
-	if (!S_ISREG(status.st_mode) && !is_null_device(&status))
+	if (!S_ISREG(ret_stat->st_mode) && !is_null_device(ret_stat))
 		return SM_INVALID;
-	if (status.st_size > SM_FILE_MAX)
+	if (ret_stat->st_size > SM_FILE_MAX)
 		return SM_FULL;
-	*ret_size = (size_t)status.st_size;
 	*ret = fd;
 	fd = -1;
 	return SM_OK;
@@ -79,15 +76,18 @@ static enum sm_status read_all(int fd, char *text, size_t size, size_t *ret)
 	return SM_OK;
 }
 
-enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size)
+enum sm_status sm_file_read_with_stat(const char *path, struct stat *ret_stat, char **ret, size_t *ret_size)
 {
 	SM_SCOPE_CLOSE int fd = -1;
 	SM_SCOPE_FREE char *text = NULL;
-	size_t size = 0, done = 0;
-	enum sm_status status = open_regular(path, &fd, &size);
+	size_t size, done = 0;
+	enum sm_status status;
 
+	memset(ret_stat, 0, sizeof(*ret_stat));
+	status = open_regular(path, ret_stat, &fd);
 	if (status != SM_OK)
 		return status;
+	size = (size_t)ret_stat->st_size;
 	text = malloc(size + 1);
 	if (!text)
 		return SM_EXHAUSTED;
@@ -101,6 +101,13 @@ enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size)
 	*ret = text;
 	text = NULL;
 	return SM_OK;
+}
+
+enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size)
+{
+	struct stat ignored;
+
+	return sm_file_read_with_stat(path, &ignored, ret, ret_size);
 }
 
 static bool is_dropin(const char *name)

@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #define SM_FILE_MAX (1U << 20)
 #define SM_DROPINS_MAX 64
@@ -15,6 +16,8 @@
  * SM_EXHAUSTED: something is lacking in this process or at the moment (memory, a free descriptor, or the file is being
  * written): a later try may succeed. */
 enum sm_status sm_file_read(const char *path, char **ret, size_t *ret_size) SM_MUST_CHECK;
+/* The same, and what the file was before it was read; all zero where it could not be opened. */
+enum sm_status sm_file_read_with_stat(const char *path, struct stat *ret_stat, char **ret, size_t *ret_size) SM_MUST_CHECK;
 
 struct sm_dropins {
 	size_t n;

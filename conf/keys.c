@@ -164,7 +164,8 @@ const struct sm_key *sm_key_find(const char *name, enum sm_section_kind section)
 	const struct sm_key *found = NULL;
 
 	for (size_t i = 0; i < N_KEYS; i++)
-		if (strcmp(keys[i].name, name) == 0 && (!found || sm_key_belongs(&keys[i], section)))
+		if (keys[i].name[0] == name[0] && strcmp(keys[i].name, name) == 0 &&
+		    (!found || sm_key_belongs(&keys[i], section)))
 			found = &keys[i];
 	return found;
 }

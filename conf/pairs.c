@@ -47,14 +47,10 @@ static enum sm_status read_word(struct reading *reading, struct word *word)
 	SM_SCOPE_FREE char *text = NULL;
 	struct stat stats;
 	size_t size;
-	enum sm_status status;
+	enum sm_status status = sm_watch_read(reading->watch, word->path, &text, &size);
 
-	sm_watch_add(reading->watch, word->path);
-	status = sm_file_read(word->path, &text, &size);
 	if (status == SM_EXHAUSTED)
 		return status;
-	if (status == SM_REFUSED)
-		sm_watch_try_again(reading->watch);
 	word->is_private = status == SM_OK && stat(word->path, &stats) == 0 && !(stats.st_mode & S_IROTH);
 	take_line(text ? text : "", word);
 	return SM_OK;

@@ -6,7 +6,6 @@
 #include "base/scope.h"
 #include "conf/ini.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,10 +150,13 @@ static const char *home_of(const struct sm_key *key)
 static const struct sm_key *read_key(struct reading *reading, const struct sm_ini_line *line)
 {
 	bool is_optional = line->first[0] == '?';
+	size_t length = line->first_length - is_optional;
 	const struct sm_key *key, *nearest;
 	char name[64];
 
-	snprintf(name, sizeof(name), "%.*s", SHOWN(line->first_length - is_optional), line->first + is_optional);
+	length = length < sizeof(name) ? length : sizeof(name) - 1;
+	memcpy(name, line->first + is_optional, length);
+	name[length] = '\0';
 	key = sm_key_find(name, reading->piece->sections[reading->section].kind);
 	if (key && sm_key_belongs(key, reading->piece->sections[reading->section].kind))
 		return key;
@@ -272,7 +274,6 @@ enum sm_status sm_piece_read(struct sm_piece *piece, const char *text, size_t si
 	if (!reading)
 		return SM_EXHAUSTED;
 	*reading = (struct reading){.piece = piece, .complaints = complaints, .section = NO_SECTION};
-	sm_keys_defaults(&reading->rule, &reading->host);
 	do {
 		line = sm_ini_next(&ini);
 		status = read_line(reading, &line);

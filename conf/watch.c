@@ -3,6 +3,7 @@
 #include "conf/watch.h"
 
 #include "base/clock.h"
+#include "conf/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,22 +39,44 @@ void sm_watch_begin(struct sm_watch *watch)
 	watch->n = 0;
 }
 
+static bool has_room_for(const struct sm_watch *watch, const char *path)
+{
+	return watch->n < SM_WATCH_FILES_MAX && strlen(path) < SM_WATCH_PATH_MAX;
+}
+
+static void note(struct sm_watch *watch, const char *path, const struct stat *is, bool is_unread)
+{
+	memcpy(watch->files[watch->n].path, path, strlen(path) + 1);
+	watch->files[watch->n].is_unread = is_unread;
+	watch->files[watch->n].device = is->st_dev;
+	watch->files[watch->n].inode = is->st_ino;
+	watch->files[watch->n].size = is->st_size;
+	watch->files[watch->n].modified = is->st_mtim;
+	watch->files[watch->n].changed = is->st_ctim;
+	watch->n++;
+}
+
 void sm_watch_add(struct sm_watch *watch, const char *path)
 {
-	size_t length = strlen(path);
 	struct stat now;
 
-	if (watch->n == SM_WATCH_FILES_MAX || length >= SM_WATCH_PATH_MAX)
+	if (!has_room_for(watch, path))
 		return;
 	(void)stat_of(path, &now);
-	memcpy(watch->files[watch->n].path, path, length + 1);
-	watch->files[watch->n].is_unread = false;
-	watch->files[watch->n].device = now.st_dev;
-	watch->files[watch->n].inode = now.st_ino;
-	watch->files[watch->n].size = now.st_size;
-	watch->files[watch->n].modified = now.st_mtim;
-	watch->files[watch->n].changed = now.st_ctim;
-	watch->n++;
+	note(watch, path, &now, false);
+}
+
+enum sm_status sm_watch_read(struct sm_watch *watch, const char *path, char **ret, size_t *ret_size)
+{
+	struct stat is;
+	enum sm_status status = sm_file_read_with_stat(path, &is, ret, ret_size);
+
+	if (!has_room_for(watch, path))
+		return status;
+	if (is.st_ino == 0 && status != SM_MISS)
+		(void)stat_of(path, &is);
+	note(watch, path, &is, status == SM_REFUSED);
+	return status;
 }
 
 void sm_watch_try_again(struct sm_watch *watch)

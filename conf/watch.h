@@ -6,6 +6,8 @@
  * seconds to come back, and a file written within the last 200 ms counts as incomplete. */
 #pragma once
 
+#include "base/status.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +45,9 @@ void sm_watch_begin(struct sm_watch *watch);
 /* Records the file's present state, also if it does not exist. Call it before reading: a change in between is then seen
  * next time. Files beyond SM_WATCH_FILES_MAX, and paths that are too long, are not watched. */
 void sm_watch_add(struct sm_watch *watch, const char *path);
+/* Records it as it was before it is read, and reads it (conf/file.h). If it cannot be opened, it counts as changed as soon as it
+ * can be. */
+enum sm_status sm_watch_read(struct sm_watch *watch, const char *path, char **ret, size_t *ret_size) SM_MUST_CHECK;
 /* The file added last could not be read: as soon as it can be opened, it counts as changed. */
 void sm_watch_try_again(struct sm_watch *watch);
 /* A file on which stat fails (other than with ENOENT) counts as unchanged. `now_ns`: sm_clock_now_ns. */

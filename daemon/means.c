@@ -9,6 +9,11 @@ static const struct sm_network *network_of(void *context)
 	return sm_surroundings_network(((struct sm_job *)context)->jobs->around);
 }
 
+static const struct sm_policies *policies_of(void *context)
+{
+	return sm_conf_policies(((struct sm_job *)context)->jobs->reload->settings->conf);
+}
+
 static const struct sm_answer *old_of(void *context, struct sm_arena *arena)
 {
 	const struct sm_job *job = context;
@@ -45,6 +50,7 @@ struct sm_lookup_means sm_job_means(struct sm_job *job, bool is_scout)
 		.rules = &jobs->reload->settings->conf->rules,
 		.servers = &jobs->upstream->servers,
 		.network = network_of,
+		.policies = policies_of,
 		.context = job,
 		.hosts = &hosts,
 		.old = old_of,

@@ -176,13 +176,10 @@ static bool adapt_times(const struct taking *taking, const struct sm_rule *rule,
 /* Marks of health were of then, ranks of the network of then. */
 static void adapt_answer(const struct taking *taking, const struct sm_rule *rule, struct sm_answer *answer)
 {
-	const struct sm_network *network = answer->n_addresses > 1 ? sm_surroundings_network(taking->persist->around) : NULL;
-
 	answer->n_marks = 0;
 	for (uint32_t i = 0; i < answer->n_targets; i++)
 		answer->targets[i].is_marked = false;
-	if (network)
-		sm_source_rank(&taking->persist->reload->settings->conf->rules.policies, network, answer);
+	sm_surroundings_rank(taking->persist->around, answer);
 	sm_judge_if_needed(answer, rule);
 }
 

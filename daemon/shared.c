@@ -21,10 +21,7 @@
 static enum sm_status keep(struct sm_shared *shared, struct sm_job *job, struct sm_answer *answer, const struct sm_times *times,
                            const void **ret, size_t *ret_size)
 {
-	const struct sm_network *network = answer->n_addresses > 1 ? sm_surroundings_network(shared->around) : NULL;
-
-	if (network)
-		sm_source_rank(&shared->reload->settings->conf->rules.policies, network, answer);
+	sm_surroundings_rank(shared->around, answer);
 	sm_judge_if_needed(answer, job->rule);
 	sm_targets_mark(shared->targets, job->rule, &job->name, answer);
 	return sm_owner_put(shared->owner, &job->name, answer, times, job->peer.account, sm_clock_now_ns(), ret, ret_size);

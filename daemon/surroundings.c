@@ -48,8 +48,7 @@ static void rerank(struct sm_surroundings *around, const struct sm_network *netw
 	if (is_old)
 		sm_lifetime_end(&times, now_ns);
 	memcpy(before, answer.ranks, answer.n_addresses * sizeof(before[0]));
-	if (answer.n_addresses > 1)
-		sm_source_rank(&around->reload->settings->conf->rules.policies, network, &answer);
+	sm_surroundings_rank(around, &answer);
 	if (!is_old && memcmp(before, answer.ranks, answer.n_addresses * sizeof(before[0])) == 0)
 		return;
 	status = sm_owner_put(around->owner, name, &answer, &times, SM_LEDGER_NOBODY, now_ns, &record, &size);
@@ -207,4 +206,13 @@ const struct sm_network *sm_surroundings_network(struct sm_surroundings *around)
 	if (status == SM_OK && !around->families)
 		around->families = sm_network_families(around->network);
 	return status == SM_OK ? around->network : NULL;
+}
+
+void sm_surroundings_rank(struct sm_surroundings *around, struct sm_answer *answer)
+{
+	const struct sm_network *network = answer->n_addresses > 1 ? sm_surroundings_network(around) : NULL;
+	const struct sm_policies *policies = network ? sm_conf_policies(around->reload->settings->conf) : NULL;
+
+	if (policies)
+		sm_source_rank(policies, network, answer);
 }

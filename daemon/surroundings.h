@@ -34,5 +34,8 @@ void sm_surroundings_start(struct sm_surroundings *around, uv_loop_t *loop, stru
                            struct sm_hosts *hosts);
 void sm_surroundings_stop(struct sm_surroundings *around);
 
+/* Gives the addresses of an answer the ranks that they have on this host; where that is not known, they keep theirs. */
+void sm_surroundings_rank(struct sm_surroundings *around, struct sm_answer *answer);
+
 /* Valid until the loop goes on. NULL: a caller that needs it has to learn it itself. */
 const struct sm_network *sm_surroundings_network(struct sm_surroundings *around);

@@ -118,12 +118,21 @@ static int64_t until_of(const struct wish *wish)
 	return sm_wish_patience_ns(wish, sm_lifetime_patience_ms(&wish->old_times, wish->rule), 0);
 }
 
+static const struct sm_policies *policies_of(void *context)
+{
+	const struct wish *wish = context;
+
+	return sm_conf_policies(wish->generation->conf);
+}
+
 static enum sm_verdict ask_dns(struct wish *wish, struct sm_servers *servers)
 {
 	struct sm_lookup_means means = {
 		.transport = &sm_channel_transport,
 		.rules = &wish->generation->conf->rules,
 		.servers = servers,
+		.policies = policies_of,
+		.context = wish,
 		.needs = sm_wish_families(wish) == SM_IPV4_AND_IPV6 ? 0 : sm_wish_families(wish),
 		.keeps = wish->keeps,
 		.is_plain = wish->is_plain,

@@ -112,13 +112,14 @@ static bool is_told(const char *what)
 /* Loads the files as they are now; for a file that cannot be used, takes its contents from `old`. */
 static enum sm_status load_generation(const struct sm_conf *old, struct sm_generation **ret)
 {
-	struct sm_generation *generation = calloc(1, sizeof(*generation));
+	struct sm_generation *generation = malloc(sizeof(*generation));
 	struct sm_conf_sources from = sources();
 	struct sm_complaints nobody = {.hear = NULL};
 	enum sm_status status = SM_OK;
 
 	if (!generation)
 		return SM_EXHAUSTED;
+	memset(generation, 0, offsetof(struct sm_generation, watch));
 	if (is_told("off"))
 		sm_watch_begin(&generation->watch);
 	else

@@ -152,8 +152,7 @@ struct sm_rules {
 	struct sm_rule elsewhere; /* for the addresses of targets to which no rule applies */
 	uint32_t n_rules;
 	struct sm_rule *rules;       /* sorted by sm_rules_sort */
-	struct sm_policies policies; /* the tables by which glibc sorts on this host */
-	struct sm_search search;     /* empty where no rule is searched */
+	struct sm_search search; /* empty where no rule is searched. At the end: what is beyond its last domain is not written */
 };
 
 /* Is it one of those that the rule names? */

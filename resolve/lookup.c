@@ -382,6 +382,8 @@ static void set_origin(const struct sm_lookup *lookup, struct sm_answer *answer)
 
 enum sm_status sm_lookup_answer(struct sm_lookup *lookup, struct sm_answer **ret)
 {
+	const struct sm_lookup_means *means = &lookup->means;
+	const struct sm_policies *policies = NULL;
 	const struct sm_network *network = NULL;
 
 	sm_arena_clear(&lookup->room);
@@ -393,10 +395,12 @@ enum sm_status sm_lookup_answer(struct sm_lookup *lookup, struct sm_answer **ret
 		lookup->answer.unawaited_families = lookup->answer.uncertain_families & (uint8_t)~lookup->families;
 		lookup->answer.uncertain_families &= lookup->families;
 	}
-	if (lookup->answer.n_addresses > 1) /* one address is neither sorted nor drawn */
+	if (lookup->answer.n_addresses > 1 && means->policies) /* one address is neither sorted nor drawn */
+		policies = means->policies(means->context);
+	if (policies)
 		network = network_of(lookup);
 	if (network)
-		sm_source_rank(&lookup->means.rules->policies, network, &lookup->answer);
+		sm_source_rank(policies, network, &lookup->answer);
 	*ret = &lookup->answer;
 	return SM_OK;
 }

@@ -20,6 +20,8 @@ struct sm_lookup_means {
 	/* What the kernel says of this host's network, valid until the lookup's caller goes on; it may return NULL, and may be
 	 * NULL: then the lookup learns it where it needs it. */
 	const struct sm_network *(*network)(void *context);
+	/* How glibc sorts on this host. It may return NULL, and may be NULL: then addresses stay without ranks. */
+	const struct sm_policies *(*policies)(void *context);
 	void *context;
 	uint8_t needs;   /* families that a program wants alone, although they may be left out otherwise */
 	uint8_t keeps;   /* families that the last answer held */

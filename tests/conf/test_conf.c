@@ -448,8 +448,9 @@ static void gai_conf_is_followed_and_watched(void **state)
 	(void)state;
 	write_file("gai.conf", "precedence ::ffff:0:0/96 100\n");
 	load("[domain mesh]\n");
-	assert_int_equal(conf->rules.policies.precedences.n, 2);
-	assert_int_equal(conf->rules.policies.precedences.entries[0].value, 100);
+	assert_int_equal(sm_conf_policies(conf)->precedences.n, 2);
+	assert_int_equal(sm_conf_policies(conf)->precedences.entries[0].value, 100);
+	assert_ptr_equal(sm_conf_policies(conf), sm_conf_policies(conf));
 	write_file("gai.conf", "");
 	assert_int_not_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
 }

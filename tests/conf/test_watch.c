@@ -64,6 +64,33 @@ static void age(const char *name, long ms)
 
 #define S 1000000000LL
 
+static void what_is_read_is_recorded_as_it_was_before(void **state)
+{
+	char *text = NULL;
+	size_t size;
+
+	(void)state;
+	write_file("a", "read");
+	sm_watch_begin(&watch);
+	assert_int_equal(sm_watch_read(&watch, path_of("a"), &text, &size), SM_OK);
+	assert_string_equal(text, "read");
+	free(text);
+	assert_int_equal(sm_watch_read(&watch, path_of("missing"), &text, &size), SM_MISS);
+	assert_int_equal(watch.n, 2);
+	assert_int_equal(sm_watch_look(&watch, 10 * S), SM_WATCH_SAME);
+	write_file("missing", "is there");
+	age("missing", 1000);
+	assert_int_equal(sm_watch_look(&watch, 10 * S), SM_WATCH_CHANGED);
+	sm_watch_begin(&watch);
+	assert_int_equal(sm_watch_read(&watch, path_of("a"), &text, &size), SM_OK);
+	free(text);
+	assert_int_equal(sm_watch_read(&watch, directory, &text, &size), SM_INVALID); /* no file, but as it is */
+	assert_int_equal(sm_watch_look(&watch, 11 * S), SM_WATCH_SAME);
+	write_file("a", "other");
+	age("a", 1000);
+	assert_int_equal(sm_watch_look(&watch, 12 * S), SM_WATCH_CHANGED);
+}
+
 static void what_was_written_just_now_may_not_be_whole(void **state)
 {
 	(void)state;
@@ -172,6 +199,7 @@ static void more_files_than_the_bound_are_let_go(void **state)
 static const struct CMUnitTest tests[] = {
 	TEST(an_untouched_file_has_not_changed),
 	TEST(writing_replacing_removing_and_appearing_are_changes),
+	TEST(what_is_read_is_recorded_as_it_was_before),
 	TEST(what_was_written_just_now_may_not_be_whole),
 	TEST(what_vanishes_or_is_emptied_has_two_seconds_to_come_back),
 	TEST(a_file_that_was_not_to_be_read_is_tried_again),

@@ -37,7 +37,7 @@ COSTS = [("a hit in the host map, one address", "hit1", 2750, "one.mesh", True),
          ("a hit in the memory of the process, one address", "memory1", 2500, "one.mesh", False),
          ("a foreign name", "foreign", 450, "localhost", True)]
 MISSES = 100
-FIRST_MAX, LOADING_MAX, MISS_MAX = 160000, 110000, 60000
+FIRST_MAX, LOADING_MAX, MISS_MAX = 80000, 110000, 60000
 
 
 def instructions(lab, name, lookups, function=ENTRY, **more):
