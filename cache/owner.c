@@ -169,12 +169,12 @@ static enum sm_status begin_file(struct sm_owner *owner)
 /* The file system has no more space: below what did not fit. Where that was next to nothing, the space is not ours to make. */
 static void keep_less(struct sm_owner *owner, uint64_t too_much)
 {
-	uint64_t page_more = sm_ledger_usage(owner->ledger).cost + owner->map.page_size;
+	uint64_t page = owner->map.page_size, page_more = sm_ledger_usage(owner->ledger).cost + page;
 	uint64_t less = page_more < too_much / 8 * 7 ? page_more : too_much / 8 * 7;
 
-	if (less < owner->map.page_size)
+	if (less < page)
 		owner->refuses_until_ns = sm_clock_now_ns() + RETRY_NS;
-	set_max_cost(owner, less < owner->map.page_size ? owner->map.page_size : less);
+	set_max_cost(owner, less < page ? page : less);
 }
 
 /* Where space is short, removes old entries to make space for new ones. */
@@ -236,12 +236,10 @@ const char *sm_owner_library(void)
 
 void sm_owner_close(struct sm_owner *owner)
 {
-	enum sm_status last;
-
 	if (!owner)
 		return;
-	last = owner->map.env ? sm_owner_commit(owner) : SM_OK;
-	(void)last; /* entries that cannot be kept are resolved again */
+	if (owner->map.env)
+		(void)!sm_owner_commit(owner); /* entries that cannot be kept are resolved again */
 	sm_environment_close(&owner->map);
 	sm_environment_unlock(&owner->map);
 	sm_ledger_close(owner->ledger);

@@ -36,7 +36,7 @@ COSTS = [("a hit in the host map, one address", "hit1", 2750, "one.mesh", True),
          ("a hit in the host map, four addresses", "hit4", 4700, "four.mesh", True),
          ("a hit in the memory of the process, one address", "memory1", 2500, "one.mesh", False),
          ("a foreign name", "foreign", 450, "localhost", True)]
-MISSES = 100
+MISSES = 200
 FIRST_MAX, LOADING_MAX, MISS_MAX = 80000, 110000, 60000
 
 
@@ -94,8 +94,7 @@ def calls_of_a_miss(lab, daemon):
                 break
         time.sleep(0.02)
     lab.probe("draws", "1", "one.mesh")
-    for i in range(MISSES):
-        lab.probe("gai", "inet", f"n{i}.known.mesh")
+    lab.guest("timed", *(f"n{i}.known.mesh" for i in range(MISSES)))  # what srvmeshd does once a second hardly counts
     strace.send_signal(signal.SIGINT)
     strace.wait()
     with open(trace, encoding="utf-8") as file:
