@@ -15,26 +15,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "tests"), HERE]
 import chart  # noqa: E402
 import ground  # noqa: E402
-from ground import KEYS, KNOT, LOOKUPS, OF_ETC, PROGRAMS, UNBOUND  # noqa: E402
-from lab import Daemon, Knot, Lab, in_namespaces  # noqa: E402
+from ground import KNOT, LOOKUPS, OF_ETC, PROGRAMS, UNBOUND  # noqa: E402
+from lab import Knot, Lab, in_namespaces  # noqa: E402
 from stores import Store, make_key  # noqa: E402
 
 ENTRIES = 100000
 MISSES = 200
 BLOCKS, SPAWNS = 60, 60  # of a contender in a round
-ZONE = """$TTL 3600
-_one._tcp SRV 0 1 80 t0
-*.host A 127.0.0.11
-*.host AAAA ::1
-*.known._tcp SRV 0 1 80 t0
-*.e._tcp SRV 0 1 80 t0
-""" + "".join(f"t{i} A 127.0.0.{11 + i}\n_four._tcp SRV 0 1 80 t{i}\n" for i in range(4)) + \
-    "".join(f"*.three._tcp SRV 0 1 80 t{i}\n" for i in range(3))
-
-
-def zone(n):
-    """With `n` names whose target nobody else has."""
-    return ZONE + "".join(f"_x{i}._tcp SRV 0 1 80 y{i}\ny{i} A 127.0.0.11\n" for i in range(n))
+ZONE = "_one._tcp SRV 0 1 80 t0\n*.e._tcp SRV 0 1 80 t0\n" + "".join(f"_four._tcp SRV 0 1 80 t{i}\n" for i in range(4))
 
 
 class Bench:
@@ -45,13 +33,13 @@ class Bench:
     def note(self, name, *numbers):
         self.results.setdefault(name, []).append(numbers)
 
-    def lookups(self, hosts, calls, threads, pattern, first=0, last=0, conf="env.conf"):
+    def lookups(self, hosts, calls, threads, pattern, first=0, last=0, conf="srvmesh.conf"):
         median, tail, rate, _ = ground.lookups(self.lab, conf, hosts, calls, threads, pattern, first, last)
         return median, tail, rate
 
     def paired(self, conf, contenders):
-        """{name: (hosts, pattern) or (hosts, pattern, from, to)}"""
-        words = [word for one in contenders.values() for word in (*one, 0, 0)[:4]]
+        """{what: (hosts, name)}"""
+        words = [word for one in contenders.values() for word in one]
         for _ in range(self.rounds):
             for name, line in zip(contenders, ground.output(self.lab, conf, os.path.join(PROGRAMS, "paired"), BLOCKS, *words)):
                 self.note(name, *line)
@@ -87,13 +75,13 @@ class Bench:
         self.turn += 1
         return self.turn * MISSES, (self.turn + 1) * MISSES
 
-    def misses(self, hosts, pattern, conf="env.conf"):
+    def misses(self, hosts, pattern, conf="srvmesh.conf"):
         return self.lookups(hosts, 0, 1, pattern, *self.fresh(), conf)
 
 
 def hits(bench):
     foreign = "foreign.name"
-    for layout, conf in (("", OF_ETC), (", SRVMESH_CONF", "env.conf")):
+    for layout, conf in (("", OF_ETC), (", SRVMESH_CONF", "srvmesh.conf")):
         bench.paired(conf, {
             "constant 1" + layout: ("constant", "any.name"), "hit 1" + layout: ("srvmesh", "one.mesh"),
             "foreign, bare without" + layout: ("constant", foreign), "foreign, bare with" + layout: ("srvmesh constant", foreign),
@@ -101,7 +89,7 @@ def hits(bench):
     bench.paired(OF_ETC, {"constant 4": ("constant", "4.any.name"), "hit 4": ("srvmesh", "four.mesh")})
     bench.paired("embedded.conf", {"constant beside embedded": ("constant", "any.name"), "embedded 1": ("srvmesh", "one.mesh")})
     bench.spawned({"constant": ("constant", "any.name", OF_ETC), "cached": ("srvmesh", "one.mesh", OF_ETC),
-                   "cached, SRVMESH_CONF": ("srvmesh", "one.mesh", "env.conf")})
+                   "cached, SRVMESH_CONF": ("srvmesh", "one.mesh", "srvmesh.conf")})
     bench.run({
         "dns through unbound": lambda: bench.lookups("dns", 500, 1, "t0.mesh"),
         "hit 1 again": lambda: bench.lookups("srvmesh", 5000, 1, "one.mesh"),
@@ -130,7 +118,7 @@ def shared(bench, config):
     """Two hosts with a store between them."""
     store = Store(bench.lab)
     text = config + f"[shared]\nservers = 127.0.0.1:{store.port}\nkey = {make_key(bench.lab)}\nhead_start = 100ms\n"
-    hosts = [ground.share(bench.lab, text, name) for name in ("filling", "taking")]
+    hosts = [ground.srvmeshd(bench.lab, text, name) for name in ("filling", "taking")]
     bench.lookups("srvmesh", 10, 1, "one.mesh", conf="taking.conf")
     for _ in range(bench.rounds):
         first = bench.fresh()
@@ -147,7 +135,7 @@ def shared(bench, config):
 
 def among_many(bench, config):
     """Maps of 100 and of 100,000 names; and both within the large one."""
-    daemons = [ground.share(bench.lab, config, name) for name in ("small", "large")]
+    daemons = [ground.srvmeshd(bench.lab, config, name) for name in ("small", "large")]
     bench.lookups("srvmesh", 0, 1, "n%d.e.mesh", 0, 100, conf="small.conf")
     bench.lookups("srvmesh", 0, 1, "n%d.e.mesh", 0, ENTRIES, conf="large.conf")
     bench.run({
@@ -202,17 +190,15 @@ def main():
     in_namespaces()
     with Lab() as lab:
         ground.prepare(lab)
-        Knot(lab, zone(MISSES * (9 * rounds + 3)), 53, KNOT)
+        Knot(lab, ground.zone(MISSES * (9 * rounds + 3)) + ZONE, 53, KNOT)
         ground.unbound(lab)
         ground.resolv_is(UNBOUND)
         config = f"[domain mesh]\nservers = {KNOT}\nmax_ttl = 1h\nfallback = none\n"
         lab.file("embedded.conf", config)
         bench = Bench(lab, rounds)
-        daemon = Daemon(lab, config, KEYS, run="/run/srvmesh")
-        with open(os.path.join(lab.path, "srvmesh.conf"), encoding="utf-8") as file:
-            text = file.read()
-        lab.file("env.conf", text)
-        ground.write_etc("srvmesh.conf", text)
+        daemon = ground.srvmeshd(lab, config, "srvmesh")
+        with open(daemon.conf, encoding="utf-8") as file:
+            ground.write_etc("srvmesh.conf", file.read())
         for name in ("one", "four"):
             bench.lookups("srvmesh", 10, 1, name + ".mesh")
         bench.lookups("dns", 10, 1, "t0.mesh")

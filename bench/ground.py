@@ -35,7 +35,7 @@ def resolv_is(address):
     write_etc("resolv.conf", f"nameserver {address}\n")
 
 
-def unbound(lab, more=""):
+def unbound(lab):
     """With one thread, forwarding to nobody: it asks the server of the zone `mesh` itself."""
     lab.file("unbound.conf", f"""
 server:
@@ -50,7 +50,6 @@ server:
     do-not-query-localhost: no
     module-config: "iterator"
     local-zone: "mesh." nodefault
-{more}
 stub-zone:
     name: "mesh."
     stub-addr: {KNOT}
@@ -58,8 +57,16 @@ stub-zone:
     return lab.start(need("unbound"), "-d", "-c", os.path.join(lab.path, "unbound.conf"))
 
 
-def share(lab, config, name, keys=KEYS):
-    """A srvmeshd with a directory and a configuration of its own, NAME.conf."""
+def zone(n):
+    """Services whose targets are soon known, and `n` whose target nobody else has."""
+    return ("$TTL 3600\n*.host A 127.0.0.11\n*.host AAAA ::1\n*.known._tcp SRV 0 1 80 t0\n" +
+            "".join(f"t{i} A 127.0.0.{11 + i}\n" for i in range(4)) +
+            "".join(f"*.three._tcp SRV 0 1 80 t{i}\n" for i in range(3)) +
+            "".join(f"_x{i}._tcp SRV 0 1 80 y{i}\ny{i} A 127.0.0.11\n" for i in range(n)))
+
+
+def srvmeshd(lab, config, name, keys=KEYS):
+    """One with a directory and a configuration of its own, NAME.conf."""
     return Daemon(lab, config, keys, run=os.path.join("/run", name), conf=name + ".conf")
 
 

@@ -25,12 +25,6 @@ CASES = {"srvmeshd, a known target": ("srvmesh", "m%d.known.mesh"), "srvmeshd, 3
          "unbound, A and AAAA": ("dns", "h%d.host.mesh")}
 
 
-def zone(n):
-    return ("$TTL 3600\n*.host A 127.0.0.11\n*.known._tcp SRV 0 1 80 t0\n" +
-            "".join(f"t{i} A 127.0.0.{11 + i}\n*.three._tcp SRV 0 1 80 t{i}\n" for i in range(3)) +
-            "".join(f"_x{i}._tcp SRV 0 1 80 y{i}\ny{i} A 127.0.0.11\n" for i in range(n)))
-
-
 def datagrams():
     """All that have arrived in this network."""
     with open("/proc/net/snmp", encoding="ascii") as file:
@@ -46,8 +40,7 @@ def peak_kib(process):
 class Load:
     def __init__(self, lab):
         self.lab, self.turn = lab, 0
-        self.servers = {}
-        self.results = {}
+        self.conf, self.servers = None, {}
 
     def measure(self, case, outstanding, each):
         hosts, pattern = CASES[case]
@@ -57,7 +50,7 @@ class Load:
         cpu, arrived, began = ground.cpu_ns(server), datagrams(), time.monotonic_ns()
         family = [] if case.endswith("AAAA") else ["4"]
         clients = [subprocess.Popen([LOOKUPS, hosts, "0", "1", pattern, str(first + i * each), str(first + (i + 1) * each), *family],
-                                    stdout=subprocess.PIPE, text=True, env=ground.environment(self.lab, "srvmesh.conf"))
+                                    stdout=subprocess.PIPE, text=True, env=ground.environment(self.lab, self.conf))
                    for i in range(outstanding)]
         said = [client.communicate()[0].split() for client in clients]
         took_ns, n = time.monotonic_ns() - began, outstanding * each
@@ -87,12 +80,13 @@ def main():
     in_namespaces()
     with Lab() as lab:
         ground.prepare(lab)
-        Knot(lab, zone(EACH * 50 * len(CASES) * (rounds + 1)), 53, KNOT)
+        Knot(lab, ground.zone(EACH * 50 * len(CASES) * (rounds + 1)), 53, KNOT)
         ground.resolv_is(UNBOUND)
         load = Load(lab)
         config = f"[domain mesh]\nservers = {KNOT}\nfamily = ipv4\nmax_ttl = 1h\nfallback = none\n"
         for outstanding, each, cases, n in ((50, EACH, list(CASES), rounds), (500, MANY, ["srvmeshd, 3 known targets", "unbound"], 2)):
-            daemon = ground.Daemon(lab, config, ground.KEYS, run=f"/run/of{outstanding}")
+            daemon = ground.srvmeshd(lab, config, f"of{outstanding}")
+            load.conf = daemon.conf
             load.servers = {"srvmesh": daemon.process, "dns": ground.unbound(lab)}
             time.sleep(1.5)  # srvmeshd has looked at its server
             load.rounds(n, cases, outstanding, each)
