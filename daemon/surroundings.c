@@ -139,13 +139,18 @@ static void on_route_change(uv_poll_t *poll, int status, int events)
 	uv_timer_start(&around->routes_settling, on_routes_settled, ROUTES_MS, 0);
 }
 
+/* The descriptor, or -1 where there is none that the loop can poll. */
+static int polled(struct sm_surroundings *around, int fd, uv_poll_t *poll)
+{
+	if (fd < 0 || uv_poll_init(around->loop, poll, fd) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
 static void watch_routes(struct sm_surroundings *around)
 {
-	around->routes_fd = sm_network_watch_routes();
-	if (around->routes_fd >= 0 && uv_poll_init(around->loop, &around->routes, around->routes_fd) != 0) {
-		close(around->routes_fd);
-		around->routes_fd = -1;
-	}
+	around->routes_fd = polled(around, sm_network_watch_routes(), &around->routes);
 	if (around->routes_fd < 0)
 		return;
 	uv_timer_init(around->loop, &around->routes_settling);
@@ -160,11 +165,7 @@ void sm_surroundings_start(struct sm_surroundings *around, uv_loop_t *loop, stru
 	*around = (struct sm_surroundings){.loop = loop, .owner = owner, .reload = reload, .upstream = upstream,
 	                                   .targets = targets, .hosts = hosts};
 	around->routes_fd = -1;
-	around->network_fd = sm_network_watch();
-	if (around->network_fd >= 0 && uv_poll_init(around->loop, &around->changes, around->network_fd) != 0) {
-		close(around->network_fd);
-		around->network_fd = -1;
-	}
+	around->network_fd = polled(around, sm_network_watch(), &around->changes);
 	if (around->network_fd < 0)
 		return;
 	uv_idle_init(around->loop, &around->reranking);

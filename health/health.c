@@ -29,17 +29,12 @@ void sm_health_init(struct sm_health *health, uint64_t seed)
 
 static uint32_t slot_of(const struct sm_endpoint *endpoint)
 {
-	uint32_t hash = 2166136261U ^ endpoint->port; /* FNV-1a */
-
-	for (size_t i = 0; i < sizeof(endpoint->address.bytes); i++)
-		hash = (hash ^ endpoint->address.bytes[i]) * 16777619U;
-	return (hash ^ hash >> 16) % N_SLOTS;
+	return sm_address_hash(&endpoint->address, endpoint->port) % N_SLOTS;
 }
 
 static bool is_at(const struct sm_watched *watched, const struct sm_endpoint *endpoint)
 {
-	return watched->is.port == endpoint->port && watched->is.address.family == endpoint->address.family &&
-	       memcmp(watched->is.address.bytes, endpoint->address.bytes, sizeof(endpoint->address.bytes)) == 0;
+	return watched->is.port == endpoint->port && sm_address_is_same(&watched->is.address, &endpoint->address);
 }
 
 /* Its slot, or the free one where it belongs. The table is never more than half full. */

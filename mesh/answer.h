@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SM_TARGETS_MAX 1024   /* per answer; what becomes of a larger SRV set: mesh/srvset.h */
 #define SM_ADDRESSES_MAX 4096 /* per answer, over all targets */
@@ -21,8 +22,23 @@ enum sm_families {
 
 struct sm_address {
 	uint8_t family;    /* SM_IPV4 or SM_IPV6 */
-	uint8_t bytes[16]; /* network order; IPv4 in the first four */
+	uint8_t bytes[16]; /* network order; IPv4 in the first four, and zeros behind them */
 };
+
+static inline bool sm_address_is_same(const struct sm_address *a, const struct sm_address *b)
+{
+	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+/* FNV-1a, for tables of this process; `seed` may be a port. */
+static inline uint32_t sm_address_hash(const struct sm_address *address, uint32_t seed)
+{
+	uint32_t hash = 2166136261U ^ seed;
+
+	for (size_t i = 0; i < sizeof(address->bytes); i++)
+		hash = (hash ^ address->bytes[i]) * 16777619U;
+	return hash ^ hash >> 16;
+}
 
 /* fe80::/10: it means something only with a zone (RFC 4007), which DNS does not tell. */
 static inline bool sm_address_is_link_local(const struct sm_address *address)

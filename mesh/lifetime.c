@@ -27,8 +27,8 @@ static int64_t brought_in(int64_t made_ns, int64_t moment_ns)
 
 void sm_lifetime_bring_in(struct sm_times *times)
 {
-	if ((uint64_t)times->made_ns + SM_MADE_MAX_NS > 2ULL * SM_MADE_MAX_NS)
-		times->made_ns = SM_MADE_MAX_NS; /* nobody's: it is of the future for ever */
+	if (sm_lifetime_is_made_up(times->made_ns))
+		times->made_ns = SM_MADE_MAX_NS; /* of the future for ever */
 	times->expires_ns = brought_in(times->made_ns, times->expires_ns);
 	times->recheck_ns = brought_in(times->made_ns, times->recheck_ns);
 	times->stale_ns = brought_in(times->made_ns, times->stale_ns);

@@ -28,6 +28,12 @@ static inline uint64_t sm_lifetime_distance(int64_t made_ns, int64_t moment_ns)
 	return (uint64_t)moment_ns - (uint64_t)made_ns + SM_LIFE_MAX_NS;
 }
 
+/* Nobody's record has been made then. */
+static inline bool sm_lifetime_is_made_up(int64_t made_ns)
+{
+	return (uint64_t)made_ns + SM_MADE_MAX_NS > 2ULL * SM_MADE_MAX_NS;
+}
+
 /* May whoever reckons with these times of a record meet an overflow? The bound is a power of two: one comparison for all. */
 static inline bool sm_lifetime_is_beyond_reckoning(const struct sm_times *times)
 {
@@ -35,7 +41,7 @@ static inline bool sm_lifetime_is_beyond_reckoning(const struct sm_times *times)
 	                     sm_lifetime_distance(times->made_ns, times->recheck_ns) |
 	                     sm_lifetime_distance(times->made_ns, times->stale_ns);
 
-	return (uint64_t)times->made_ns + SM_MADE_MAX_NS > 2ULL * SM_MADE_MAX_NS || distances >= 2ULL * SM_LIFE_MAX_NS;
+	return sm_lifetime_is_made_up(times->made_ns) || distances >= 2ULL * SM_LIFE_MAX_NS;
 }
 
 /* The nearest times that are not. */

@@ -24,8 +24,7 @@ void sm_rules_sort(struct sm_rules *rules)
 
 bool sm_server_is_at(const struct sm_server *a, const struct sm_server *b)
 {
-	return a->port == b->port && a->address.family == b->address.family &&
-	       memcmp(a->address.bytes, b->address.bytes, sizeof(a->address.bytes)) == 0 && strcmp(a->zone, b->zone) == 0;
+	return a->port == b->port && sm_address_is_same(&a->address, &b->address) && strcmp(a->zone, b->zone) == 0;
 }
 
 bool sm_server_equals(const struct sm_server *a, const struct sm_server *b)

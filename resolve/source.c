@@ -357,21 +357,6 @@ static struct sm_source find_source(const struct sm_network *network, const stru
 	return source;
 }
 
-static struct kept_source *place_of(const struct sm_network *network, const struct sm_address *destination)
-{
-	size_t size = destination->family == SM_IPV4 ? 4 : 16;
-	uint32_t hash = destination->family;
-
-	for (size_t i = 0; i < size; i++)
-		hash = hash * 31 + destination->bytes[i];
-	return &network->kept[(hash ^ hash >> 8) % SOURCES_KEPT];
-}
-
-static bool is_same(const struct sm_address *a, const struct sm_address *b)
-{
-	return a->family == b->family && memcmp(a->bytes, b->bytes, a->family == SM_IPV4 ? 4 : 16) == 0;
-}
-
 /* Kept, or found and kept. */
 static struct sm_source source_of(const struct sm_network *network, const struct sm_address *destination)
 {
@@ -380,9 +365,9 @@ static struct sm_source source_of(const struct sm_network *network, const struct
 
 	if (!network->kept)
 		return find_source(network, destination);
-	place = place_of(network, destination);
+	place = &network->kept[sm_address_hash(destination, 0) % SOURCES_KEPT];
 	now_ns = sm_clock_now_ns();
-	if (now_ns >= place->until_ns || !is_same(&place->destination, destination))
+	if (now_ns >= place->until_ns || !sm_address_is_same(&place->destination, destination))
 		*place = (struct kept_source){*destination, find_source(network, destination), now_ns + SM_SOURCE_KEPT_NS};
 	return place->source;
 }
