@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Times hosts lines against each other in one process, in blocks that take turns, since two processes differ by more than what
- * is measured (where their pages lie, what else the machine does): paired ROUNDS (HOSTS NAME)... Prints for each contender: the median of its blocks' times, in ns a call, and the 99th percentile of the blocks. */
+ * is measured (where their pages lie, what else the machine does): paired ROUNDS (HOSTS NAME)... Prints for each contender the
+ * median of its blocks' times, in ns a call, and the 99th percentile of the blocks. */
 #include <nss.h>
 
 #include "bench/timing.h"
@@ -36,8 +37,11 @@ int main(int argc, char **argv)
 
 	if (rounds < 1 || n < 1 || n > CONTENDERS_MAX || argc != 2 + n * WORDS)
 		return fputs("usage: paired ROUNDS (HOSTS NAME)...\n", stderr), 2;
-	for (int i = 0; i < n; i++)
-		contenders[i] = (struct contender){argv[2 + i * WORDS], argv[3 + i * WORDS], calloc((size_t)rounds, sizeof(int64_t))};
+	for (int i = 0; i < n; i++) {
+		char **words = argv + 2 + i * WORDS;
+
+		contenders[i] = (struct contender){words[0], words[1], calloc((size_t)rounds, sizeof(int64_t))};
+	}
 	for (long round = 0; round < rounds; round++) {
 		for (int i = 0; i < n; i++) {
 			struct contender *contender = &contenders[(round + i) % n];
