@@ -13,6 +13,15 @@ int64_t sm_clock_now_ns(void)
 	return (int64_t)now.tv_sec * SM_NS_PER_S + now.tv_nsec;
 }
 
+int64_t sm_clock_ticks_ns(void)
+{
+	struct timespec now;
+
+	if (clock_gettime(CLOCK_MONOTONIC_COARSE, &now) != 0)
+		return sm_clock_now_ns();
+	return (int64_t)now.tv_sec * SM_NS_PER_S + now.tv_nsec;
+}
+
 int64_t sm_clock_wall_ns(void)
 {
 	struct timespec now;

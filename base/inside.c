@@ -49,12 +49,25 @@ bool sm_inside_enter_seldom(struct sm_inside *inside, struct sm_stay *stay)
 {
 	if (atomic_load_explicit(&stay->place->thread, memory_order_relaxed) == stay->thread && is_abandoned(stay->place, stay)) {
 		close_sockets(stay->place);
-		stay->cancel_state = stay->place->cancel_state;
+		if (stay->place->is_guarded)
+			pthread_setcancelstate(stay->place->cancel_state, NULL);
 		return true;
 	}
 	atomic_fetch_add(&inside->n_others, 1);
 	stay->place = NULL;
 	return false;
+}
+
+void sm_inside_guard(struct sm_stay *stay)
+{
+	if (stay->is_guarded)
+		return;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &stay->cancel_state);
+	stay->is_guarded = true;
+	if (!stay->place)
+		return;
+	stay->place->cancel_state = stay->cancel_state;
+	stay->place->is_guarded = true;
 }
 
 void sm_inside_leave_seldom(struct sm_inside *inside)

@@ -16,7 +16,8 @@ struct sm_stay;
 struct sm_inside_place {
 	_Alignas(64) _Atomic uintptr_t thread; /* 0: free */
 	const struct sm_stay *stay;            /* on its stack */
-	int cancel_state;                      /* before it entered */
+	bool is_guarded;                       /* it cannot be cancelled, and: */
+	int cancel_state;                      /* before it was guarded */
 	uint32_t n_fds; /* sockets that it has opened; the last ones are: */
 	struct {
 		int fd;
@@ -33,6 +34,7 @@ struct sm_inside {
 struct sm_stay {
 	struct sm_inside_place *place; /* NULL: among the others */
 	uintptr_t thread;
+	bool is_guarded;  /* and then: */
 	int cancel_state; /* to be restored at its end */
 };
 
@@ -47,14 +49,14 @@ static inline struct sm_inside_place *sm_inside_place(struct sm_inside *inside, 
 /* The place is not free. true: see sm_inside_enter. */
 bool sm_inside_enter_seldom(struct sm_inside *inside, struct sm_stay *stay);
 
-/* Enters; stay->cancel_state is what the caller found. true: this thread has left an earlier lookup without a word. Its
- * descriptors are closed and its cancel state is in `stay`; locks are the caller's to free, by sm_spin_free. Inlined, as what
- * follows: every lookup comes through here. */
+/* Enters. true: this thread has left an earlier lookup without a word. Its descriptors are closed and its cancel state is as it
+ * was; locks are the caller's to free, by sm_spin_free. Inlined, as what follows: every lookup comes through here. */
 static inline bool sm_inside_enter(struct sm_inside *inside, struct sm_stay *stay)
 {
 	bool has_repaired = false;
 	uintptr_t nobody = 0;
 
+	stay->is_guarded = false;
 	stay->thread = sm_thread_self();
 	stay->place = sm_inside_place(inside, stay->thread);
 	if (!atomic_compare_exchange_strong(&stay->place->thread, &nobody, stay->thread)) {
@@ -63,7 +65,7 @@ static inline bool sm_inside_enter(struct sm_inside *inside, struct sm_stay *sta
 			return false;
 	}
 	stay->place->stay = stay;
-	stay->place->cancel_state = stay->cancel_state;
+	stay->place->is_guarded = false;
 	stay->place->n_fds = 0;
 	return has_repaired;
 }
@@ -77,6 +79,15 @@ static inline void sm_inside_leave(struct sm_inside *inside, const struct sm_sta
 		sm_inside_leave_seldom(inside);
 	else if (atomic_load_explicit(&stay->place->thread, memory_order_relaxed) == stay->thread)
 		atomic_store_explicit(&stay->place->thread, 0, memory_order_release);
+}
+
+/* Until the stay's end the thread cannot be cancelled: before anything that waits, opens or allocates. */
+void sm_inside_guard(struct sm_stay *stay);
+/* After sm_inside_leave. */
+static inline void sm_inside_unguard(const struct sm_stay *stay)
+{
+	if (stay->is_guarded)
+		pthread_setcancelstate(stay->cancel_state, NULL);
 }
 
 /* Is there no other thread inside? */

@@ -69,6 +69,14 @@ enum sm_status sm_reader_get(const struct sm_mapped *mapped, const void *key, si
 	return SM_CORRUPT;
 }
 
+uint64_t sm_reader_newest(const struct sm_mapped *mapped)
+{
+	struct walk walk;
+
+	begin_walk(mapped, &walk);
+	return newest_txnid(&walk);
+}
+
 /* ---- the mapping */
 
 static bool path_of(const char *directory, char ret[SM_MAP_PATH_MAX])

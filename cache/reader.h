@@ -42,6 +42,9 @@ void sm_reader_unmap(struct sm_mapped *mapped);
  * and the map's times mean nothing to it. */
 enum sm_status sm_reader_look(const char *directory, struct sm_mapped *mapped) SM_MUST_CHECK;
 
+/* The number of the newest transaction that is in the file: as long as it is the same, so is what the file holds. */
+uint64_t sm_reader_newest(const struct sm_mapped *mapped);
+
 /* Copies the value of a key out. SM_FULL: larger than `size`; *ret_size is then the size needed. SM_MISS: no such key.
  * SM_CORRUPT: the tree is damaged, or has grown since the last look. */
 enum sm_status sm_reader_get(const struct sm_mapped *mapped, const void *key, size_t key_size, void *bytes, size_t size,

@@ -43,13 +43,14 @@ enum sm_status sm_find_servers(struct sm_servers *ret)
 {
 	struct wish wish = {.now_ns = sm_clock_now_ns()};
 
-	wish.generation = sm_process_enter(&wish.stay, wish.now_ns);
-	if (!wish.generation)
-		return SM_EXHAUSTED;
-	sm_process_get_servers(ret);
-	learn_from_map(&wish, ret);
+	sm_process_step_in(&wish.stay);
+	wish.generation = sm_process_settle(&wish.stay, wish.now_ns);
+	if (wish.generation) {
+		sm_process_get_servers(ret);
+		learn_from_map(&wish, ret);
+	}
 	sm_process_leave(&wish.stay);
-	return SM_OK;
+	return wish.generation ? SM_OK : SM_EXHAUSTED;
 }
 
 bool sm_wish_is_over(const struct wish *wish, const struct sm_times *times)

@@ -28,7 +28,7 @@ SM_USDT_DEFINE(lookup_start);
 SM_USDT_DEFINE(lookup_end);
 
 /* Tells the daemon that the name is in use and near its end. */
-static void send_hint(const struct wish *wish, const void *bytes)
+static void send_hint(struct wish *wish, const void *bytes)
 {
 	struct sm_request hint = {
 		.format = sm_process_format(wish->now_ns),
@@ -43,6 +43,7 @@ static void send_hint(const struct wish *wish, const void *bytes)
 	if (!sm_process_has_daemon(wish->generation, wish->now_ns) || !sm_process_takes_hint(record, wish->now_ns) ||
 	    sm_process_socket(wish->generation, wish->now_ns, &socket) != SM_OK)
 		return;
+	sm_inside_guard(&wish->stay);
 	hint.bypass = sm_process_take_bypass(wish->now_ns);
 	if (sm_client_hint(socket.path, &hint) != SM_OK)
 		sm_process_untake_hint(record);
@@ -62,6 +63,7 @@ static enum sm_status use_record(struct wish *wish, bool is_shared, const void *
 	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing_from(room, sizeof(room), SM_ANSWER_MEMORY_MAX);
 	struct sm_answer answer;
 	struct sm_times times;
+	enum sm_freshness freshness;
 
 	if (sm_record_decode(&wish->name, bytes, size, &arena, &answer, &times) != SM_OK)
 		return SM_MISS;
@@ -76,7 +78,8 @@ static enum sm_status use_record(struct wish *wish, bool is_shared, const void *
 			sm_wish_keep_old(wish, bytes, size, &times);
 		return miss(wish, &answer);
 	}
-	switch (sm_lifetime_freshness(&times, wish->now_ns)) {
+	freshness = sm_lifetime_freshness(&times, wish->now_ns);
+	switch (freshness) {
 	case SM_DUE:
 		if (is_shared)
 			send_hint(wish, bytes);
@@ -93,6 +96,8 @@ static enum sm_status use_record(struct wish *wish, bool is_shared, const void *
 	if (answer.kind == SM_ANSWER_FAILURE && sm_wish_is_over(wish, &times))
 		return SM_MISS;
 	*ret = sm_wish_choose(wish, &answer, &times);
+	if (freshness == SM_FRESH && *ret == SM_VERDICT_FOUND)
+		sm_wish_note(wish, &answer, &times);
 	return SM_OK;
 }
 
@@ -154,7 +159,7 @@ static enum sm_status use_reply(struct wish *wish, const void *bytes, size_t siz
 	sm_wish_take(wish, true, &answer);
 	/* a record from the future comes from a daemon in another time namespace */
 	if (!atomic_load_explicit(&wish->generation->view, memory_order_relaxed) && times.made_ns <= wish->now_ns)
-		sm_memory_put(&wish->generation->memory, &wish->name, bytes, size, times.expires_ns, wish->now_ns);
+		sm_wish_keep(wish, bytes, size, times.expires_ns);
 	wish->place = SM_PLACE_DAEMON;
 	*ret = sm_wish_choose(wish, &answer, &times);
 	return SM_OK;
@@ -220,6 +225,7 @@ static enum sm_verdict find_by_asking(struct wish *wish)
 {
 	enum sm_verdict verdict;
 
+	sm_inside_guard(&wish->stay);
 	if (find_by_daemon(wish, &verdict) == SM_OK)
 		return verdict;
 	if (wish->generation->conf->host.is_embedded)
@@ -231,6 +237,7 @@ static enum sm_status find_anything_kept(struct wish *wish, enum sm_verdict *ret
 {
 	if (find_kept(wish, get_from_map, ret) == SM_OK || find_kept(wish, get_from_memory, ret) == SM_OK)
 		return SM_OK;
+	sm_inside_guard(&wish->stay);
 	return sm_process_look_at_map(wish->generation) ? find_kept(wish, get_from_map, ret) : SM_MISS;
 }
 
@@ -354,29 +361,58 @@ static enum sm_verdict find_and_trace(struct wish *wish, const struct sm_conf *c
 	struct sm_watcher watcher = sm_trace_begin(&trace, name, wish->families, wish->now_ns);
 	enum sm_verdict verdict;
 
+	sm_inside_guard(&wish->stay);
 	wish->watcher = &watcher;
 	verdict = find_in(wish, conf, name, proto);
 	sm_trace_end(&trace, verdict, sm_clock_now_ns());
 	return verdict;
 }
 
+/* No rule has the name as it stands. */
+static bool is_foreign(const struct sm_conf *conf)
+{
+	return conf->rules.search.n_domains == 0 && !conf->has_unread && sm_process_is_settled_by_ticks();
+}
+
+/* `rule`: of the name, as the generation `before` has it; NULL: not known. */
+static enum sm_verdict find_patiently(struct wish *wish, const char *name, size_t length, const char *proto,
+                                      const struct sm_generation *before, const struct sm_rule *rule)
+{
+	wish->generation = sm_process_settle(&wish->stay, wish->now_ns);
+	if (!wish->generation)
+		return SM_VERDICT_TRY_AGAIN; /* no memory or descriptor: which names are ours is not known */
+	if (rule && wish->generation == before) {
+		wish->rule = rule;
+		return rule->is_disabled ? SM_VERDICT_NOT_OURS : find_ours(wish, name, length, proto);
+	}
+	if (!wish->generation->conf)
+		return SM_VERDICT_NOT_OURS;
+	if (wish->generation->is_traced && !wish->watcher)
+		return find_and_trace(wish, wish->generation->conf, name, proto);
+	return find_in(wish, wish->generation->conf, name, proto);
+}
+
 __attribute__((always_inline))
 static inline enum sm_verdict find_name(struct wish *wish, const char *name, const char *proto)
 {
-	enum sm_verdict verdict = SM_VERDICT_NOT_OURS;
+	struct sm_generation *generation = sm_process_step_in(&wish->stay);
+	const struct sm_rule *rule = NULL;
+	size_t length = strlen(name);
 
 	wish->place = SM_PLACE_NOWHERE;
-	wish->now_ns = wish->entered_ns = sm_clock_now_ns();
+	wish->hash = 0;
+	if (generation && generation->is_quiet) {
+		rule = sm_rules_match(&generation->conf->rules, name, length);
+		if (!rule && is_foreign(generation->conf))
+			return SM_VERDICT_NOT_OURS;
+	}
+	wish->now_ns = sm_clock_now_ns();
 	wish->spent_ns = 0;
-	wish->generation = sm_process_enter(&wish->stay, wish->now_ns);
-	if (!wish->generation)
-		return SM_VERDICT_TRY_AGAIN; /* no memory or descriptor: which names are ours is not known */
-	if (wish->generation->conf && wish->generation->is_traced && !wish->watcher)
-		verdict = find_and_trace(wish, wish->generation->conf, name, proto);
-	else if (wish->generation->conf)
-		verdict = find_in(wish, wish->generation->conf, name, proto);
-	sm_process_leave(&wish->stay);
-	return verdict;
+	wish->generation = generation;
+	if (rule && !rule->is_disabled && wish->found && !wish->watcher &&
+	    sm_wish_recall(wish, name, length))
+		return SM_VERDICT_FOUND;
+	return find_patiently(wish, name, length, proto, generation, rule);
 }
 
 __attribute__((noinline, cold))
@@ -385,25 +421,24 @@ static void tell_probe(const struct wish *wish, const char *name, enum sm_verdic
 	SM_USDT_4(lookup_end, name, verdict, wish->place, sm_clock_now_ns() - wish->entered_ns);
 }
 
-/* The program's thread must not be cancelled while it holds our resources. */
 __attribute__((always_inline))
-static inline enum sm_verdict find_uncancelled(struct wish *wish, const char *name, const char *proto)
+static inline enum sm_verdict find_and_leave(struct wish *wish, const char *name, const char *proto)
 {
 	enum sm_verdict verdict;
 
 	SM_USDT_1(lookup_start, name);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &wish->stay.cancel_state);
+	wish->entered_ns = SM_USDT_IS_WATCHED(lookup_end) ? sm_clock_now_ns() : 0;
 	verdict = find_name(wish, name, proto);
-	if (SM_USDT_IS_WATCHED(lookup_end))
+	sm_process_leave(&wish->stay);
+	if (wish->entered_ns)
 		tell_probe(wish, name, verdict);
-	pthread_setcancelstate(wish->stay.cancel_state, NULL);
 	return verdict;
 }
 
 __attribute__((noinline))
 static enum sm_verdict find_seldom(struct wish *wish, const char *name, const char *proto)
 {
-	return find_uncancelled(wish, name, proto);
+	return find_and_leave(wish, name, proto);
 }
 
 enum sm_verdict sm_find(const char *name, uint8_t families, struct sm_found *ret)
@@ -415,7 +450,7 @@ enum sm_verdict sm_find(const char *name, uint8_t families, struct sm_found *ret
 	wish.found = ret;
 	wish.service = NULL;
 	wish.watcher = NULL;
-	return find_uncancelled(&wish, name, NULL);
+	return find_and_leave(&wish, name, NULL);
 }
 
 enum sm_verdict sm_find_watched(const char *name, uint8_t families, const struct sm_watcher *watcher, struct sm_found *ret)

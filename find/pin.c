@@ -78,6 +78,13 @@ const struct sm_pin *sm_pin_get(const struct sm_name *name, uint8_t families, in
 	return &pinned->pin;
 }
 
+bool sm_pin_is_of(const char *name)
+{
+	const struct pinned *pinned = of_thread();
+
+	return pinned && strcmp(pinned->name.text, name) == 0;
+}
+
 void sm_pin_spend(const struct sm_name *name, uint8_t families)
 {
 	struct pinned *pinned = pinned_for(name);

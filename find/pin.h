@@ -16,6 +16,9 @@ enum sm_status sm_pin_set(const struct sm_name *name, const struct sm_pin *pin, 
  * thread's next sm_pin_set. */
 const struct sm_pin *sm_pin_get(const struct sm_name *name, uint8_t families, int64_t now_ns);
 
+/* Has the thread a pin for this name? `name` as it stands. */
+bool sm_pin_is_of(const char *name);
+
 /* The program has got its addresses of these families: later lookups draw again. */
 void sm_pin_spend(const struct sm_name *name, uint8_t families);
 

@@ -43,8 +43,10 @@ struct wiped_state {
 		_Atomic int64_t sent_ns;
 	} hints[HINTS];
 	_Atomic int64_t looked_ns; /* so that a child looks at once: it may be in a time namespace of its own */
+	_Atomic int64_t looked_ticks_ns; /* sm_clock_ticks_ns at that look */
 	_Atomic int64_t suspended_ns; /* of the clock at the last look; 0: none yet */
 	_Atomic int64_t jumped_ns;
+	struct sm_ready ready;
 	_Alignas(64) _Atomic uint32_t servers_lock;
 	struct sm_servers servers;
 };
@@ -133,6 +135,7 @@ static enum sm_status load_generation(const struct sm_conf *old, struct sm_gener
 	if (generation->conf) {
 		sm_memory_init(&generation->memory, generation->conf->host.memory_entries);
 		atomic_init(&generation->view, sm_view_make(generation));
+		generation->is_quiet = !generation->conf->rules.elsewhere.is_disabled && !generation->is_traced;
 	}
 	*ret = generation;
 	return SM_OK;
@@ -153,6 +156,7 @@ static struct sm_generation *load_first(void)
 static void replace(struct sm_generation *old, struct sm_generation *fresh)
 {
 	atomic_store(&process.current, fresh);
+	sm_ready_forget(&state_of_process()->ready);
 	process.n_retired++; /* before it is in the list: another thread may fork in between */
 	old->next = process.retired;
 	process.retired = old;
@@ -163,6 +167,7 @@ static void replace_view(struct sm_generation *generation, struct sm_view *fresh
 {
 	struct sm_view *old = atomic_exchange(&generation->view, fresh);
 
+	sm_ready_forget(&state_of_process()->ready);
 	if (!old)
 		return;
 	process.n_retired++; /* as above */
@@ -262,6 +267,12 @@ static void forget_moments(struct wiped_state *state)
 	sm_spin_leave(&state->servers_lock);
 }
 
+static void note_look(struct wiped_state *state, int64_t looked_ns, int64_t earlier_ns)
+{
+	atomic_store_explicit(&state->looked_ns, looked_ns, memory_order_relaxed);
+	atomic_store_explicit(&state->looked_ticks_ns, sm_clock_ticks_ns() - earlier_ns, memory_order_relaxed);
+}
+
 /* Once a second, by one thread. */
 __attribute__((noinline))
 static void look_again(struct wiped_state *state, const struct sm_stay *stay, int64_t now_ns)
@@ -274,7 +285,7 @@ static void look_again(struct wiped_state *state, const struct sm_stay *stay, in
 		forget_moments(state);
 	if (!reload_generation(atomic_load(&process.current), now_ns))
 		looked_ns = now_ns - LOOK_AGAIN_NS + LOOK_SOON_NS;
-	atomic_store_explicit(&state->looked_ns, looked_ns, memory_order_relaxed);
+	note_look(state, looked_ns, now_ns - looked_ns);
 	look_at_clock(state, now_ns);
 	look_at_map(atomic_load(&process.current));
 	sm_view_look_again_at_namespace(atomic_load(&atomic_load(&process.current)->view), now_ns);
@@ -407,6 +418,7 @@ static void free_locks(struct wiped_state *state)
 	struct sm_generation *generation = atomic_load(&process.current);
 
 	sm_spin_free(&state->reloading);
+	sm_spin_free(&state->ready.lock);
 	if (sm_spin_free(&state->servers_lock))
 		sm_servers_init(&state->servers, 0); /* it may be half of one and half of another */
 	if (generation)
@@ -416,39 +428,59 @@ static void free_locks(struct wiped_state *state)
 __attribute__((noinline, cold))
 static struct sm_generation *look_first(struct wiped_state *state, int64_t now_ns)
 {
-	atomic_store_explicit(&state->looked_ns, now_ns, memory_order_relaxed);
+	note_look(state, now_ns, 0);
 	look_at_clock(state, now_ns);
 	return load_first();
 }
 
 /* A look that lies ahead was in another time namespace. */
-static inline bool is_time_to_look(const struct wiped_state *state, int64_t now_ns)
+static inline bool is_recent(const _Atomic int64_t *looked_ns, int64_t now_ns)
 {
-	int64_t looked_ns = atomic_load_explicit(&state->looked_ns, memory_order_relaxed);
-
-	return (uint64_t)now_ns - (uint64_t)looked_ns >= LOOK_AGAIN_NS;
+	return (uint64_t)now_ns - (uint64_t)atomic_load_explicit(looked_ns, memory_order_relaxed) < LOOK_AGAIN_NS;
 }
 
-struct sm_generation *sm_process_enter(struct sm_stay *stay, int64_t now_ns)
+struct sm_generation *sm_process_step_in(struct sm_stay *stay)
 {
 	struct wiped_state *state = state_of_process();
-	struct sm_generation *generation;
 
 	if (sm_inside_enter(&state->inside, stay))
 		free_locks(state);
-	if (is_time_to_look(state, now_ns) && atomic_load(&process.current))
-		look_again(state, stay, now_ns);
-	generation = atomic_load(&process.current);
+	return atomic_load(&process.current);
+}
+
+bool sm_process_is_settled(int64_t now_ns)
+{
+	return is_recent(&state_of_process()->looked_ns, now_ns);
+}
+
+bool sm_process_is_settled_by_ticks(void)
+{
+	return is_recent(&state_of_process()->looked_ticks_ns, sm_clock_ticks_ns());
+}
+
+struct sm_generation *sm_process_settle(struct sm_stay *stay, int64_t now_ns)
+{
+	struct wiped_state *state = state_of_process();
+	struct sm_generation *generation = atomic_load(&process.current);
+
+	if (is_recent(&state->looked_ns, now_ns) && generation)
+		return generation;
+	sm_inside_guard(stay);
 	if (!generation)
-		generation = look_first(state, now_ns);
-	if (!generation)
-		sm_process_leave(stay);
-	return generation;
+		return look_first(state, now_ns);
+	look_again(state, stay, now_ns);
+	return atomic_load(&process.current);
 }
 
 void sm_process_leave(struct sm_stay *stay)
 {
 	sm_inside_leave(&state_of_process()->inside, stay);
+	sm_inside_unguard(stay);
+}
+
+struct sm_ready *sm_process_ready(void)
+{
+	return &state_of_process()->ready;
 }
 
 uint64_t sm_process_draw(void)

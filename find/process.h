@@ -8,6 +8,7 @@
 #include "cache/memory.h"
 #include "cache/reader.h"
 #include "conf/conf.h"
+#include "find/ready.h"
 #include "ipc/client.h"
 #include "mesh/format.h"
 #include "resolve/servers.h"
@@ -33,15 +34,25 @@ struct sm_generation {
 	_Atomic int64_t socket_looked_ns; /* 0: never; then is this true: */
 	_Atomic int64_t socket_owner;     /* a uid; -1: nobody who could be trusted; -2: there is no such directory */
 	bool is_traced; /* SRVMESH=trace: a line for each lookup */
+	bool is_quiet;  /* it is switched on, and nobody is told of a lookup */
 	struct sm_generation *next; /* retired, waiting for the last user */
 	struct sm_watch watch;      /* at the end: it is large, and little of it is written */
 };
 
-/* Begins a use, by the thread whose `stay` it is, and whose cancel state is in it; the generation and all its views are valid
- * until sm_process_leave. The first call loads the configuration and maps the host map; later calls look for changes at most
- * once a second. NULL: no memory. */
-struct sm_generation *sm_process_enter(struct sm_stay *stay, int64_t now_ns);
+/* Begins a use, by the thread whose `stay` it is: returns the generation in force, valid with all its views until
+ * sm_process_leave, or NULL: none is loaded yet. */
+struct sm_generation *sm_process_step_in(struct sm_stay *stay);
+/* The generation to go by, within a use. The first call loads the configuration and maps the host map; later calls look for
+ * changes at most once a second. NULL: no memory. */
+struct sm_generation *sm_process_settle(struct sm_stay *stay, int64_t now_ns);
 void sm_process_leave(struct sm_stay *stay);
+/* Within a use: has sm_process_settle nothing to look at? */
+bool sm_process_is_settled(int64_t now_ns);
+/* The same by a clock that is cheaper, and late by some milliseconds; and after a suspend by up to a second awake. */
+bool sm_process_is_settled_by_ticks(void);
+
+/* The answers of the last names; with what its keeper needs to know. */
+struct sm_ready *sm_process_ready(void);
 
 /* Looks at the host map's path at once, because the mapped file did not have the record; true: another try may find
  * it. */

@@ -139,6 +139,75 @@ enum sm_verdict sm_wish_choose(const struct wish *wish, struct sm_answer *answer
 	return verdict;
 }
 
+__attribute__((noinline))
+static void make_ready(const struct wish *wish, const struct sm_answer *answer, const struct sm_times *times)
+{
+	const struct sm_ready_answer note = {
+		.change = wish->change,
+		.txnid = wish->txnid,
+		.made_ns = times->made_ns,
+		.due_ns = sm_lifetime_due_ns(times),
+		.expires_ns = times->expires_ns,
+		.address = answer->addresses[0],
+		.unasked_families = answer->unasked_families,
+		.place = (uint8_t)wish->place,
+	};
+	struct sm_ready_key key;
+
+	/* no other way of writing it is known here */
+	if (sm_ready_key(wish->name.text, wish->name.length, &key) && key.hash == wish->hash)
+		sm_ready_put(sm_process_ready(), &key, &note);
+}
+
+void sm_wish_note(const struct wish *wish, const struct sm_answer *answer, const struct sm_times *times)
+{
+	if (wish->hash != 0 && sm_choose_is_certain(answer, wish->rule) && !answer->unawaited_families && !wish->pin &&
+	    wish->found->canonical.length == 0 && sm_ready_wants(sm_process_ready(), wish->hash))
+		make_ready(wish, answer, times);
+}
+
+/* As `lacking` says of a record. */
+static bool is_lacking(const struct wish *wish, const struct sm_view *view, const struct sm_ready_answer *kept)
+{
+	if (!(kept->unasked_families & wish->families))
+		return false;
+	return wish->families != SM_IPV4_AND_IPV6 || (kept->place == SM_PLACE_MAP && view &&
+	                                              atomic_load_explicit(&view->other_families, memory_order_relaxed) != 0);
+}
+
+static bool is_good(const struct wish *wish, const struct sm_view *view, const struct sm_ready_answer *kept)
+{
+	return kept->change == wish->change && kept->txnid == wish->txnid && wish->now_ns >= kept->made_ns &&
+	       wish->now_ns < kept->due_ns && (kept->address.family & wish->families) && !is_lacking(wish, view, kept);
+}
+
+bool sm_wish_recall(struct wish *wish, const char *name, size_t length)
+{
+	const struct sm_view *view = atomic_load_explicit(&wish->generation->view, memory_order_acquire);
+	const struct sm_ready *ready = sm_process_ready();
+	struct sm_ready_answer kept;
+	struct sm_ready_key key;
+
+	wish->change = sm_ready_change(ready);
+	wish->txnid = view ? sm_reader_newest(&view->mapped) : 0;
+	if (!sm_ready_key(name, length, &key))
+		return false;
+	wish->hash = key.hash;
+	if (!sm_ready_get(ready, &key, &kept) || !is_good(wish, view, &kept) || sm_pin_is_of(name) ||
+	    !sm_process_is_settled(wish->now_ns))
+		return false;
+	wish->place = kept.place;
+	wish->found->name.length = (uint8_t)length;
+	memcpy(wish->found->name.text, name, length + 1);
+	wish->found->canonical.length = 0;
+	wish->found->choice.kind = SM_ANSWER_ADDRESSES;
+	wish->found->choice.n_addresses = 1;
+	wish->found->choice.targets[0] = 0;
+	wish->found->choice.addresses[0] = kept.address;
+	wish->found->ttl_s = (uint32_t)((kept.expires_ns - wish->now_ns) / SM_NS_PER_S);
+	return true;
+}
+
 static void *copy_of(const void *bytes, size_t size)
 {
 	void *copy = malloc(size);
@@ -182,6 +251,12 @@ void sm_wish_defer(const struct wish *wish)
 	sm_wish_remember(wish, &answer, &times);
 }
 
+void sm_wish_keep(const struct wish *wish, const void *bytes, size_t size, int64_t expires_ns)
+{
+	sm_memory_put(&wish->generation->memory, &wish->name, bytes, size, expires_ns, wish->now_ns);
+	sm_ready_forget(sm_process_ready());
+}
+
 void sm_wish_remember(const struct wish *wish, const struct sm_answer *answer, const struct sm_times *times)
 {
 	size_t size = sm_record_size(&wish->name, answer);
@@ -191,11 +266,11 @@ void sm_wish_remember(const struct wish *wish, const struct sm_answer *answer, c
 		return;
 	bytes = malloc(size);
 	if (bytes && sm_record_encode(&wish->name, answer, times, SM_FORMAT, bytes, size, &size) == SM_OK)
-		sm_memory_put(&wish->generation->memory, &wish->name, bytes, size, times->expires_ns, wish->now_ns);
+		sm_wish_keep(wish, bytes, size, times->expires_ns);
 }
 
 /* Takes the old answer, and keeps in mind that from `now_ns` on it may serve for some time without another try. */
-static enum sm_status take_old(const struct wish *wish, int64_t now_ns, struct sm_arena *arena, struct sm_answer *ret,
+static enum sm_status take_old(struct wish *wish, int64_t now_ns, struct sm_arena *arena, struct sm_answer *ret,
                                struct sm_times *ret_times)
 {
 	if (!wish->old || sm_record_decode(&wish->name, wish->old, wish->old_size, arena, ret, ret_times) != SM_OK)
@@ -210,7 +285,7 @@ static enum sm_status take_old(const struct wish *wish, int64_t now_ns, struct s
 }
 
 /* Other threads get the old answer meanwhile. Without memory they try, too. */
-void sm_wish_rest(const struct wish *wish, int64_t now_ns)
+void sm_wish_rest(struct wish *wish, int64_t now_ns)
 {
 	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
 	struct sm_answer answer;
@@ -220,7 +295,7 @@ void sm_wish_rest(const struct wish *wish, int64_t now_ns)
 	(void)status;
 }
 
-enum sm_status sm_wish_use_old(const struct wish *wish, enum sm_verdict *ret)
+enum sm_status sm_wish_use_old(struct wish *wish, enum sm_verdict *ret)
 {
 	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
 	struct sm_answer answer;

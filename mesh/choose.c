@@ -205,11 +205,15 @@ static bool is_unknown(const struct sm_answer *answer, const struct sm_terms *te
 	return families & terms->families || may_pass(answer, terms);
 }
 
-/* One address of one target is the answer, whatever is known against it: there is nothing to prefer to it. */
-static bool is_only_one(const struct sm_answer *answer, const struct sm_terms *terms)
+bool sm_choose_is_certain(const struct sm_answer *answer, const struct sm_rule *rule)
 {
-	return answer->n_targets == 1 && answer->n_addresses == 1 && answer->targets[0].n_addresses == 1 &&
-	       terms->rule->filter.n == 0 && sm_group_suits_port(&answer->targets[0], terms) &&
+	return answer->kind == SM_ANSWER_ADDRESSES && answer->n_targets == 1 && answer->n_addresses == 1 &&
+	       answer->targets[0].n_addresses == 1 && rule->filter.n == 0;
+}
+
+static bool is_certain(const struct sm_answer *answer, const struct sm_terms *terms)
+{
+	return sm_choose_is_certain(answer, terms->rule) && sm_group_suits_port(&answer->targets[0], terms) &&
 	       (answer->addresses[0].family & terms->families);
 }
 
@@ -223,7 +227,7 @@ void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8
 	ret->n_addresses = 0;
 	if (answer->kind != SM_ANSWER_ADDRESSES)
 		return;
-	if (is_only_one(answer, &terms)) {
+	if (is_certain(answer, &terms)) {
 		copy_address(answer, 0, answer->targets[0].first_address, 1, ret);
 		return;
 	}

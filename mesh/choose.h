@@ -50,6 +50,10 @@ void sm_choose(const struct sm_answer *answer, const struct sm_rule *rule, uint8
 enum sm_status sm_choose_take(struct sm_answer *answer, const struct sm_rule *rule, uint8_t families, uint64_t *seed,
                               int64_t now_ns, uint16_t *ret_target, struct sm_address *ret) SM_MUST_CHECK;
 
+/* Has the answer one address of one target, whatever is known against it? There is nothing to prefer to it, and nothing to draw:
+ * for a program that wants its family sm_choose takes it. */
+bool sm_choose_is_certain(const struct sm_answer *answer, const struct sm_rule *rule);
+
 /* Draws among the targets that have a port, by the same rules, for the services database. SM_MISS: no target has a port and
  * these families. SM_SILENT: none of them passes the filter, but metadata of some are not known. */
 enum sm_status sm_choose_target(const struct sm_answer *answer, const struct sm_rule *rule, uint8_t families,
