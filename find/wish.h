@@ -32,7 +32,7 @@ struct wish {
 	bool is_plain;     /* what is kept says that the name had no SRV */
 	bool has_daemon;   /* the daemon is alive, but gave no answer */
 	enum sm_place place; /* of the answer that was looked at last */
-	uint64_t hash; /* of the name as it was written (find/ready.h); 0: its answer is not to be kept ready; else are these valid: */
+	uint64_t hash; /* of the name as it was written (find/ready.h); 0: its answer is not to be kept; else these are valid: */
 	uint64_t change, txnid; /* as in struct sm_ready_answer */
 	const struct sm_watcher *watcher; /* NULL: nobody watches */
 	bool is_cut_short; /* this very lookup has waited for its renewal, and in vain */
