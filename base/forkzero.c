@@ -4,13 +4,18 @@
 
 #include <sys/mman.h>
 
+bool sm_forkzero_mark(void *memory, size_t size)
+{
+	return madvise(memory, size, MADV_WIPEONFORK) == 0;
+}
+
 void *sm_forkzero_map(size_t size)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		return NULL;
-	if (madvise(memory, size, MADV_WIPEONFORK) != 0) {
+	if (!sm_forkzero_mark(memory, size)) {
 		munmap(memory, size);
 		return NULL;
 	}

@@ -2,6 +2,8 @@
 /* A place is the thread's by its hash. Who entered by the table leaves by it, who entered as one of the others leaves as that. */
 #include "base/inside.h"
 
+#include "base/forkzero.h"
+
 #include <signal.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -10,7 +12,7 @@
 #define NEAR 16384 /* bytes of the stack */
 
 /* Where this process keeps its places; NULL: nobody has entered. */
-static _Atomic(struct sm_inside *) of_process;
+SM_BESIDE_DATA static _Atomic(struct sm_inside *) of_process;
 
 void sm_inside_use(struct sm_inside *inside)
 {
@@ -66,7 +68,7 @@ void sm_inside_guard(struct sm_stay *stay)
 	stay->is_guarded = true;
 	if (!stay->place)
 		return;
-	stay->place->cancel_state = stay->cancel_state;
+	stay->place->cancel_state = (int8_t)stay->cancel_state;
 	stay->place->is_guarded = true;
 }
 
@@ -96,7 +98,8 @@ void sm_inside_note_socket(int fd)
 
 	if (!place || atomic_load_explicit(&place->thread, memory_order_relaxed) != thread || fstat(fd, &file) != 0)
 		return;
-	i = place->n_fds++ % SM_INSIDE_FDS;
+	i = place->n_fds % SM_INSIDE_FDS;
+	place->n_fds = place->n_fds < UINT16_MAX ? (uint16_t)(place->n_fds + 1) : SM_INSIDE_FDS;
 	place->fds[i].fd = fd;
 	place->fds[i].inode = (uint32_t)file.st_ino;
 }

@@ -17,13 +17,15 @@ struct sm_inside_place {
 	_Alignas(64) _Atomic uintptr_t thread; /* 0: free */
 	const struct sm_stay *stay;            /* on its stack */
 	bool is_guarded;                       /* it cannot be cancelled, and: */
-	int cancel_state;                      /* before it was guarded */
-	uint32_t n_fds; /* sockets that it has opened; the last ones are: */
+	int8_t cancel_state;                   /* before it was guarded */
+	uint16_t n_fds; /* sockets that it has opened; the last ones are: */
 	struct {
 		int fd;
 		uint32_t inode;
 	} fds[SM_INSIDE_FDS];
 };
+
+_Static_assert(sizeof(struct sm_inside_place) == 64, "a cache line");
 
 struct sm_inside {
 	struct sm_inside_place places[SM_INSIDE_PLACES];

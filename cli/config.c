@@ -40,6 +40,7 @@ void sm_config_check_sources(const struct sm_conf_sources *sources, struct sm_co
 	*ret = (struct sm_config_check){.sources = *sources};
 	if (sm_conf_load(&ret->sources, NULL, &watch, &complaints, &ret->conf) != SM_OK)
 		sm_no_memory();
+	sm_watch_end(&watch);
 	sm_shared_check(&ret->conf->host.shared, &complaints, ret->sources.file);
 	ret->n_errors = complaints.n_errors;
 }
@@ -76,9 +77,11 @@ static void print_choosing(const struct sm_rule *rule)
 
 static void print_rule(const struct sm_rule *rule)
 {
+	char template[SM_NAME_MAX + 1];
+
 	printf("%s %s: SRV", rule->is_exact ? "service" : "domain", rule->name.text);
-	for (uint32_t i = 0; i < rule->n_templates; i++)
-		printf(" %s", rule->templates[i]);
+	for (uint32_t i = 0; sm_rule_template(rule, i, template); i++)
+		printf(" %s", template);
 	printf(rule->is_torn ? ", servers unknown because of the errors above: try again" : ", servers");
 	for (uint32_t i = 0; i < rule->n_servers; i++)
 		print_server(&rule->servers[i]);
@@ -126,14 +129,16 @@ static void print_checked(const struct sm_config_check *check, bool is_named)
 
 static void write_rule(const struct sm_rule *rule, struct sm_json *json)
 {
+	char template[SM_NAME_MAX + 1];
+
 	sm_json_begin_object(json, NULL);
 	sm_json_text(json, "kind", rule->is_exact ? "service" : "domain");
 	sm_json_text(json, "name", rule->name.text);
 	sm_json_text(json, "file", rule->path);
 	sm_json_number(json, "line", rule->line);
 	sm_json_begin_array(json, "srv");
-	for (uint32_t i = 0; i < rule->n_templates; i++)
-		sm_json_text(json, NULL, rule->templates[i]);
+	for (uint32_t i = 0; sm_rule_template(rule, i, template); i++)
+		sm_json_text(json, NULL, template);
 	sm_json_end_array(json);
 	sm_json_begin_array(json, "servers");
 	for (uint32_t i = 0; i < rule->n_servers; i++) {

@@ -347,7 +347,7 @@ static void look_at_name(struct sm_doctor *doctor, const struct sm_name *name, b
 		}
 	form->n_templates = 1;
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		strcpy(form->templates[0], forms[i]);
+		form->templates = forms[i];
 		if (!exists(rule, form, name, 0, &owner, &is_told))
 			continue;
 		if (sm_rule_owner(rule, name, 0, &asked) != SM_OK)

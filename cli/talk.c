@@ -24,6 +24,7 @@ struct sm_conf *sm_talk_conf(void)
 	sources.is_conf_private = named != NULL; /* as in a program: the host's map and socket are used only if it names them */
 	if (sm_conf_load(&sources, NULL, &watch, &nobody, &conf) != SM_OK)
 		sm_no_memory();
+	sm_watch_end(&watch);
 	return conf;
 }
 

@@ -95,6 +95,19 @@ static enum sm_status read_text(struct loading *loading, struct sm_piece *piece)
 	return SM_OK;
 }
 
+/* For the file and so many drop-ins; twice, and for all old pieces, because these may have to be kept as well. Each is written
+ * when it is begun. */
+static enum sm_status make_room(struct loading *loading, size_t n_dropins)
+{
+	size_t n = 2 * (1 + n_dropins) + (loading->old ? loading->old->n_pieces : 0);
+	struct sm_piece *pieces = realloc(loading->conf->pieces, n * sizeof(*pieces));
+
+	if (!pieces)
+		return SM_EXHAUSTED;
+	loading->conf->pieces = pieces;
+	return SM_OK;
+}
+
 /* SM_MISS: there is no such file. */
 static enum sm_status read_file(struct loading *loading, const char *path)
 {
@@ -139,22 +152,16 @@ static enum sm_status keep_old_dropins(struct loading *loading)
 	return SM_OK;
 }
 
-static enum sm_status read_dropins(struct loading *loading)
+static enum sm_status list_dropins(struct loading *loading, struct sm_dropins *ret)
 {
-	SM_SCOPE_FREE struct sm_dropins *dropins = malloc(sizeof(*dropins));
 	const char *directory = loading->sources->dropins;
-	enum sm_status status;
+	enum sm_status status = sm_watch_dropins(loading->watch, directory, ret);
 
-	if (!dropins)
-		return SM_EXHAUSTED;
-	sm_watch_add(loading->watch, directory);
-	status = sm_file_dropins(directory, dropins);
 	if (status == SM_REFUSED) {
 		sm_complain(loading->complaints, SM_COMPLAINT_ERROR, directory, 0,
 		            "cannot be listed; expected a directory with permission to read");
-		sm_watch_try_again(loading->watch);
 		loading->conf->has_unread = true;
-		return keep_old_dropins(loading);
+		return SM_REFUSED;
 	}
 	if (status == SM_FULL) {
 		sm_complain(loading->complaints, SM_COMPLAINT_ERROR, directory, 0,
@@ -164,10 +171,24 @@ static enum sm_status read_dropins(struct loading *loading)
 		return status;
 	}
 	check_mode(loading, directory, S_IROTH | S_IXOTH);
-	for (size_t i = 0; i < dropins->n; i++) {
+	return SM_OK;
+}
+
+static enum sm_status read_dropins(struct loading *loading)
+{
+	struct sm_dropins dropins;
+	SM_SCOPE_FREE char (*names)[NAME_MAX + 1] = NULL;
+	enum sm_status status = list_dropins(loading, &dropins);
+
+	names = dropins.names;
+	if (status == SM_REFUSED)
+		return keep_old_dropins(loading);
+	if (status != SM_OK || make_room(loading, dropins.n) != SM_OK)
+		return SM_EXHAUSTED;
+	for (size_t i = 0; i < dropins.n; i++) {
 		char path[SM_WATCH_PATH_MAX + NAME_MAX];
 
-		if (!sm_path_join(directory, dropins->names[i], path, sizeof(path)))
+		if (!sm_path_join(loading->sources->dropins, names[i], path, sizeof(path)))
 			continue; /* nor is there such a path */
 		status = read_file(loading, path);
 		if (status != SM_OK && status != SM_MISS) /* removed after the listing: counts as never there */
@@ -204,12 +225,28 @@ static bool has_searched_rule(const struct sm_rules *rules)
 	return false;
 }
 
-static bool needs_hosts_servers(const struct sm_rules *rules)
+static bool needs_hosts_servers(const struct loading *loading)
 {
+	const struct sm_rules *rules = &loading->conf->rules;
+
 	for (uint32_t i = 0; i < rules->n_rules; i++)
 		if (takes_hosts_servers(&rules->rules[i]))
 			return true;
-	return takes_hosts_servers(&rules->elsewhere);
+	return !loading->sources->waits && takes_hosts_servers(&rules->elsewhere);
+}
+
+static void take_servers(struct sm_rule *rule, const struct sm_rule *host)
+{
+	if (!takes_hosts_servers(rule))
+		return;
+	memcpy(rule->servers, host->servers, sizeof(host->servers));
+	rule->n_servers = host->n_servers;
+}
+
+static void set_transport(struct sm_rule *rule)
+{
+	for (uint32_t i = 0; i < rule->n_servers; i++)
+		rule->servers[i].is_stream |= rule->transport == SM_TRANSPORT_TCP;
 }
 
 static enum sm_status read_resolv(struct loading *loading, bool is_searched)
@@ -223,17 +260,12 @@ static enum sm_status read_resolv(struct loading *loading, bool is_searched)
 	status = sm_watch_read(loading->watch, loading->sources->resolv, &text, &size);
 	if (status == SM_EXHAUSTED)
 		return status;
-	sm_resolvconf_parse(text ? text : "", &host, &rules->search);
-	if (!is_searched)
-		rules->search.n_domains = 0;
-	for (uint32_t i = 0; i <= rules->n_rules; i++) {
-		struct sm_rule *rule = i < rules->n_rules ? &rules->rules[i] : &rules->elsewhere;
-
-		if (!takes_hosts_servers(rule))
-			continue;
-		memcpy(rule->servers, host.servers, sizeof(host.servers));
-		rule->n_servers = host.n_servers;
-	}
+	if (is_searched && !(rules->search = malloc(sizeof(*rules->search))))
+		return SM_EXHAUSTED;
+	sm_resolvconf_parse(text ? text : "", &host, rules->search);
+	for (uint32_t i = 0; i < rules->n_rules; i++)
+		take_servers(&rules->rules[i], &host);
+	take_servers(&rules->elsewhere, &host);
 	return SM_OK;
 }
 
@@ -241,10 +273,9 @@ static enum sm_status read_resolv(struct loading *loading, bool is_searched)
  * watched only if there are such rules. */
 static enum sm_status add_resolv(struct loading *loading)
 {
-	const struct sm_rules *rules = &loading->conf->rules;
-	bool is_searched = has_searched_rule(rules);
+	bool is_searched = has_searched_rule(&loading->conf->rules);
 
-	return is_searched || needs_hosts_servers(rules) ? read_resolv(loading, is_searched) : SM_OK;
+	return is_searched || needs_hosts_servers(loading) ? read_resolv(loading, is_searched) : SM_OK;
 }
 
 static void complete_rules(struct sm_rules *rules)
@@ -252,8 +283,7 @@ static void complete_rules(struct sm_rules *rules)
 	for (uint32_t i = 0; i <= rules->n_rules; i++) {
 		struct sm_rule *rule = i < rules->n_rules ? &rules->rules[i] : &rules->elsewhere;
 
-		for (uint32_t k = 0; k < rule->n_servers; k++)
-			rule->servers[k].is_stream |= rule->transport == SM_TRANSPORT_TCP;
+		set_transport(rule);
 		sm_rule_set_key(rule);
 	}
 }
@@ -265,11 +295,9 @@ static enum sm_status load_conf(struct loading *loading)
 	struct sm_conf *conf = loading->conf;
 	enum sm_status status;
 
-	/* twice, because the old pieces may have to be kept as well; each is written when it is begun */
-	conf->pieces = malloc((2 * (1 + SM_DROPINS_MAX) + (loading->old ? loading->old->n_pieces : 0)) * sizeof(struct sm_piece));
-	if (!conf->pieces)
-		return SM_EXHAUSTED;
-	status = read_all(loading);
+	status = make_room(loading, 0);
+	if (status == SM_OK)
+		status = read_all(loading);
 	if (status == SM_OK)
 		status = sm_conf_build(conf, loading->sources->is_conf_private, loading->complaints);
 	if (status == SM_OK)
@@ -278,9 +306,11 @@ static enum sm_status load_conf(struct loading *loading)
 		status = add_resolv(loading);
 	if (status == SM_OK)
 		complete_rules(&conf->rules);
-	sm_watch_add(loading->watch, loading->sources->gai); /* before it is read */
 	conf->gai = strdup(loading->sources->gai);
-	return conf->gai ? status : SM_EXHAUSTED;
+	conf->resolv = strdup(loading->sources->resolv);
+	conf->root_device = loading->watch->root_device;
+	conf->root_inode = loading->watch->root_inode;
+	return conf->gai && conf->resolv && !loading->watch->is_incomplete ? status : SM_EXHAUSTED;
 }
 
 enum sm_status sm_conf_load(const struct sm_conf_sources *sources, const struct sm_conf *old, struct sm_watch *watch,
@@ -290,17 +320,25 @@ enum sm_status sm_conf_load(const struct sm_conf_sources *sources, const struct 
 	enum sm_status status;
 
 	sm_watch_begin(watch);
-	loading.conf = malloc(sizeof(*loading.conf));
+	loading.conf = calloc(1, sizeof(*loading.conf));
 	if (!loading.conf)
 		return SM_EXHAUSTED;
-	memset(loading.conf, 0, offsetof(struct sm_conf, rules.search.domains)); /* they are large, and few are used */
 	status = load_conf(&loading);
 	if (status != SM_OK) {
 		sm_conf_free(loading.conf);
+		sm_watch_end(watch);
 		return status;
 	}
 	*ret = loading.conf;
 	return SM_OK;
+}
+
+static void free_late(struct sm_late *late)
+{
+	if (!late)
+		return;
+	sm_watch_end(&late->watch);
+	free(late);
 }
 
 void sm_conf_free(struct sm_conf *conf)
@@ -311,41 +349,89 @@ void sm_conf_free(struct sm_conf *conf)
 		sm_piece_clear(&conf->pieces[i]);
 	free(conf->pieces);
 	free(conf->rules.rules);
+	free(conf->rules.search);
 	free(conf->excepts);
 	free(conf->pairs);
 	free(conf->gai);
-	free(atomic_load(&conf->policies));
+	free(conf->resolv);
+	free_late(atomic_load(&conf->late));
 	free(conf);
 }
 
-/* ---- gai.conf */
+/* ---- what is read late */
 
 /* It belongs to glibc: we do not report errors in it. */
-static enum sm_status read_policies(const char *path, struct sm_policies *ret)
+static enum sm_status read_policies(const struct sm_conf *conf, struct sm_late *late)
 {
 	SM_SCOPE_FREE char *text = NULL;
 	enum sm_status status;
 	size_t size;
 
-	if (sm_file_read(path, &text, &size) == SM_EXHAUSTED)
+	if (sm_watch_read(&late->watch, conf->gai, &text, &size) == SM_EXHAUSTED)
 		return SM_EXHAUSTED;
-	status = sm_gaiconf_parse(text ? text : "", ret);
+	status = sm_gaiconf_parse(text ? text : "", &late->policies);
 	return status == SM_FULL ? SM_OK : status;
+}
+
+static enum sm_status read_servers(const struct sm_conf *conf, struct sm_late *late)
+{
+	SM_SCOPE_FREE char *text = NULL;
+	struct sm_rule host = {.n_servers = 0};
+	size_t size;
+
+	if (sm_watch_read(&late->watch, conf->resolv, &text, &size) == SM_EXHAUSTED)
+		return SM_EXHAUSTED;
+	sm_resolvconf_parse(text ? text : "", &host, NULL);
+	take_servers(&late->elsewhere, &host);
+	set_transport(&late->elsewhere);
+	return SM_OK;
+}
+
+static enum sm_status read_late(const struct sm_conf *conf, struct sm_late *late)
+{
+	enum sm_status status;
+
+	late->elsewhere = conf->rules.elsewhere;
+	sm_watch_begin(&late->watch);
+	if (late->watch.root_device != conf->root_device || late->watch.root_inode != conf->root_inode)
+		return sm_gaiconf_parse("", &late->policies);
+	status = read_policies(conf, late);
+	if (status == SM_OK && takes_hosts_servers(&late->elsewhere))
+		status = read_servers(conf, late);
+	return late->watch.is_incomplete ? SM_EXHAUSTED : status;
+}
+
+const struct sm_late *sm_conf_late(struct sm_conf *conf)
+{
+	struct sm_late *late = atomic_load_explicit(&conf->late, memory_order_acquire), *other = NULL;
+
+	if (late)
+		return late;
+	late = malloc(sizeof(*late));
+	if (!late)
+		return NULL;
+	if (read_late(conf, late) != SM_OK) {
+		free_late(late);
+		return NULL;
+	}
+	if (atomic_compare_exchange_strong(&conf->late, &other, late))
+		return late;
+	free_late(late);
+	return other;
 }
 
 const struct sm_policies *sm_conf_policies(struct sm_conf *conf)
 {
-	struct sm_policies *policies = atomic_load_explicit(&conf->policies, memory_order_acquire), *other = NULL;
+	const struct sm_late *late = sm_conf_late(conf);
 
-	if (policies)
-		return policies;
-	policies = malloc(sizeof(*policies));
-	if (!policies || read_policies(conf->gai, policies) != SM_OK) {
-		free(policies);
-		return NULL;
-	}
-	if (atomic_compare_exchange_strong(&conf->policies, &other, policies))
-		return policies;
-	free(policies);
-	return other;
+	return late ? &late->policies : NULL;
+}
+
+enum sm_watch_state sm_conf_look(const struct sm_conf *conf, struct sm_watch *watch, int64_t now_ns)
+{
+	struct sm_late *late = conf ? atomic_load_explicit(&conf->late, memory_order_acquire) : NULL;
+	enum sm_watch_state state = sm_watch_look(watch, now_ns);
+	enum sm_watch_state of_late = late ? sm_watch_look(&late->watch, now_ns) : SM_WATCH_SAME;
+
+	return of_late > state ? of_late : state;
 }

@@ -15,6 +15,7 @@
 #include "conf/keys.h"
 #include "conf/piece.h"
 #include "conf/watch.h"
+#include "mesh/rank.h"
 #include "mesh/rule.h"
 
 #include <stdatomic.h>
@@ -31,6 +32,14 @@ struct sm_conf_sources {
 	const char *resolv;  /* the source of servers if no key names any */
 	const char *gai;     /* gai.conf: how glibc sorts addresses */
 	bool is_conf_private;     /* the caller's own: host map and daemon are used only if it names them */
+	bool waits;          /* resolv.conf is not read as long as no rule of a name needs it; see struct sm_late */
+};
+
+/* What a lookup needs only where it asks DNS, and then seldom. */
+struct sm_late {
+	struct sm_policies policies; /* the tables by which glibc sorts on this host, of gai.conf */
+	struct sm_rule elsewhere;    /* rules.elsewhere, with the servers of the host if it has none of its own */
+	struct sm_watch watch;
 };
 
 struct sm_conf {
@@ -46,8 +55,10 @@ struct sm_conf {
 	struct sm_pair *pairs;   /* of all filters and preferences */
 	uint32_t n_pieces; /* the contents of each file, in order */
 	struct sm_piece *pieces;
-	char *gai; /* the path of gai.conf */
-	_Atomic(struct sm_policies *) policies; /* see sm_conf_policies */
+	char *gai, *resolv; /* paths */
+	dev_t root_device;  /* of "/", where these are */
+	ino_t root_inode;
+	_Atomic(struct sm_late *) late; /* NULL: nobody has needed it yet */
 	struct sm_rules rules;
 };
 
@@ -57,11 +68,15 @@ struct sm_conf_sources sm_conf_sources(const char *named);
 /* `old` is the configuration in force before, or NULL: if a file has an error now, its old contents are used again.
  * `complaints` gets every error. The caller owns *ret and releases it with sm_conf_free. SM_EXHAUSTED: something is
  * lacking in this process or at the moment (memory, a free descriptor, or a file is half written): a later try may
- * succeed. In every case `watch` then holds the files that were decisive. */
+ * succeed; `watch` is empty then. Else it holds the files that were decisive, and is the caller's to end. */
 enum sm_status sm_conf_load(const struct sm_conf_sources *sources, const struct sm_conf *old, struct sm_watch *watch,
                             struct sm_complaints *complaints, struct sm_conf **ret) SM_MUST_CHECK;
 void sm_conf_free(struct sm_conf *conf);
 
-/* The tables by which glibc sorts on this host, of gai.conf: read when they are first needed, as glibc does it, since a lookup
- * that does not ask DNS needs none. They are the configuration's, and for any thread. NULL: something is lacking, as above. */
+/* Read when it is first needed; it is the configuration's, and for any thread. After a chroot the files are not read: then there
+ * are glibc's own tables, and no servers. NULL: something is lacking, as above. */
+const struct sm_late *sm_conf_late(struct sm_conf *conf);
 const struct sm_policies *sm_conf_policies(struct sm_conf *conf);
+
+/* sm_watch_look at all files that have been read for this configuration. `conf` may be NULL. */
+enum sm_watch_state sm_conf_look(const struct sm_conf *conf, struct sm_watch *watch, int64_t now_ns);

@@ -21,9 +21,10 @@ enum sm_status sm_file_read_with_stat(const char *path, struct stat *ret_stat, c
 
 struct sm_dropins {
 	size_t n;
-	char names[SM_DROPINS_MAX][NAME_MAX + 1];
+	char (*names)[NAME_MAX + 1]; /* the caller's to free, whatever was returned; NULL: there are none */
 };
 
 /* The names of `*.conf` in a directory, in byte order; none if the directory does not exist. SM_FULL: there are more
- * than SM_DROPINS_MAX, and *ret has the first ones. SM_REFUSED: not readable. SM_EXHAUSTED: as above. */
-enum sm_status sm_file_dropins(const char *directory, struct sm_dropins *ret) SM_MUST_CHECK;
+ * than SM_DROPINS_MAX, and *ret has the first ones. SM_REFUSED: not readable. SM_EXHAUSTED: as above. *ret_stat is what the
+ * directory was before it was read; all zero where it could not be opened. */
+enum sm_status sm_file_dropins(const char *directory, struct stat *ret_stat, struct sm_dropins *ret) SM_MUST_CHECK;

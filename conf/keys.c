@@ -385,22 +385,21 @@ static enum sm_status apply_servers(const char *value, struct sm_rule *rule)
 
 static enum sm_status apply_templates(const char *value, struct sm_rule *rule)
 {
-	char templates[SM_TEMPLATES_MAX][SM_NAME_MAX + 1];
+	const char *at = value;
 	uint32_t n = 0;
 
 	for (;; n++) {
 		char word[SM_NAME_MAX + 1];
-		enum sm_status status = sm_value_word(&value, word, sizeof(word));
+		enum sm_status status = sm_value_word(&at, word, sizeof(word));
 
 		if (status == SM_MISS)
 			break;
 		if (status != SM_OK || n == SM_TEMPLATES_MAX || sm_value_template(word) != SM_OK)
 			return SM_INVALID;
-		memcpy(templates[n], word, sizeof(word));
 	}
 	if (n == 0)
 		return SM_INVALID;
-	memcpy(rule->templates, templates, n * sizeof(templates[0]));
+	rule->templates = value;
 	rule->n_templates = n;
 	return SM_OK;
 }

@@ -12,7 +12,7 @@
 
 struct resolvconf {
 	struct sm_rule *rule;
-	struct sm_search *search;
+	struct sm_search *search; /* NULL: nobody wants it */
 	bool is_stream;
 };
 
@@ -45,7 +45,7 @@ static void take_option(const char *word, struct resolvconf *ret)
 
 	if (strcmp(word, "use-vc") == 0)
 		ret->is_stream = true;
-	if (strncmp(word, "ndots:", 6) == 0 && sm_value_count(word + 6, &ndots) == SM_OK)
+	if (ret->search && strncmp(word, "ndots:", 6) == 0 && sm_value_count(word + 6, &ndots) == SM_OK)
 		ret->search->ndots = ndots < NDOTS_MAX ? (uint32_t)ndots : NDOTS_MAX;
 }
 
@@ -76,7 +76,7 @@ static void take_line(const char *line, size_t length, struct resolvconf *ret)
 		return;
 	if (strcmp(word, "nameserver") == 0)
 		take_server(at, ret->rule);
-	else if (strcmp(word, "search") == 0 || strcmp(word, "domain") == 0)
+	else if (ret->search && (strcmp(word, "search") == 0 || strcmp(word, "domain") == 0))
 		take_search(at, ret->search);
 	else if (strcmp(word, "options") == 0)
 		take_options(at, ret);
@@ -87,8 +87,9 @@ void sm_resolvconf_parse(const char *text, struct sm_rule *rule, struct sm_searc
 	static const struct sm_server loopback = {.address = {.family = SM_IPV4, .bytes = {127, 0, 0, 1}}, .port = 53};
 	struct resolvconf resolvconf = {.rule = rule, .search = search};
 
-	rule->n_servers = search->n_domains = 0;
-	search->ndots = 1;
+	rule->n_servers = 0;
+	if (search)
+		*search = (struct sm_search){.ndots = 1};
 	while (*text) {
 		size_t length = strcspn(text, "\n");
 

@@ -18,13 +18,14 @@ static void add_numbers(uint64_t *key, const uint64_t *numbers, size_t n)
 static uint64_t key_of_subject(const struct sm_rule *rule)
 {
 	const uint64_t numbers[] = {rule->n_templates, rule->family, rule->port};
+	char template[SM_NAME_MAX + 1];
 	uint64_t key = 1;
 
 	add_numbers(&key, numbers, sizeof(numbers) / sizeof(numbers[0]));
 	add_text(&key, rule->domain.text);
 	add_text(&key, rule->proto);
-	for (uint32_t i = 0; i < rule->n_templates; i++)
-		add_text(&key, rule->templates[i]);
+	for (uint32_t i = 0; sm_rule_template(rule, i, template); i++)
+		add_text(&key, template);
 	return key;
 }
 

@@ -188,9 +188,9 @@ enum sm_status sm_value_template(const char *text)
 	struct sm_rule rule = {.domain = domain, .n_templates = 1, .proto = "tcp"};
 	struct sm_name owner;
 
-	if (strlen(text) > SM_NAME_MAX)
-		return SM_INVALID;
-	memcpy(rule.templates[0], text, strlen(text) + 1);
+	if (strlen(text) > SM_NAME_MAX || text[strcspn(text, " \t,")] != '\0')
+		return SM_INVALID; /* it is more than one */
+	rule.templates = text;
 	return sm_rule_owner(&rule, &example, 0, &owner);
 }
 

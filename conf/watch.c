@@ -3,10 +3,10 @@
 #include "conf/watch.h"
 
 #include "base/clock.h"
-#include "conf/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,32 +36,47 @@ void sm_watch_begin(struct sm_watch *watch)
 	(void)stat_of("/", &root);
 	note_root(watch, &root);
 	watch->unsettled_ns = 0;
-	watch->n = 0;
+	watch->last = NULL;
+	watch->is_incomplete = false;
 }
 
-static bool has_room_for(const struct sm_watch *watch, const char *path)
+void sm_watch_end(struct sm_watch *watch)
 {
-	return watch->n < SM_WATCH_FILES_MAX && strlen(path) < SM_WATCH_PATH_MAX;
+	while (watch->last) {
+		struct sm_file_seen *file = watch->last;
+
+		watch->last = file->before;
+		free(file);
+	}
 }
 
 static void note(struct sm_watch *watch, const char *path, const struct stat *is, bool is_unread)
 {
-	memcpy(watch->files[watch->n].path, path, strlen(path) + 1);
-	watch->files[watch->n].is_unread = is_unread;
-	watch->files[watch->n].device = is->st_dev;
-	watch->files[watch->n].inode = is->st_ino;
-	watch->files[watch->n].size = is->st_size;
-	watch->files[watch->n].modified = is->st_mtim;
-	watch->files[watch->n].changed = is->st_ctim;
-	watch->n++;
+	size_t length = strlen(path);
+	struct sm_file_seen *file;
+
+	if (length >= SM_WATCH_PATH_MAX)
+		return;
+	file = malloc(sizeof(*file) + length + 1);
+	if (!file) {
+		watch->is_incomplete = true;
+		return;
+	}
+	file->before = watch->last;
+	file->is_unread = is_unread;
+	file->device = is->st_dev;
+	file->inode = is->st_ino;
+	file->size = is->st_size;
+	file->modified = is->st_mtim;
+	file->changed = is->st_ctim;
+	memcpy(file->path, path, length + 1);
+	watch->last = file;
 }
 
 void sm_watch_add(struct sm_watch *watch, const char *path)
 {
 	struct stat now;
 
-	if (!has_room_for(watch, path))
-		return;
 	(void)stat_of(path, &now);
 	note(watch, path, &now, false);
 }
@@ -71,18 +86,21 @@ enum sm_status sm_watch_read(struct sm_watch *watch, const char *path, char **re
 	struct stat is;
 	enum sm_status status = sm_file_read_with_stat(path, &is, ret, ret_size);
 
-	if (!has_room_for(watch, path))
-		return status;
 	if (is.st_ino == 0 && status != SM_MISS)
 		(void)stat_of(path, &is);
 	note(watch, path, &is, status == SM_REFUSED);
 	return status;
 }
 
-void sm_watch_try_again(struct sm_watch *watch)
+enum sm_status sm_watch_dropins(struct sm_watch *watch, const char *directory, struct sm_dropins *ret)
 {
-	if (watch->n > 0)
-		watch->files[watch->n - 1].is_unread = true;
+	struct stat is;
+	enum sm_status status = sm_file_dropins(directory, &is, ret);
+
+	if (is.st_ino == 0)
+		(void)stat_of(directory, &is);
+	note(watch, directory, &is, status == SM_REFUSED);
+	return status;
 }
 
 static bool same_time(struct timespec a, struct timespec b)
@@ -90,11 +108,10 @@ static bool same_time(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-static bool is_same(const struct sm_watch *watch, size_t i, const struct stat *now)
+static bool is_same(const struct sm_file_seen *file, const struct stat *now)
 {
-	return now->st_dev == watch->files[i].device && now->st_ino == watch->files[i].inode &&
-	       now->st_size == watch->files[i].size && same_time(now->st_mtim, watch->files[i].modified) &&
-	       same_time(now->st_ctim, watch->files[i].changed);
+	return now->st_dev == file->device && now->st_ino == file->inode && now->st_size == file->size &&
+	       same_time(now->st_mtim, file->modified) && same_time(now->st_ctim, file->changed);
 }
 
 static bool can_be_opened(const char *path)
@@ -113,15 +130,15 @@ static bool is_fresh(const struct stat *now, int64_t wall_ns)
 	return modified_ns <= wall_ns && wall_ns - modified_ns < FRESH_NS;
 }
 
-static enum sm_watch_state state_of(const struct sm_watch *watch, size_t i, int64_t wall_ns)
+static enum sm_watch_state state_of(const struct sm_file_seen *file, int64_t wall_ns)
 {
 	struct stat now;
 
-	if (!stat_of(watch->files[i].path, &now))
+	if (!stat_of(file->path, &now))
 		return SM_WATCH_SAME;
-	if (is_same(watch, i, &now))
-		return watch->files[i].is_unread && can_be_opened(watch->files[i].path) ? SM_WATCH_CHANGED : SM_WATCH_SAME;
-	if (now.st_ino == 0 || (now.st_size == 0 && watch->files[i].size > 0))
+	if (is_same(file, &now))
+		return file->is_unread && can_be_opened(file->path) ? SM_WATCH_CHANGED : SM_WATCH_SAME;
+	if (now.st_ino == 0 || (now.st_size == 0 && file->size > 0))
 		return SM_WATCH_FADING;
 	return is_fresh(&now, wall_ns) ? SM_WATCH_FRESH : SM_WATCH_CHANGED;
 }
@@ -138,8 +155,8 @@ enum sm_watch_state sm_watch_look(struct sm_watch *watch, int64_t now_ns)
 		note_root(watch, &root); /* it could not be looked at when the files were read */
 	if (root.st_dev != watch->root_device || root.st_ino != watch->root_inode)
 		return SM_WATCH_SAME;
-	for (size_t i = 0; i < watch->n; i++) {
-		enum sm_watch_state one = state_of(watch, i, wall_ns);
+	for (const struct sm_file_seen *file = watch->last; file; file = file->before) {
+		enum sm_watch_state one = state_of(file, wall_ns);
 
 		if (one > state)
 			state = one; /* keep the more doubtful state */

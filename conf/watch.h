@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/status.h"
+#include "conf/file.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,23 +16,26 @@
 #include <time.h>
 
 #define SM_WATCH_PATH_MAX 256
-#define SM_WATCH_FILES_MAX 76 /* the file, its directory of drop-ins, 64 drop-ins, 8 files of values, resolv.conf, gai.conf */
+
+/* One file as it was. */
+struct sm_file_seen {
+	struct sm_file_seen *before; /* the one that was added before it; NULL: it is the first */
+	bool is_unread; /* it exists, but cannot be read */
+	dev_t device;   /* all zero: the file was not there */
+	ino_t inode;
+	off_t size;
+	struct timespec modified, changed;
+	char path[];
+};
 
 struct sm_watch {
-	size_t n;
+	struct sm_file_seen *last; /* the one that was added last; NULL: there is none */
+	bool is_incomplete;      /* there was no memory for one */
 	/* "/" at the time of reading: after a chroot the same paths are other files, and the configuration then
 	 * stays */
 	dev_t root_device;
 	ino_t root_inode;
 	int64_t unsettled_ns; /* since when there is a change that may be incomplete; 0: there is none */
-	struct {
-		char path[SM_WATCH_PATH_MAX];
-		bool is_unread; /* it exists, but cannot be read */
-		dev_t device; /* all zero: the file was not there */
-		ino_t inode;
-		off_t size;
-		struct timespec modified, changed;
-	} files[SM_WATCH_FILES_MAX];
 };
 
 enum sm_watch_state {
@@ -42,13 +46,14 @@ enum sm_watch_state {
 };
 
 void sm_watch_begin(struct sm_watch *watch);
+void sm_watch_end(struct sm_watch *watch);
 /* Records the file's present state, also if it does not exist. Call it before reading: a change in between is then seen
- * next time. Files beyond SM_WATCH_FILES_MAX, and paths that are too long, are not watched. */
+ * next time. Paths that are too long are not watched; without memory, see is_incomplete. */
 void sm_watch_add(struct sm_watch *watch, const char *path);
 /* Records it as it was before it is read, and reads it (conf/file.h). If it cannot be opened, it counts as changed as soon as it
  * can be. */
 enum sm_status sm_watch_read(struct sm_watch *watch, const char *path, char **ret, size_t *ret_size) SM_MUST_CHECK;
-/* The file added last could not be read: as soon as it can be opened, it counts as changed. */
-void sm_watch_try_again(struct sm_watch *watch);
+/* The same for a directory of drop-ins, which it lists. */
+enum sm_status sm_watch_dropins(struct sm_watch *watch, const char *directory, struct sm_dropins *ret) SM_MUST_CHECK;
 /* A file on which stat fails (other than with ENOENT) counts as unchanged. `now_ns`: sm_clock_now_ns. */
 enum sm_watch_state sm_watch_look(struct sm_watch *watch, int64_t now_ns);

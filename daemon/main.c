@@ -381,8 +381,7 @@ static bool run(const struct options *options)
 
 /* ---- the command */
 
-/* Memory for two maps and for the maximum number of jobs, some 400 KiB each. Above MemoryHigh= the kernel slows the
- * daemon. */
+/* Memory for two maps and for the maximum number of jobs, some 400 KiB each. Above MemoryHigh= the kernel slows the daemon. */
 static enum exit_code print_memory(const char *config)
 {
 	const struct sm_conf_sources sources = sm_conf_sources(config);
@@ -396,6 +395,7 @@ static enum exit_code print_memory(const char *config)
 	kib = OWN_KIB + 2ULL * conf->host.size_kib; /* two, because programs may still map an old one */
 	printf("MemoryHigh=%lluK\nMemoryMax=%lluK\n", kib + conf->host.max_jobs * 384ULL, kib + conf->host.max_jobs * 512ULL);
 	sm_conf_free(conf);
+	sm_watch_end(&watch);
 	return EXIT_GOOD;
 }
 

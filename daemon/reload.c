@@ -79,6 +79,7 @@ void sm_reload_end(struct sm_reload *reload)
 {
 	sm_settings_release(reload->settings);
 	reload->settings = NULL;
+	sm_watch_end(&reload->watch);
 }
 
 static void warn_of_restart(const struct sm_host_conf *old, const struct sm_host_conf *new)
@@ -101,7 +102,7 @@ static void follow(struct sm_reload *reload)
 
 static void load_again(struct sm_reload *reload)
 {
-	static struct sm_watch watch; /* large; replaces the old one when all files are read */
+	struct sm_watch watch;
 	struct sm_settings *settings;
 	enum sm_status status = sm_settings_load(&reload->sources, reload->settings, &watch, &settings);
 
@@ -109,6 +110,7 @@ static void load_again(struct sm_reload *reload)
 		sm_log(SM_LOG_ERROR, "the configuration stays as it was", "error", "out of memory or descriptors", NULL);
 		return;
 	}
+	sm_watch_end(&reload->watch);
 	reload->watch = watch;
 	warn_of_restart(&reload->settings->conf->host, &settings->conf->host);
 	sm_settings_release(reload->settings);
@@ -118,7 +120,7 @@ static void load_again(struct sm_reload *reload)
 
 void sm_reload_now(struct sm_reload *reload)
 {
-	if (sm_watch_look(&reload->watch, sm_clock_now_ns()) == SM_WATCH_FADING)
+	if (sm_conf_look(reload->settings->conf, &reload->watch, sm_clock_now_ns()) == SM_WATCH_FADING)
 		sm_log(SM_LOG_WARNING, "a file of the configuration is gone or empty: it has two seconds to come back", NULL);
 	else
 		load_again(reload);
@@ -126,6 +128,6 @@ void sm_reload_now(struct sm_reload *reload)
 
 void sm_reload_if_changed(struct sm_reload *reload)
 {
-	if (sm_watch_look(&reload->watch, sm_clock_now_ns()) == SM_WATCH_CHANGED)
+	if (sm_conf_look(reload->settings->conf, &reload->watch, sm_clock_now_ns()) == SM_WATCH_CHANGED)
 		load_again(reload);
 }

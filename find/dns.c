@@ -126,6 +126,14 @@ static const struct sm_policies *policies_of(void *context)
 	return sm_conf_policies(wish->generation->conf);
 }
 
+static const struct sm_rule *elsewhere_of(void *context)
+{
+	const struct wish *wish = context;
+	const struct sm_late *late = sm_conf_late(wish->generation->conf);
+
+	return late ? &late->elsewhere : NULL;
+}
+
 static enum sm_verdict ask_dns(struct wish *wish, struct sm_servers *servers)
 {
 	struct sm_lookup_means means = {
@@ -133,6 +141,7 @@ static enum sm_verdict ask_dns(struct wish *wish, struct sm_servers *servers)
 		.rules = &wish->generation->conf->rules,
 		.servers = servers,
 		.policies = policies_of,
+		.elsewhere = elsewhere_of,
 		.context = wish,
 		.needs = sm_wish_families(wish) == SM_IPV4_AND_IPV6 ? 0 : sm_wish_families(wish),
 		.keeps = wish->keeps,

@@ -3,6 +3,8 @@
  * module that is loaded late cannot do. */
 #include "find/pin.h"
 
+#include "base/forkzero.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -15,7 +17,7 @@ struct pinned {
 	uint8_t spent_families, missed_families;
 };
 
-static _Atomic unsigned key_plus_one; /* 0: not created yet */
+SM_BESIDE_DATA static _Atomic unsigned key_plus_one; /* 0: not created yet */
 
 static enum sm_status make_key(void)
 {

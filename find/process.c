@@ -29,54 +29,51 @@
 #define BYPASS_AGAIN_NS (60 * SM_NS_PER_S)
 #define RETIRED_MAX 8 /* if a process always has lookups running, it stops replacing generations at this number */
 
-/* Zeroed in the child of a fork. */
+/* Zeroed in the child of a fork. What every lookup, and the first one, needs comes first, and is in one page. */
 struct wiped_state {
 	struct sm_inside inside;
 	_Alignas(64) _Atomic uint32_t reloading; /* a lock of base/spin.h */
 	_Alignas(64) _Atomic uint64_t dice;
-	_Alignas(64) _Atomic int64_t daemon_back_ns; /* not asked until then */
+	_Alignas(64) _Atomic int64_t looked_ns; /* so that a child looks at once: it may be in a time namespace of its own */
+	_Atomic int64_t looked_ticks_ns; /* sm_clock_ticks_ns at that look */
+	_Atomic int64_t suspended_ns; /* of the clock at the last look; 0: none yet */
+	_Atomic int64_t jumped_ns;
+	_Atomic int64_t daemon_back_ns; /* not asked until then */
 	_Atomic int64_t older_until_ns; /* the daemon knows only the format before ours */
 	_Atomic uint32_t bypass;        /* not told yet */
 	_Atomic int64_t bypass_told_ns; /* 0: never */
+	struct sm_ready ready;
 	struct hint {
 		_Atomic uint64_t record;
 		_Atomic int64_t sent_ns;
 	} hints[HINTS];
-	_Atomic int64_t looked_ns; /* so that a child looks at once: it may be in a time namespace of its own */
-	_Atomic int64_t looked_ticks_ns; /* sm_clock_ticks_ns at that look */
-	_Atomic int64_t suspended_ns; /* of the clock at the last look; 0: none yet */
-	_Atomic int64_t jumped_ns;
-	struct sm_ready ready;
 	_Alignas(64) _Atomic uint32_t servers_lock;
 	struct sm_servers servers;
 };
 
-static struct {
+SM_BESIDE_DATA static struct {
 	_Atomic(struct sm_generation *) current;
-	_Atomic(struct wiped_state *) wiped;
+	_Atomic(struct wiped_state *) wiped; /* NULL: nobody has entered */
+	bool is_wiped; /* it is fork-zeroed. Else nothing can be freed, because a child could not trust its counter */
 	struct sm_generation *retired; /* only the reloader uses these three */
 	struct sm_view *retired_views;
 	uint32_t n_retired;
 } process;
 
-/* Used where fork-zeroed memory is not available. Nothing can then be freed, because a child could not trust its
- * counter. */
-static struct wiped_state unreliable_state;
+#define PAGES(size) (((size) + SM_PAGE_MAX - 1) / SM_PAGE_MAX * SM_PAGE_MAX)
 
-__attribute__((noinline, cold))
+/* Static memory costs one call, which two threads may make. It is not aligned as a whole: what stands behind the hole would take
+ * a page of its own. */
+__attribute__((noinline))
 static struct wiped_state *make_state(void)
 {
-	struct wiped_state *state = sm_forkzero_map(sizeof(*state)), *other = NULL;
+	static char room[PAGES(sizeof(struct wiped_state)) + SM_PAGE_MAX];
+	struct wiped_state *state = (void *)PAGES((uintptr_t)room);
 
-	if (!state)
-		state = &unreliable_state;
-	if (atomic_compare_exchange_strong(&process.wiped, &other, state)) {
-		sm_inside_use(&state->inside);
-		return state;
-	}
-	if (state != &unreliable_state)
-		sm_forkzero_unmap(state, sizeof(*state));
-	return other;
+	process.is_wiped = sm_forkzero_mark(state, PAGES(sizeof(*state)));
+	sm_inside_use(&state->inside);
+	atomic_store_explicit(&process.wiped, state, memory_order_release);
+	return state;
 }
 
 static inline struct wiped_state *state_of_process(void)
@@ -91,6 +88,7 @@ static void free_generation(struct sm_generation *generation)
 	sm_view_free(atomic_load(&generation->view));
 	sm_memory_clear(&generation->memory);
 	sm_conf_free(generation->conf);
+	sm_watch_end(&generation->watch);
 	free(generation);
 }
 
@@ -100,6 +98,7 @@ static struct sm_conf_sources sources(void)
 	struct sm_conf_sources sources = sm_conf_sources(named);
 
 	sources.is_conf_private = named != NULL;
+	sources.waits = true;
 	return sources;
 }
 
@@ -114,14 +113,13 @@ static bool is_told(const char *what)
 /* Loads the files as they are now; for a file that cannot be used, takes its contents from `old`. */
 static enum sm_status load_generation(const struct sm_conf *old, struct sm_generation **ret)
 {
-	struct sm_generation *generation = malloc(sizeof(*generation));
+	struct sm_generation *generation = calloc(1, sizeof(*generation));
 	struct sm_conf_sources from = sources();
 	struct sm_complaints nobody = {.hear = NULL};
 	enum sm_status status = SM_OK;
 
 	if (!generation)
 		return SM_EXHAUSTED;
-	memset(generation, 0, offsetof(struct sm_generation, watch));
 	if (is_told("off"))
 		sm_watch_begin(&generation->watch);
 	else
@@ -205,7 +203,7 @@ static bool look_at_map(struct sm_generation *generation)
 
 static void free_retired(const struct wiped_state *state, const struct sm_stay *stay)
 {
-	if (state == &unreliable_state || !sm_inside_is_alone(&state->inside, stay))
+	if (!process.is_wiped || !sm_inside_is_alone(&state->inside, stay))
 		return;
 	while (process.retired) {
 		struct sm_generation *generation = process.retired;
@@ -232,7 +230,7 @@ static bool reload_generation(struct sm_generation *old, int64_t now_ns)
 
 	if (process.n_retired >= RETIRED_MAX)
 		return true;
-	state = sm_watch_look(&old->watch, now_ns);
+	state = sm_conf_look(old->conf, &old->watch, now_ns);
 	if (state == SM_WATCH_CHANGED && load_generation(old->conf, &fresh) == SM_OK) {
 		if (old->conf && fresh->conf)
 			sm_generation_inherit(fresh, old, now_ns);
@@ -425,7 +423,7 @@ static void free_locks(struct wiped_state *state)
 		sm_memory_free_lock(&generation->memory);
 }
 
-__attribute__((noinline, cold))
+__attribute__((noinline))
 static struct sm_generation *look_first(struct wiped_state *state, int64_t now_ns)
 {
 	note_look(state, now_ns, 0);

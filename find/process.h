@@ -35,8 +35,8 @@ struct sm_generation {
 	_Atomic int64_t socket_owner;     /* a uid; -1: nobody who could be trusted; -2: there is no such directory */
 	bool is_traced; /* SRVMESH=trace: a line for each lookup */
 	bool is_quiet;  /* it is switched on, and nobody is told of a lookup */
+	struct sm_watch watch;
 	struct sm_generation *next; /* retired, waiting for the last user */
-	struct sm_watch watch;      /* at the end: it is large, and little of it is written */
 };
 
 /* Begins a use, by the thread whose `stay` it is: returns the generation in force, valid with all its views until

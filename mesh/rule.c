@@ -95,9 +95,9 @@ static bool is_short(const struct sm_search *search, const char *text, size_t le
 const struct sm_rule *sm_rules_search(const struct sm_rules *rules, const char *text, size_t length, uint32_t *index,
                                       struct sm_name *ret)
 {
-	const struct sm_search *search = &rules->search;
+	const struct sm_search *search = rules->search;
 
-	if (search->n_domains == 0 || !is_short(search, text, length))
+	if (!search || !is_short(search, text, length))
 		return NULL;
 	while (*index < search->n_domains) {
 		const struct sm_name *domain = &search->domains[(*index)++];
@@ -191,18 +191,38 @@ static enum sm_status expanded(const struct sm_rule *rule, const struct sm_name 
 	return sm_name_parse(growing.text, growing.length, ret);
 }
 
+bool sm_rule_template(const struct sm_rule *rule, uint32_t index, char ret[SM_NAME_MAX + 1])
+{
+	static const char between[] = " \t,";
+	const char *at = rule->templates;
+	size_t length;
+
+	if (index >= rule->n_templates)
+		return false;
+	for (at += strspn(at, between); index > 0; index--) {
+		at += strcspn(at, between);
+		at += strspn(at, between);
+	}
+	length = strcspn(at, between);
+	if (length == 0 || length > SM_NAME_MAX)
+		return false;
+	memcpy(ret, at, length);
+	ret[length] = '\0';
+	return true;
+}
+
 enum sm_status sm_rule_owner(const struct sm_rule *rule, const struct sm_name *name, uint32_t index,
                              struct sm_name *ret)
 {
+	char template[SM_NAME_MAX + 1];
+
 	if (sm_name_is_srv_owner(name)) {
 		if (index > 0)
 			return SM_MISS;
 		*ret = *name;
 		return SM_OK;
 	}
-	if (index >= rule->n_templates)
-		return SM_MISS;
-	return expanded(rule, name, rule->templates[index], ret);
+	return sm_rule_template(rule, index, template) ? expanded(rule, name, template, ret) : SM_MISS;
 }
 
 uint8_t sm_rule_families(const struct sm_rule *rule)

@@ -96,7 +96,7 @@ struct sm_rule {
 	bool is_torn;          /* the text that names its servers cannot be read: it has none, and none is asked */
 
 	uint32_t n_templates;
-	char templates[SM_TEMPLATES_MAX][SM_NAME_MAX + 1];
+	const char *templates; /* as they are written, with blanks or commas between; owned by the configuration */
 	char proto[SM_LABEL_MAX + 1]; /* what {proto} stands for */
 	enum sm_fallback fallback;
 	enum sm_elsewhere elsewhere;
@@ -152,7 +152,7 @@ struct sm_rules {
 	struct sm_rule elsewhere; /* for the addresses of targets to which no rule applies */
 	uint32_t n_rules;
 	struct sm_rule *rules;       /* sorted by sm_rules_sort */
-	struct sm_search search; /* empty where no rule is searched. At the end: what is beyond its last domain is not written */
+	struct sm_search *search;    /* NULL: no rule is searched */
 };
 
 /* Is it one of those that the rule names? */
@@ -176,6 +176,9 @@ static inline enum sm_standing_of sm_rule_standing(const struct sm_rule *rule, u
 		return SM_OF_RULE;
 	return key == 0 || key >> 32 == rule->key >> 32 ? SM_OF_OLDER_RULE : SM_OF_OTHER_RULE;
 }
+
+/* The template of this index. false: there is none. */
+bool sm_rule_template(const struct sm_rule *rule, uint32_t index, char ret[SM_NAME_MAX + 1]);
 
 /* The SRV owner that results from `name` and template `index`. A name that is itself an SRV owner has one template:
  * itself. SM_MISS: no such template. SM_INVALID: the result is no valid name (for instance {service} of the suffix

@@ -195,20 +195,27 @@ static void hand_out_questions(struct sm_lookup *lookup, int64_t now_ns)
 	}
 }
 
+static const struct sm_rule *elsewhere_of(const struct sm_lookup_means *means)
+{
+	return means->elsewhere ? means->elsewhere(means->context) : &means->rules->elsewhere;
+}
+
 /* What the servers of the service decline goes to the default servers. Where the rule forbids that, it has no address. */
 static bool goes_elsewhere(struct sm_lookup *lookup, uint32_t number, int64_t now_ns)
 {
-	const struct sm_rule *elsewhere = &lookup->means.rules->elsewhere;
 	const struct sm_reply nothing = {.rcode = SM_RCODE_NOERROR};
+	const struct sm_rule *elsewhere;
 
 	if (!sm_asker_was_declined(&lookup->asker, number))
 		return false;
-	if (lookup->rule->elsewhere == SM_ELSEWHERE_NEVER)
+	if (lookup->rule->elsewhere == SM_ELSEWHERE_NEVER) {
 		sm_expand_reply(&lookup->expand, number, &nothing);
-	else if (!sm_rule_speaks_for(elsewhere, lookup->rule))
-		sm_asker_ask_again(&lookup->asker, number, elsewhere, now_ns);
-	else
+		return true;
+	}
+	elsewhere = elsewhere_of(&lookup->means);
+	if (!elsewhere || sm_rule_speaks_for(elsewhere, lookup->rule))
 		return false;
+	sm_asker_ask_again(&lookup->asker, number, elsewhere, now_ns);
 	return true;
 }
 

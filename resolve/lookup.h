@@ -22,6 +22,8 @@ struct sm_lookup_means {
 	const struct sm_network *(*network)(void *context);
 	/* How glibc sorts on this host. It may return NULL, and may be NULL: then addresses stay without ranks. */
 	const struct sm_policies *(*policies)(void *context);
+	/* Where to ask for what the servers of the service decline. May be NULL: rules->elsewhere; may return NULL: nowhere. */
+	const struct sm_rule *(*elsewhere)(void *context);
 	void *context;
 	uint8_t needs;   /* families that a program wants alone, although they may be left out otherwise */
 	uint8_t keeps;   /* families that the last answer held */

@@ -178,6 +178,7 @@ static enum sm_status open_asker(int family, int *ret)
 	return is_short_of_something(*ret) ? SM_EXHAUSTED : SM_OK;
 }
 
+__attribute__((cold))
 enum sm_status sm_network_learn(struct sm_network **ret)
 {
 	struct sm_network *network = malloc(sizeof(*network));

@@ -149,6 +149,25 @@ FAULTY(pid_t, waitpid, (pid_t child, int *status, int options), WAIT, -1, child,
 FAULTY(ssize_t, pread, (int fd, void *bytes, size_t size, off_t at), READ, -1, fd, bytes, size, at)
 FAULTY(struct dirent *, readdir, (DIR *directory), READ, NULL, directory)
 FAULTY(DIR *, opendir, (const char *path), OPEN, NULL, path)
+
+/* getdents64 is the only one of ours. */
+long syscall(long number, ...)
+{
+	static __typeof__(&syscall) real;
+	long words[6];
+	va_list list;
+
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		words[i] = va_arg(list, long);
+	va_end(list);
+	if (fails(READ, CALLER))
+		return -1;
+	if (!real)
+		real = REAL(syscall);
+	return real(number, words[0], words[1], words[2], words[3], words[4], words[5]);
+}
+
 FAULTY(ssize_t, read, (int fd, void *bytes, size_t size), READ, -1, fd, bytes, size)
 FAULTY(ssize_t, readlink, (const char *path, char *text, size_t size), LOOK, -1, path, text, size)
 FAULTY(int, stat, (const char *path, struct stat *file), LOOK, -1, path, file)

@@ -96,6 +96,7 @@ size_t sm_value_subject(const struct sm_name *name, const struct sm_rule *rule, 
                         uint8_t ret[SM_SUBJECT_MAX])
 {
 	struct sm_writer writer = sm_writer_of(ret, SM_SUBJECT_MAX);
+	char template[SM_NAME_MAX + 1];
 
 	sm_write_u8(&writer, SUBJECT_VERSION);
 	write_text(&writer, name->text);
@@ -103,8 +104,8 @@ size_t sm_value_subject(const struct sm_name *name, const struct sm_rule *rule, 
 	write_text(&writer, rule->domain.text);
 	sm_write_u8(&writer, rule->is_exact);
 	sm_write_u8(&writer, (uint8_t)rule->n_templates);
-	for (uint32_t i = 0; i < rule->n_templates; i++)
-		write_text(&writer, rule->templates[i]);
+	for (uint32_t i = 0; sm_rule_template(rule, i, template); i++)
+		write_text(&writer, template);
 	write_text(&writer, rule->proto);
 	sm_write_u8(&writer, (uint8_t)rule->fallback);
 	sm_write_u8(&writer, (uint8_t)rule->elsewhere);

@@ -9,6 +9,7 @@
 
 static struct sm_conf *conf;
 static struct sm_watch watch;
+static bool waits;
 static char complaints[COMPLAINTS_MAX][1024];
 static enum sm_complaint kinds[COMPLAINTS_MAX];
 static size_t n_complaints;
@@ -24,7 +25,7 @@ static void hear(void *context, enum sm_complaint kind, const char *text)
 static enum sm_status load_with(bool must_exist, const struct sm_conf *old)
 {
 	char file[128], dropins[128], resolv[128], gai[128];
-	struct sm_conf_sources sources = {file, must_exist, dropins, resolv, gai, false};
+	struct sm_conf_sources sources = {file, must_exist, dropins, resolv, gai, false, waits};
 	struct sm_complaints listener = {.hear = hear};
 
 	strcpy(file, path_of("c"));
@@ -33,6 +34,7 @@ static enum sm_status load_with(bool must_exist, const struct sm_conf *old)
 	strcpy(gai, path_of("gai.conf"));
 	conf = NULL;
 	n_complaints = 0;
+	sm_watch_end(&watch);
 	return sm_conf_load(&sources, old, &watch, &listener, &conf);
 }
 
@@ -451,8 +453,36 @@ static void gai_conf_is_followed_and_watched(void **state)
 	assert_int_equal(sm_conf_policies(conf)->precedences.n, 2);
 	assert_int_equal(sm_conf_policies(conf)->precedences.entries[0].value, 100);
 	assert_ptr_equal(sm_conf_policies(conf), sm_conf_policies(conf));
+	assert_int_equal(sm_conf_look(conf, &watch, 1), SM_WATCH_SAME);
 	write_file("gai.conf", "");
-	assert_int_not_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
+	assert_int_not_equal(sm_conf_look(conf, &watch, 1), SM_WATCH_SAME);
+}
+
+static void servers_for_what_is_elsewhere_can_wait(void **state)
+{
+	(void)state;
+	waits = true;
+	write_file("resolv.conf", "nameserver 127.0.0.9\n");
+	load("[domain mesh]\nservers = 127.0.0.1\n");
+	assert_int_equal(conf->rules.elsewhere.n_servers, 0);
+	write_file("resolv.conf", "nameserver 127.0.0.10\n");
+	assert_int_equal(sm_conf_look(conf, &watch, 1), SM_WATCH_SAME); /* it was not read yet */
+	assert_int_equal(sm_conf_late(conf)->elsewhere.n_servers, 1);
+	assert_int_equal(sm_conf_late(conf)->elsewhere.servers[0].address.bytes[3], 10);
+	assert_int_equal(sm_conf_look(conf, &watch, 1), SM_WATCH_SAME);
+	write_file("resolv.conf", "nameserver 127.0.0.11 \n");
+	assert_int_not_equal(sm_conf_look(conf, &watch, 1), SM_WATCH_SAME);
+	sm_conf_free(conf);
+	load("[domain mesh]\n");
+	assert_int_equal(rule_of("api.mesh")->servers[0].address.bytes[3], 11);
+	assert_int_equal(conf->rules.elsewhere.n_servers, 1);
+	sm_conf_free(conf);
+	load("[domain mesh]\nservers = 127.0.0.1\n");
+	conf->root_inode++; /* as after a chroot */
+	assert_int_equal(sm_conf_late(conf)->elsewhere.n_servers, 0);
+	assert_int_equal(sm_conf_late(conf)->policies.precedences.n, sm_conf_policies(conf)->precedences.n);
+	assert_null(sm_conf_late(conf)->watch.last);
+	waits = false;
 }
 
 static void a_bad_file_is_watched_too(void **state)
@@ -518,11 +548,11 @@ static void the_search_list_is_read_where_a_domain_is_searched(void **state)
 	(void)state;
 	write_file("resolv.conf", "search service.consul\noptions ndots:2\n");
 	load("[domain consul]\nservers = 127.0.0.1:8600\n");
-	assert_int_equal(conf->rules.search.n_domains, 0);
+	assert_null(conf->rules.search);
 	sm_conf_free(conf);
 	load("[domain consul]\nservers = 127.0.0.1:8600\nsearch = yes\n[service db.service.consul]\n");
-	assert_int_equal(conf->rules.search.n_domains, 1);
-	assert_int_equal(conf->rules.search.ndots, 2);
+	assert_int_equal(conf->rules.search->n_domains, 1);
+	assert_int_equal(conf->rules.search->ndots, 2);
 	assert_int_equal(rule_of("db.service.consul")->is_searched, 1);
 	write_file("resolv.conf", "search other.consul\n");
 	assert_int_not_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
@@ -717,6 +747,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(errors_name_file_line_key_and_what_was_expected),
 	TEST(the_files_that_decided_are_watched),
 	TEST(gai_conf_is_followed_and_watched),
+	TEST(servers_for_what_is_elsewhere_can_wait),
 	TEST(a_bad_file_is_watched_too),
 	TEST(a_service_name_may_have_253_characters),
 	TEST(what_a_domain_excepts_is_below_it),

@@ -53,6 +53,7 @@ static void a_want_of_our_own_is_not_the_files_fault(void **state)
 static void dropins_come_in_byte_order(void **state)
 {
 	struct sm_dropins dropins;
+	struct stat is;
 
 	(void)state;
 	write_file("20.conf", "");
@@ -62,26 +63,32 @@ static void dropins_come_in_byte_order(void **state)
 	write_file("note.txt", "");
 	write_file(".hidden.conf", "");
 	write_file("x.conf~", "");
-	assert_int_equal(sm_file_dropins(directory, &dropins), SM_OK);
+	assert_int_equal(sm_file_dropins(directory, &is, &dropins), SM_OK);
 	assert_int_equal(dropins.n, 4);
+	assert_true(S_ISDIR(is.st_mode));
 	assert_string_equal(dropins.names[0], "10.conf");
 	assert_string_equal(dropins.names[1], "20.conf");
 	assert_string_equal(dropins.names[2], "B.conf");
 	assert_string_equal(dropins.names[3], "a.conf");
+	free(dropins.names);
 }
 
 static void no_directory_has_no_dropins(void **state)
 {
 	struct sm_dropins dropins;
+	struct stat is;
 
 	(void)state;
-	assert_int_equal(sm_file_dropins(path_of("none"), &dropins), SM_OK);
+	assert_int_equal(sm_file_dropins(path_of("none"), &is, &dropins), SM_OK);
 	assert_int_equal(dropins.n, 0);
+	assert_null(dropins.names);
+	assert_int_equal(is.st_ino, 0);
 }
 
 static void too_many_dropins_are_an_error(void **state)
 {
 	struct sm_dropins dropins;
+	struct stat is;
 
 	(void)state;
 	for (int i = SM_DROPINS_MAX + 4; i >= 0; i--) {
@@ -90,10 +97,11 @@ static void too_many_dropins_are_an_error(void **state)
 		snprintf(name, sizeof(name), "%03d.conf", i);
 		write_file(name, "");
 	}
-	assert_int_equal(sm_file_dropins(directory, &dropins), SM_FULL);
+	assert_int_equal(sm_file_dropins(directory, &is, &dropins), SM_FULL);
 	assert_int_equal(dropins.n, SM_DROPINS_MAX); /* the first ones are returned */
 	assert_string_equal(dropins.names[0], "000.conf");
 	assert_string_equal(dropins.names[SM_DROPINS_MAX - 1], "063.conf");
+	free(dropins.names);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)

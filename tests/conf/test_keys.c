@@ -21,7 +21,7 @@ static void every_default_is_accepted(void **state)
 	assert_int_equal(rule.deadline_ms, 3000);
 	assert_int_equal(rule.answers, SM_ANSWERS_ORDERED);
 	assert_int_equal(rule.max_ttl_ms, 3600000);
-	assert_string_equal(rule.templates[0], "_{service}._{proto}.{domain}");
+	assert_string_equal(rule.templates, "_{service}._{proto}.{domain}");
 	assert_string_equal(rule.proto, "tcp");
 	assert_int_equal(host.memory_entries, 256);
 	assert_int_equal(host.is_embedded, 1);

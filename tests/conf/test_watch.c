@@ -10,11 +10,17 @@
 
 static struct sm_watch watch;
 
+static void begin(void)
+{
+	sm_watch_end(&watch);
+	sm_watch_begin(&watch);
+}
+
 static void an_untouched_file_has_not_changed(void **state)
 {
 	(void)state;
 	write_file("a", "x");
-	sm_watch_begin(&watch);
+	begin();
 	sm_watch_add(&watch, path_of("a"));
 	sm_watch_add(&watch, path_of("missing"));
 	assert_int_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
@@ -24,23 +30,23 @@ static void writing_replacing_removing_and_appearing_are_changes(void **state)
 {
 	(void)state;
 	write_file("a", "x");
-	sm_watch_begin(&watch);
+	begin();
 	sm_watch_add(&watch, path_of("a"));
 	write_file("a", "longer");
 	assert_int_not_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
 
-	sm_watch_begin(&watch);
+	begin();
 	sm_watch_add(&watch, path_of("a"));
 	write_file("b", "longer");
 	assert_int_equal(rename(path_of("b"), path_of("a")), 0);
 	assert_int_not_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
 
-	sm_watch_begin(&watch);
+	begin();
 	sm_watch_add(&watch, path_of("a"));
 	assert_int_equal(unlink(path_of("a")), 0);
 	assert_int_not_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
 
-	sm_watch_begin(&watch);
+	begin();
 	sm_watch_add(&watch, path_of("a"));
 	write_file("a", "x");
 	assert_int_not_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
@@ -71,17 +77,18 @@ static void what_is_read_is_recorded_as_it_was_before(void **state)
 
 	(void)state;
 	write_file("a", "read");
-	sm_watch_begin(&watch);
+	begin();
 	assert_int_equal(sm_watch_read(&watch, path_of("a"), &text, &size), SM_OK);
 	assert_string_equal(text, "read");
 	free(text);
 	assert_int_equal(sm_watch_read(&watch, path_of("missing"), &text, &size), SM_MISS);
-	assert_int_equal(watch.n, 2);
+	assert_string_equal(watch.last->path, path_of("missing"));
+	assert_string_equal(watch.last->before->path, path_of("a"));
 	assert_int_equal(sm_watch_look(&watch, 10 * S), SM_WATCH_SAME);
 	write_file("missing", "is there");
 	age("missing", 1000);
 	assert_int_equal(sm_watch_look(&watch, 10 * S), SM_WATCH_CHANGED);
-	sm_watch_begin(&watch);
+	begin();
 	assert_int_equal(sm_watch_read(&watch, path_of("a"), &text, &size), SM_OK);
 	free(text);
 	assert_int_equal(sm_watch_read(&watch, directory, &text, &size), SM_INVALID); /* no file, but as it is */
@@ -95,7 +102,7 @@ static void what_was_written_just_now_may_not_be_whole(void **state)
 {
 	(void)state;
 	write_file("a", "x");
-	sm_watch_begin(&watch);
+	begin();
 	sm_watch_add(&watch, path_of("a"));
 	write_file("a", "half of");
 	age("a", 0);
@@ -115,7 +122,7 @@ static void what_vanishes_or_is_emptied_has_two_seconds_to_come_back(void **stat
 	for (int is_empty = 0; is_empty <= 1; is_empty++) {
 		write_file("a", "x");
 		age("a", 5000);
-		sm_watch_begin(&watch);
+		begin();
 		sm_watch_add(&watch, path_of("a"));
 		if (is_empty)
 			write_file("a", "");
@@ -134,12 +141,14 @@ static void what_vanishes_or_is_emptied_has_two_seconds_to_come_back(void **stat
 
 static void a_file_that_was_not_to_be_read_is_tried_again(void **state)
 {
+	struct sm_dropins dropins;
+
 	(void)state;
 	write_file("a", "x");
-	sm_watch_begin(&watch);
+	begin();
 	sm_watch_add(&watch, path_of("a"));
 	assert_int_equal(sm_watch_look(&watch, 1), SM_WATCH_SAME);
-	sm_watch_try_again(&watch);
+	assert_int_equal(sm_watch_dropins(&watch, path_of("a"), &dropins), SM_REFUSED);
 	assert_int_equal(sm_watch_look(&watch, 1), SM_WATCH_CHANGED);
 }
 
@@ -149,7 +158,7 @@ static void a_link_is_followed_to_where_it_leads_now(void **state)
 	write_file("one", "x");
 	write_file("two", "x");
 	assert_int_equal(symlink("one", path_of("a")), 0);
-	sm_watch_begin(&watch);
+	begin();
 	sm_watch_add(&watch, path_of("a"));
 	assert_int_equal(symlink("two", path_of("b")), 0);
 	assert_int_equal(rename(path_of("b"), path_of("a")), 0);
@@ -159,7 +168,7 @@ static void a_link_is_followed_to_where_it_leads_now(void **state)
 static void a_new_dropin_changes_its_directory(void **state)
 {
 	(void)state;
-	sm_watch_begin(&watch);
+	begin();
 	sm_watch_add(&watch, directory);
 	usleep(20000); /* the granularity of a file system's clock */
 	write_file("new.conf", "");
@@ -173,7 +182,7 @@ static void behind_a_chroot_nothing_has_changed(void **state)
 
 	(void)state;
 	write_file("a", "x");
-	sm_watch_begin(&watch);
+	begin();
 	sm_watch_add(&watch, path_of("a"));
 	child = fork();
 	if (child == 0) {
@@ -186,13 +195,19 @@ static void behind_a_chroot_nothing_has_changed(void **state)
 	assert_int_equal(status, 0);
 }
 
-static void more_files_than_the_bound_are_let_go(void **state)
+static void a_path_that_is_too_long_is_let_go(void **state)
 {
+	char path[SM_WATCH_PATH_MAX + 1] = "/";
+
 	(void)state;
-	sm_watch_begin(&watch);
-	for (int i = 0; i < SM_WATCH_FILES_MAX + 5; i++)
-		sm_watch_add(&watch, directory);
-	assert_int_equal(watch.n, SM_WATCH_FILES_MAX);
+	memset(path + 1, 'a', SM_WATCH_PATH_MAX - 1);
+	begin();
+	sm_watch_add(&watch, path);
+	assert_null(watch.last);
+	path[SM_WATCH_PATH_MAX - 1] = '\0';
+	sm_watch_add(&watch, path);
+	assert_string_equal(watch.last->path, path);
+	assert_false(watch.is_incomplete);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
@@ -206,7 +221,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_link_is_followed_to_where_it_leads_now),
 	TEST(a_new_dropin_changes_its_directory),
 	TEST(behind_a_chroot_nothing_has_changed),
-	TEST(more_files_than_the_bound_are_let_go),
+	TEST(a_path_that_is_too_long_is_let_go),
 };
 
 TESTS_MAIN(tests)

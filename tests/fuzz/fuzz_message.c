@@ -24,7 +24,7 @@ static bool reach(void *context, const struct sm_address *address)
 /* The reply to every other question of a name, whatever it holds: the expansion ends, and has an answer within its bounds. */
 static void expand(const struct sm_reply *reply)
 {
-	static struct sm_rule rule = {.templates = {"_{service}._{proto}.{domain}"}, .n_templates = 1, .proto = "tcp", .max_ttl_ms = 60000};
+	static struct sm_rule rule = {.templates = "_{service}._{proto}.{domain}", .n_templates = 1, .proto = "tcp", .max_ttl_ms = 60000};
 	SM_SCOPE_ARENA struct sm_arena arena = sm_arena_growing(SM_ANSWER_MEMORY_MAX);
 	const struct sm_expand_means means = {.families = SM_IPV4_AND_IPV6, .believes = believe, .reaches = reach};
 	SM_SCOPE_ARENA struct sm_arena room = sm_arena_growing(SM_ANSWER_MEMORY_MAX);

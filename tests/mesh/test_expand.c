@@ -46,7 +46,7 @@ static int fresh(void **state)
 	memset(&rule, 0, sizeof(rule));
 	rule.name = rule.domain = name_of("mesh");
 	rule.n_templates = 1;
-	strcpy(rule.templates[0], "_{service}._tcp.{domain}");
+	rule.templates = "_{service}._tcp.{domain}";
 	means = (struct sm_expand_means){.families = SM_IPV4_AND_IPV6, .believes = believes, .reaches = reaches};
 	reply = (struct sm_reply){.records = records};
 	return 0;
@@ -153,7 +153,7 @@ static const struct story {
 	enum sm_family_policy family;
 	enum { NO_FILTER, BY_TARGET, BY_OWNER } filter;
 	uint8_t host, needs, keeps; /* families of the host, 0: both; that a program wants alone; that the last answer held */
-	const char *name, *second_template; /* NULL: api.mesh; none */
+	const char *name, *two_templates; /* NULL: api.mesh; _{service}._tcp.{domain} alone */
 } stories[] = {
 	{"targets with glue need one question",
 	 {"_api._tcp.mesh SRV: srv b.mesh 20 5 60; srv a.mesh 10 7 60; +a a.mesh 1 50; +a b.mesh 2 40"},
@@ -224,7 +224,7 @@ static const struct story {
 	 .is_plain = true},
 	{"together with the last SRV of several",
 	 {"_api._tcp.mesh SRV: nxdomain 50", "api.mesh A: a api.mesh 9 60", "api.mesh SRV: nxdomain 50"}, "api.mesh 9 ttl 50",
-	 .is_plain = true, .second_template = "{name}", .is_ipv4_only = true},
+	 .is_plain = true, .two_templates = "_{service}._tcp.{domain} {name}", .is_ipv4_only = true},
 	{"a plain host that has SRV now is none",
 	 {"api.mesh A: a api.mesh 9 1", "_api._tcp.mesh SRV: srv a.mesh 0 0 60; +a a.mesh 1 60"}, "a.mesh 1 ttl 60 -6",
 	 .is_plain = true},
@@ -238,7 +238,7 @@ static const struct story {
 	 .is_ipv4_only = true},
 	{"templates are tried in order until one exists",
 	 {"_api._tcp.mesh SRV: nxdomain 5", "api.mesh SRV: srv a.mesh 0 0 60; +a a.mesh 1 60"}, "a.mesh 1 ttl 60", .is_ipv4_only = true,
-	 .second_template = "{name}"},
+	 .two_templates = "_{service}._tcp.{domain} {name}"},
 	{"without SRV the name itself is asked",
 	 {"_api._tcp.mesh SRV: nxdomain 5", "api.mesh A: a api.mesh 9 60", "api.mesh AAAA: nodata 5"}, "api.mesh 9 ttl 5"},
 	{"NXDOMAIN everywhere is no name, for the shortest time",
@@ -455,8 +455,10 @@ static void play(void **state)
 	means.needs = story->needs;
 	means.keeps = story->keeps;
 	rule.fallback = story->is_without_fallback ? SM_FALLBACK_NONE : SM_FALLBACK_ADDRESS;
-	if (story->second_template)
-		strcpy(rule.templates[rule.n_templates++], story->second_template);
+	if (story->two_templates) {
+		rule.templates = story->two_templates;
+		rule.n_templates = 2;
+	}
 	begin(story->name ? story->name : "api.mesh");
 	for (int i = 0; i < STEPS_MAX && story->steps[i]; i++)
 		play_step(story->steps[i]);

@@ -8,7 +8,7 @@ static struct sm_rule rule_for(const char *name, bool is_exact)
 	struct sm_rule rule = {.name = name_of(name), .domain = name_of(name), .is_exact = is_exact, .proto = "tcp"};
 
 	rule.n_templates = 1;
-	strcpy(rule.templates[0], "_{service}._{proto}.{domain}");
+	rule.templates = "_{service}._{proto}.{domain}";
 	return rule;
 }
 
@@ -41,7 +41,7 @@ static const char *owner_of(struct sm_rule *rule, const char *name, const char *
 	static struct sm_name owner;
 	struct sm_name asked = name_of(name);
 
-	strcpy(rule->templates[0], template);
+	rule->templates = template;
 	if (sm_rule_owner(rule, &asked, 0, &owner) != SM_OK)
 		return "none";
 	return owner.text;
@@ -162,13 +162,15 @@ static void a_short_name_is_completed_by_the_domains_that_are_searched(void **st
 {
 	struct sm_rule list[] = {rule_for("consul", false), rule_for("mesh", false), rule_for("db.service.consul", true)};
 	struct sm_rules rules = {.n_rules = COUNT(list), .rules = list};
+	struct sm_search search;
 	char long_name[300];
 
 	(void)state;
 	list[0].is_searched = list[2].is_searched = 1;
 	sm_rules_sort(&rules);
 	assert_string_equal(completed(&rules, "api"), "");
-	rules.search = (struct sm_search){.ndots = 1, .n_domains = 4,
+	rules.search = &search;
+	search = (struct sm_search){.ndots = 1, .n_domains = 4,
 		.domains = {name_of("service.consul"), name_of("example.org"), name_of("mesh"), name_of("consul")}};
 	assert_string_equal(completed(&rules, "api"), "api.service.consul api.consul");
 	assert_string_equal(completed(&rules, "API"), "api.service.consul api.consul");
@@ -178,7 +180,7 @@ static void a_short_name_is_completed_by_the_domains_that_are_searched(void **st
 	assert_string_equal(completed(&rules, "localhost"), "");
 	assert_string_equal(completed(&rules, ""), "");
 	assert_string_equal(completed(&rules, "a%b"), "");
-	rules.search.ndots = 2;
+	search.ndots = 2;
 	assert_string_equal(completed(&rules, "api.v2"), "api.v2.service.consul api.v2.consul");
 	assert_string_equal(completed(&rules, "x.localhost"), "");
 	memset(long_name, 'a', sizeof(long_name));

@@ -139,7 +139,7 @@ static void set_rules(const struct story *story)
 	memset(&rule, 0, sizeof(rule));
 	rule.name = rule.domain = name_of("mesh");
 	rule.n_templates = 1;
-	strcpy(rule.templates[0], "_{service}._tcp.{domain}");
+	rule.templates = "_{service}._tcp.{domain}";
 	rule.timeout_ms = 500;
 	rule.backoff_permille = 2000;
 	rule.attempts = 3;

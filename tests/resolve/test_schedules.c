@@ -341,7 +341,7 @@ static struct sm_rule draw_rule(void)
 		.name = name_of("mesh"),
 		.domain = name_of("mesh"),
 		.n_templates = 1,
-		.templates = {"_{service}._tcp.{domain}"},
+		.templates = "_{service}._tcp.{domain}",
 		.fallback = SM_FALLBACK_NONE,
 		.answers = SM_ANSWERS_ALL,
 		.timeout_ms = 20 + (uint32_t)below(600),

@@ -228,8 +228,8 @@ static void the_subject_is_what_an_answer_depends_on_and_nothing_else(void **sta
 	OTHER(rule.name = name_of("api.mesh"));
 	OTHER(rule.domain = name_of("other"));
 	OTHER(rule.is_exact = true);
-	OTHER(strcpy(rule.templates[0], "{name}"));
-	OTHER(strcpy(rule.templates[rule.n_templates++], "{name}"));
+	OTHER(rule.templates = "{name}");
+	OTHER((rule.templates = "{service} {name}", rule.n_templates = 2));
 	OTHER(strcpy(rule.proto, "udp"));
 	OTHER(rule.fallback = SM_FALLBACK_NONE);
 	OTHER(rule.elsewhere = SM_ELSEWHERE_NEVER);
