@@ -42,11 +42,28 @@ void sm_client_close(struct sm_client *client)
 	sm_limits_give(connections->limits, SM_LIMITED_CLIENTS, client->peer.account);
 	if (client->is_watched)
 		uv_close((uv_handle_t *)&client->poll, on_handle_closed);
-	if (client->has_timer)
-		uv_close((uv_handle_t *)&client->timer, on_handle_closed);
 	close(client->fd);
-	if (client->n_handles == 0)
+	if (client->has_timer) {
+		uv_timer_stop(&client->timer);
+		TAILQ_INSERT_TAIL(&connections->ended, client, ended);
+	} else if (client->n_handles == 0) {
 		free_client(client);
+	}
+}
+
+static void free_ended(struct sm_connections *connections)
+{
+	struct sm_client *client;
+
+	while ((client = TAILQ_FIRST(&connections->ended))) {
+		TAILQ_REMOVE(&connections->ended, client, ended);
+		uv_close((uv_handle_t *)&client->timer, on_handle_closed);
+	}
+}
+
+static void on_waited(uv_check_t *check)
+{
+	free_ended(check->data);
 }
 
 /* ---- replies */
@@ -258,7 +275,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
-	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+	for (int i = 0; i < ACCEPTS_AT_ONCE && (i == 0 || sm_listener_has_more(&connections->listener)); i++) {
 		struct sm_peer peer;
 		int fd;
 		enum sm_status accepted = sm_listener_accept(&connections->listener, &fd, &peer);
@@ -299,7 +316,10 @@ static void on_hints(uv_poll_t *poll, int status, int events)
 enum sm_status sm_connections_start(struct sm_connections *connections)
 {
 	uv_timer_init(connections->loop, &connections->pause);
-	connections->pause.data = connections->requests.data = connections->hints.data = connections;
+	connections->pause.data = connections->requests.data = connections->hints.data = connections->waited.data = connections;
+	TAILQ_INIT(&connections->ended);
+	uv_check_init(connections->loop, &connections->waited);
+	uv_check_start(&connections->waited, on_waited);
 	if (uv_poll_init(connections->loop, &connections->requests, connections->listener.requests) != 0)
 		return SM_EXHAUSTED;
 	uv_poll_start(&connections->requests, UV_READABLE, on_connection);
@@ -309,6 +329,12 @@ enum sm_status sm_connections_start(struct sm_connections *connections)
 		return SM_EXHAUSTED;
 	uv_poll_start(&connections->hints, UV_READABLE, on_hints);
 	return SM_OK;
+}
+
+void sm_connections_end(struct sm_connections *connections)
+{
+	free_ended(connections);
+	uv_close((uv_handle_t *)&connections->waited, NULL);
 }
 
 void sm_connections_stop(struct sm_connections *connections)

@@ -23,6 +23,7 @@ struct sm_client {
 	bool is_read; /* the request is complete */
 	struct sm_follower *follower; /* of daemon/monitor.c; NULL: it does not follow events */
 	bool is_watched, has_timer;
+	TAILQ_ENTRY(sm_client) ended;
 	int n_handles;
 	uv_poll_t poll;
 	uv_timer_t timer;
@@ -55,12 +56,16 @@ struct sm_connections {
 	struct sm_listener listener;
 	uv_poll_t requests, hints;
 	uv_timer_t pause; /* before it accepts again, when descriptors run out */
+	TAILQ_HEAD(, sm_client) ended; /* their handles are closed when the loop has waited: else it would turn once more for that */
+	uv_check_t waited;
 };
 
 /* Serves connections->listener until sm_connections_stop. SM_EXHAUSTED. */
 enum sm_status sm_connections_start(struct sm_connections *connections) SM_MUST_CHECK;
 /* Accepts no more clients; serves the connected ones. */
 void sm_connections_stop(struct sm_connections *connections);
+/* When there are none left. */
+void sm_connections_end(struct sm_connections *connections);
 
 /* Watches the connection for its end, and calls on_client_time after `ms`. */
 void sm_client_wait(struct sm_client *client, uint32_t ms);

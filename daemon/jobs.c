@@ -69,13 +69,29 @@ static void on_job_closed(uv_handle_t *handle)
 	free_job(handle->data);
 }
 
-/* Closes its descriptors at once; its memory is freed when the loop has closed its handles. */
+/* Closes its descriptors at once; its memory is freed when the loop has waited, and has closed its handles. */
 static void close_job(struct sm_job *job)
 {
 	sm_turns_leave(&job->jobs->due, &job->due);
 	sm_lookup_close(job->lookup);
 	sm_shared_leave(job->jobs->shared, job);
-	uv_close((uv_handle_t *)&job->timer, on_job_closed);
+	uv_timer_stop(&job->timer);
+	TAILQ_INSERT_TAIL(&job->jobs->ended, job, link);
+}
+
+static void free_ended(struct sm_jobs *jobs)
+{
+	struct sm_job *job;
+
+	while ((job = TAILQ_FIRST(&jobs->ended))) {
+		TAILQ_REMOVE(&jobs->ended, job, link);
+		uv_close((uv_handle_t *)&job->timer, on_job_closed);
+	}
+}
+
+static void on_waited(uv_check_t *check)
+{
+	free_ended(check->data);
 }
 
 /* ---- listening: what a server says, or does not say, behind the answer, counts for the next lookup */
@@ -280,6 +296,7 @@ enum sm_status sm_jobs_start(struct sm_jobs *jobs)
 	TAILQ_INIT(&jobs->finished);
 	TAILQ_INIT(&jobs->listening);
 	TAILQ_INIT(&jobs->behind);
+	TAILQ_INIT(&jobs->ended);
 	sm_turns_start(&jobs->due);
 	sm_channel_pool_start(&jobs->channels);
 	sm_thrift_start(&jobs->thrift);
@@ -288,7 +305,9 @@ enum sm_status sm_jobs_start(struct sm_jobs *jobs)
 	jobs->sockets_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (jobs->sockets_fd < 0 || uv_poll_init(jobs->loop, &jobs->sockets, jobs->sockets_fd) != 0)
 		return SM_EXHAUSTED;
-	jobs->sockets.data = jobs;
+	jobs->sockets.data = jobs->waited.data = jobs;
+	uv_check_init(jobs->loop, &jobs->waited);
+	uv_check_start(&jobs->waited, on_waited);
 	uv_poll_start(&jobs->sockets, UV_READABLE, on_sockets_ready);
 	return SM_OK;
 }
@@ -299,6 +318,8 @@ void sm_jobs_stop(struct sm_jobs *jobs)
 		stop_listening(TAILQ_FIRST(&jobs->listening));
 	while (!TAILQ_EMPTY(&jobs->behind))
 		stop_behind(TAILQ_FIRST(&jobs->behind));
+	free_ended(jobs);
+	uv_close((uv_handle_t *)&jobs->waited, NULL);
 	sm_channel_pool_stop(&jobs->channels);
 	sm_hosts_stop(&jobs->hosts);
 	uv_close((uv_handle_t *)&jobs->sockets, NULL);

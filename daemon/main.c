@@ -89,14 +89,13 @@ static void on_looking(uv_timer_t *timer)
 	sm_premises_look(&daemon->premises, daemon->directory, sm_clock_now_ns());
 }
 
-/* A service manager that gets no sign of life in time assumes that the daemon hangs. */
 static void on_watchdog(uv_timer_t *timer)
 {
 	(void)timer;
 	sm_listener_notify(secure_getenv("NOTIFY_SOCKET"), "WATCHDOG=1");
 }
 
-/* sd_watchdog_enabled(3). Sends three signs of life in each watchdog interval. */
+/* sd_watchdog_enabled(3). Sends three signs of life in each interval: who sends none in time is taken to hang. */
 static void start_watchdog(struct daemon *daemon)
 {
 	const char *pid = secure_getenv("WATCHDOG_PID"), *usec = secure_getenv("WATCHDOG_USEC");
@@ -112,6 +111,7 @@ static void close_all(struct daemon *daemon)
 	sm_persist_now(&daemon->persist);
 	sm_surroundings_stop(&daemon->around);
 	sm_requests_stop(&daemon->requests);
+	sm_connections_end(&daemon->connections);
 	sm_jobs_stop(&daemon->jobs);
 	sm_targets_stop(&daemon->targets);
 	sm_flush_stop(&daemon->flush_work);

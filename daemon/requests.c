@@ -18,6 +18,7 @@
 #define WAIT_MAX_MS 120000 /* beyond every deadline */
 #define SPARE_MS 1000
 #define SIGN_AFTER_MS 100 /* as daemon/jobs.c signs */
+#define GONE_AFTER_NS (2 * SM_NS_PER_MS) /* a client that came just now is not looked for */
 #define TURNS_NS (SM_NS_PER_MS / 4) /* of jobs that begin, in one turn of the loop */
 #define HINTS_A_SECOND 1000 /* of one account */
 
@@ -31,7 +32,6 @@ struct sm_wanted {
 	bool may_be_stale, is_scout;
 	struct sm_turn turn; /* until its job has begun */
 	int64_t asked_ns;
-	uint64_t asked_in; /* which turn of the loop */
 	bool has_signed; /* of its turn, which is late */
 };
 
@@ -222,7 +222,6 @@ static void wait_for_job(struct sm_requests *requests, struct sm_wanted *wanted)
 
 	client->wanted = wanted;
 	wanted->asked_ns = sm_clock_now_ns();
-	wanted->asked_in = requests->loop_turn;
 	if (sm_jobs_has(requests->jobs, &client->request) && begin(requests, wanted) == SM_OK)
 		return;
 	if (sm_turns_wait(&requests->turns, &wanted->turn, client->peer.account,
@@ -238,7 +237,7 @@ static bool take_turn(void *context, struct sm_turn *turn)
 	struct sm_wanted *wanted = (struct sm_wanted *)((char *)turn - offsetof(struct sm_wanted, turn));
 	struct sm_requests *requests = context;
 
-	if (wanted->asked_in == requests->loop_turn || !sm_listener_is_gone(wanted->client->fd))
+	if (sm_clock_now_ns() - wanted->asked_ns < GONE_AFTER_NS || !sm_listener_is_gone(wanted->client->fd))
 		return begin(requests, wanted) == SM_OK;
 	sm_client_close(wanted->client);
 	return true;
@@ -254,7 +253,6 @@ void sm_requests_before_waiting(struct sm_requests *requests)
 	bool has_more = sm_jobs_go_on(requests->jobs);
 
 	has_more |= sm_turns_take(&requests->turns, TURNS_NS, take_turn, requests);
-	requests->loop_turn++;
 	if (has_more)
 		uv_idle_start(&requests->taking_turns, on_taking_turns);
 	else

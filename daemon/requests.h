@@ -32,7 +32,6 @@ struct sm_requests {
 
 	struct sm_turns turns; /* requests that wait for their jobs to begin */
 	uv_idle_t taking_turns;
-	uint64_t loop_turn; /* how often the loop has waited */
 	struct sm_hint_rate hint_rates[SM_ACCOUNT_PLACES];
 };
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -150,6 +151,13 @@ enum sm_status sm_listener_accept(const struct sm_listener *listener, int *ret_f
 	*ret = (struct sm_peer){peer.uid, peer.uid, peer.pid};
 	fd = -1;
 	return SM_OK;
+}
+
+bool sm_listener_has_more(const struct sm_listener *listener)
+{
+	struct pollfd requests = {.fd = listener->requests, .events = POLLIN};
+
+	return poll(&requests, 1, 0) > 0;
 }
 
 static enum sm_status decode(const uint8_t *bytes, ssize_t size, bool is_hint, struct sm_request *ret)

@@ -46,6 +46,8 @@ enum sm_status sm_listener_hint(const struct sm_listener *listener, struct sm_re
 enum sm_status sm_listener_receive(int fd, struct sm_request *ret) SM_MUST_CHECK;
 /* Has the client closed the connection? */
 bool sm_listener_is_gone(int fd);
+/* Does a connection wait to be accepted? To ask costs less than to accept none. */
+bool sm_listener_has_more(const struct sm_listener *listener);
 /* Sends a reply from frame *part on, which moves on with what was sent; it begins at 0. SM_FULL: the rest has to wait until
  * the client has taken some of it; call again when `fd` is writable. SM_REFUSED: the client is gone. */
 enum sm_status sm_listener_reply(int fd, const struct sm_frame_reply *reply, uint32_t *part) SM_MUST_CHECK;
