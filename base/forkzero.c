@@ -2,11 +2,16 @@
 /* Fork-zeroed memory. Where the kernel does not support it, there is none: a stale lock in a child would be worse. */
 #include "base/forkzero.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 
 bool sm_forkzero_mark(void *memory, size_t size)
 {
-	return madvise(memory, size, MADV_WIPEONFORK) == 0;
+	int saved = errno;
+	bool is_marked = madvise(memory, size, MADV_WIPEONFORK) == 0;
+
+	errno = saved;
+	return is_marked;
 }
 
 void *sm_forkzero_map(size_t size)

@@ -21,6 +21,6 @@
 /* `size` bytes of zeros, in whole pages, for the life of the process unless unmapped; NULL where the system refuses. */
 void *sm_forkzero_map(size_t size);
 /* Makes it of static memory, which is zero and has whole pages of SM_PAGE_MAX to itself, for the life of the program or library.
- * false: the system refuses. */
+ * false: the system refuses. errno stays as it is. */
 bool sm_forkzero_mark(void *memory, size_t size);
 void sm_forkzero_unmap(void *memory, size_t size);

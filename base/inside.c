@@ -4,6 +4,7 @@
 
 #include "base/forkzero.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -49,8 +50,11 @@ static void close_sockets(const struct sm_inside_place *place)
 
 bool sm_inside_enter_seldom(struct sm_inside *inside, struct sm_stay *stay)
 {
+	int saved = errno;
+
 	if (atomic_load_explicit(&stay->place->thread, memory_order_relaxed) == stay->thread && is_abandoned(stay->place, stay)) {
 		close_sockets(stay->place);
+		errno = saved;
 		if (stay->place->is_guarded)
 			pthread_setcancelstate(stay->place->cancel_state, NULL);
 		return true;

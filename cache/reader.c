@@ -37,6 +37,8 @@ static enum sm_status walk_down(const struct walk *walk, void *bytes, size_t siz
 		if (find_child(walk, &page, &number) != SM_OK)
 			return SM_CORRUPT;
 	}
+	if (walk->depth > 2 && number < walk->n_pages)
+		prefetch_page(walk, number);
 	if (open_page(walk, number, &page) != SM_OK || page.flags != SM_PAGE_LEAF)
 		return SM_CORRUPT;
 	switch (find_node(walk, &page, &node)) {

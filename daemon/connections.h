@@ -56,7 +56,7 @@ struct sm_connections {
 	struct sm_listener listener;
 	uv_poll_t requests, hints;
 	uv_timer_t pause; /* before it accepts again, when descriptors run out */
-	TAILQ_HEAD(, sm_client) ended; /* their handles are closed when the loop has waited: else it would turn once more for that */
+	TAILQ_HEAD(, sm_client) ended; /* their handles are closed when the loop has waited, which else turned once more */
 	uv_check_t waited;
 };
 

@@ -13,7 +13,7 @@
 #include "mesh/expand.h"
 #include "mesh/record.h"
 
-#include <pthread.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -376,8 +376,8 @@ static bool is_foreign(const struct sm_conf *conf)
 }
 
 /* `rule`: of the name, as the generation `before` has it; NULL: not known. */
-static enum sm_verdict find_patiently(struct wish *wish, const char *name, size_t length, const char *proto,
-                                      const struct sm_generation *before, const struct sm_rule *rule)
+static enum sm_verdict find_settled(struct wish *wish, const char *name, size_t length, const char *proto,
+                                    const struct sm_generation *before, const struct sm_rule *rule)
 {
 	wish->generation = sm_process_settle(&wish->stay, wish->now_ns);
 	if (!wish->generation)
@@ -391,6 +391,17 @@ static enum sm_verdict find_patiently(struct wish *wish, const char *name, size_
 	if (wish->generation->is_traced && !wish->watcher)
 		return find_and_trace(wish, wish->generation->conf, name, proto);
 	return find_in(wish, wish->generation->conf, name, proto);
+}
+
+__attribute__((noinline))
+static enum sm_verdict find_patiently(struct wish *wish, const char *name, size_t length, const char *proto,
+                                      const struct sm_generation *before, const struct sm_rule *rule)
+{
+	int saved = errno;
+	enum sm_verdict verdict = find_settled(wish, name, length, proto, before, rule);
+
+	errno = saved;
+	return verdict;
 }
 
 __attribute__((always_inline))

@@ -7,7 +7,6 @@
 #include "find/pin.h"
 #include "nss_srvmesh/verdict.h"
 
-#include <errno.h>
 #include <sys/socket.h>
 
 /* For `srvmesh doctor`, which reads it in the file. */
@@ -18,7 +17,6 @@ __attribute__((used)) static const char release[] = "srvmesh-release:" PACKAGE_V
 EXPORTED enum nss_status _nss_srvmesh_gethostbyname4_r(const char *name, struct gaih_addrtuple **pat, char *buffer,
                                                        size_t buflen, int *errnop, int *h_errnop, int32_t *ttlp)
 {
-	int saved = errno;
 	struct sm_found found;
 	enum sm_verdict verdict = sm_find(name, SM_IPV4_AND_IPV6, &found);
 
@@ -28,14 +26,13 @@ EXPORTED enum nss_status _nss_srvmesh_gethostbyname4_r(const char *name, struct 
 		sm_pin_spend(&found.name, SM_IPV4_AND_IPV6);
 	if (verdict == SM_VERDICT_FOUND && ttlp)
 		*ttlp = (int32_t)found.ttl_s;
-	return sm_verdict_tell(verdict, saved, errnop, h_errnop);
+	return sm_verdict_tell(verdict, errnop, h_errnop);
 }
 
 EXPORTED enum nss_status _nss_srvmesh_gethostbyname3_r(const char *name, int af, struct hostent *result, char *buffer,
                                                        size_t buflen, int *errnop, int *h_errnop, int32_t *ttlp,
                                                        char **canonp)
 {
-	int saved = errno;
 	struct sm_found found;
 	enum sm_verdict verdict = SM_VERDICT_NOT_OURS;
 	uint8_t family = af == AF_INET ? SM_IPV4 : SM_IPV6;
@@ -50,7 +47,7 @@ EXPORTED enum nss_status _nss_srvmesh_gethostbyname3_r(const char *name, int af,
 		*ttlp = (int32_t)found.ttl_s;
 	if (verdict == SM_VERDICT_FOUND && canonp)
 		*canonp = result->h_name;
-	return sm_verdict_tell(verdict, saved, errnop, h_errnop);
+	return sm_verdict_tell(verdict, errnop, h_errnop);
 }
 
 EXPORTED enum nss_status _nss_srvmesh_gethostbyname2_r(const char *name, int af, struct hostent *result, char *buffer,
@@ -68,11 +65,11 @@ EXPORTED enum nss_status _nss_srvmesh_gethostbyname_r(const char *name, struct h
 EXPORTED enum nss_status _nss_srvmesh_getservbyname_r(const char *name, const char *proto, struct servent *result,
                                                       char *buffer, size_t buflen, int *errnop)
 {
-	int saved = errno, ignored;
+	int ignored;
 	struct sm_found_service found;
 	enum sm_verdict verdict = sm_find_service(name, proto, &found);
 
 	if (verdict == SM_VERDICT_FOUND && sm_fill_servent(&found, result, buffer, buflen) != SM_OK)
 		verdict = SM_VERDICT_TOO_SMALL;
-	return sm_verdict_tell(verdict, saved, errnop, &ignored);
+	return sm_verdict_tell(verdict, errnop, &ignored);
 }

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <netdb.h>
 
-enum nss_status sm_verdict_tell(enum sm_verdict verdict, int saved_errno, int *errnop, int *h_errnop)
+enum nss_status sm_verdict_tell(enum sm_verdict verdict, int *errnop, int *h_errnop)
 {
 	static const struct {
 		enum nss_status status;
@@ -20,7 +20,6 @@ enum nss_status sm_verdict_tell(enum sm_verdict verdict, int saved_errno, int *e
 		[SM_VERDICT_FOUND] = {NSS_STATUS_SUCCESS, 0, NETDB_SUCCESS},
 	};
 
-	errno = saved_errno;
 	if (verdict != SM_VERDICT_FOUND)
 		*errnop = table[verdict].error;
 	*h_errnop = table[verdict].h_error;

@@ -6,5 +6,5 @@
 
 #include <nss.h>
 
-/* Restores errno to `saved_errno`, sets *errnop (often the same object) unless SM_VERDICT_FOUND, and *h_errnop. */
-enum nss_status sm_verdict_tell(enum sm_verdict verdict, int saved_errno, int *errnop, int *h_errnop);
+/* Sets *errnop (often errno itself) unless SM_VERDICT_FOUND, and *h_errnop. */
+enum nss_status sm_verdict_tell(enum sm_verdict verdict, int *errnop, int *h_errnop);
