@@ -13,7 +13,7 @@ PROGRAMS = os.path.join(BUILDDIR, "bench")
 LOOKUPS = os.path.join(PROGRAMS, "lookups")
 UNBOUND, KNOT = "127.0.0.1", "127.0.0.3"
 OF_ETC = "-"  # the configuration that a program reads without SRVMESH_CONF
-KEYS = "daemon quota = 100%\ncache size = 128M"
+KEYS = "daemon quota = 100%\ncache size = 128M\ncache persist = no"
 
 
 def prepare(lab):

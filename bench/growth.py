@@ -75,7 +75,7 @@ def main():
         Knot(lab, "$TTL 86400\nt0 A 127.0.0.11\n*.e._tcp SRV 0 1 80 t0\n", 53, KNOT)
         config = f"[domain mesh]\nservers = {KNOT}\nmax_ttl = 1d\nfallback = none\n"
         for n, size in SIZES.items():
-            daemon = ground.srvmeshd(lab, config, f"of{n}", f"daemon quota = 100%\ncache size = {size}")
+            daemon = ground.srvmeshd(lab, config, f"of{n}", f"daemon quota = 100%\ncache size = {size}\ncache persist = no")
             fill(lab, f"of{n}.conf", n)
             daemon.stop()
         rows = by_names(lab, rounds)

@@ -88,7 +88,7 @@ class Bench:
 
     def daemon(self, n_servers=2, more=""):
         run = os.path.join(self.lab.path, f"run{self.turn}")
-        return Daemon(self.lab, self.config(n_servers, more), "daemon quota = 100%", run=run)
+        return Daemon(self.lab, self.config(n_servers, more), "daemon quota = 100%\ncache persist = no", run=run)
 
     def unbound(self):
         forwards = "".join(f"    forward-addr: {address}\n" for address in ADDRESSES[:2])
