@@ -54,7 +54,7 @@ struct wiped_state {
 SM_BESIDE_DATA static struct {
 	_Atomic(struct sm_generation *) current;
 	_Atomic(struct wiped_state *) wiped; /* NULL: nobody has entered */
-	bool is_wiped; /* it is fork-zeroed. Else nothing can be freed, because a child could not trust its counter */
+	_Atomic bool is_wiped; /* it is fork-zeroed. Else nothing can be freed, because a child could not trust its counter */
 	struct sm_generation *retired; /* only the reloader uses these three */
 	struct sm_view *retired_views;
 	uint32_t n_retired;
@@ -70,7 +70,7 @@ static struct wiped_state *make_state(void)
 	static char room[PAGES(sizeof(struct wiped_state)) + SM_PAGE_MAX];
 	struct wiped_state *state = (void *)PAGES((uintptr_t)room);
 
-	process.is_wiped = sm_forkzero_mark(state, PAGES(sizeof(*state)));
+	atomic_store(&process.is_wiped, sm_forkzero_mark(state, PAGES(sizeof(*state))));
 	sm_inside_use(&state->inside);
 	atomic_store_explicit(&process.wiped, state, memory_order_release);
 	return state;
@@ -203,7 +203,7 @@ static bool look_at_map(struct sm_generation *generation)
 
 static void free_retired(const struct wiped_state *state, const struct sm_stay *stay)
 {
-	if (!process.is_wiped || !sm_inside_is_alone(&state->inside, stay))
+	if (!atomic_load(&process.is_wiped) || !sm_inside_is_alone(&state->inside, stay))
 		return;
 	while (process.retired) {
 		struct sm_generation *generation = process.retired;
