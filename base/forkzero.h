@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /* The pages of the machine, or the largest that it may have: for what sm_forkzero_mark is to mark. */
-#if defined(__x86_64__) || defined(__i386__) || defined(__s390x__) || defined(__riscv) || defined(__arm__)
+#if defined(__x86_64__) || defined(__i386__) || defined(__s390x__) || defined(__riscv)
 #define SM_PAGE_MAX 4096
 #else
 #define SM_PAGE_MAX 65536

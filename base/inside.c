@@ -50,15 +50,16 @@ static void close_sockets(const struct sm_inside_place *place)
 
 bool sm_inside_enter_seldom(struct sm_inside *inside, struct sm_stay *stay)
 {
-	int saved = errno;
+	int saved = errno, state;
 
 	if (atomic_load_explicit(&stay->place->thread, memory_order_relaxed) == stay->thread && is_abandoned(stay->place, stay)) {
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 		close_sockets(stay->place);
+		pthread_setcancelstate(stay->place->is_guarded ? stay->place->cancel_state : state, NULL);
 		errno = saved;
-		if (stay->place->is_guarded)
-			pthread_setcancelstate(stay->place->cancel_state, NULL);
 		return true;
 	}
+	errno = saved;
 	atomic_fetch_add(&inside->n_others, 1);
 	stay->place = NULL;
 	return false;

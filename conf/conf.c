@@ -378,9 +378,10 @@ static enum sm_status read_servers(const struct sm_conf *conf, struct sm_late *l
 	SM_SCOPE_FREE char *text = NULL;
 	struct sm_rule host = {.n_servers = 0};
 	size_t size;
+	enum sm_status status = sm_watch_read(&late->watch, conf->resolv, &text, &size);
 
-	if (sm_watch_read(&late->watch, conf->resolv, &text, &size) == SM_EXHAUSTED)
-		return SM_EXHAUSTED;
+	if (status != SM_OK && status != SM_MISS)
+		return status == SM_EXHAUSTED ? SM_EXHAUSTED : SM_OK; /* a sandbox by now: whom it names is not known */
 	sm_resolvconf_parse(text ? text : "", &host, NULL);
 	take_servers(&late->elsewhere, &host);
 	set_transport(&late->elsewhere);

@@ -97,8 +97,8 @@ enum sm_status sm_watch_dropins(struct sm_watch *watch, const char *directory, s
 	struct stat is;
 	enum sm_status status = sm_file_dropins(directory, &is, ret);
 
-	if (is.st_ino == 0)
-		(void)stat_of(directory, &is);
+	if (is.st_ino == 0 && status != SM_OK)
+		(void)stat_of(directory, &is); /* else it was not there */
 	note(watch, directory, &is, status == SM_REFUSED);
 	return status;
 }

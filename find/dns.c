@@ -53,11 +53,13 @@ enum sm_status sm_find_servers(struct sm_servers *ret)
 	return wish.generation ? SM_OK : SM_EXHAUSTED;
 }
 
-bool sm_wish_is_over(const struct wish *wish, const struct sm_times *times)
+bool sm_wish_is_over(struct wish *wish, const struct sm_times *times)
 {
-	SM_SCOPE_FREE struct sm_servers *servers = learn_servers(wish);
+	SM_SCOPE_FREE struct sm_servers *servers = NULL;
 	struct sm_outlook outlook;
 
+	sm_inside_guard(&wish->stay); /* it may draw */
+	servers = learn_servers(wish);
 	if (!servers)
 		return false;
 	outlook = sm_outlook_of(servers, wish->rule, wish->now_ns);

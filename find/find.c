@@ -386,6 +386,7 @@ static enum sm_verdict find_settled(struct wish *wish, const char *name, size_t 
 		wish->rule = rule;
 		return rule->is_disabled ? SM_VERDICT_NOT_OURS : find_ours(wish, name, length, proto);
 	}
+	wish->hash = 0; /* what was noted for it is of another generation */
 	if (!wish->generation->conf)
 		return SM_VERDICT_NOT_OURS;
 	if (wish->generation->is_traced && !wish->watcher)

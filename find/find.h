@@ -61,7 +61,8 @@ struct sm_watcher {
 /* The same lookup as sm_find, with somebody watching. */
 enum sm_verdict sm_find_watched(const char *name, uint8_t families, const struct sm_watcher *watcher, struct sm_found *ret);
 
-/* `families`: enum sm_families. With SM_VERDICT_FOUND, *ret has at least one address. errno stays as it was.
+/* `families`: enum sm_families. With SM_VERDICT_FOUND, *ret has at least one address. errno stays as it was, if the
+ * kernel has CLOCK_BOOTTIME.
  * For a name that is not ours it takes no lock, allocates nothing and makes no system call, except to check the configuration
  * files once a second. */
 enum sm_verdict sm_find(const char *name, uint8_t families, struct sm_found *ret);

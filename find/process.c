@@ -190,8 +190,11 @@ static bool look_at_map(struct sm_generation *generation)
 			sm_process_note_bypass(SM_BYPASS_MAP_VERSION);
 			return false;
 		}
-		if (status != SM_INVALID)
+		if (status != SM_INVALID) {
+			if (view->mapped.size > size)
+				sm_ready_forget(&state_of_process()->ready);
 			return view->mapped.size > size;
+		}
 		if (process.n_retired >= RETIRED_MAX)
 			return false;
 	}
@@ -417,6 +420,7 @@ static void free_locks(struct wiped_state *state)
 
 	sm_spin_free(&state->reloading);
 	sm_spin_free(&state->ready.lock);
+	sm_ready_forget(&state->ready); /* it may have changed something, and not come to say so */
 	if (sm_spin_free(&state->servers_lock))
 		sm_servers_init(&state->servers, 0); /* it may be half of one and half of another */
 	if (generation)
@@ -479,6 +483,11 @@ void sm_process_leave(struct sm_stay *stay)
 struct sm_ready *sm_process_ready(void)
 {
 	return &state_of_process()->ready;
+}
+
+bool sm_process_has_drawn(void)
+{
+	return atomic_load_explicit(&state_of_process()->dice, memory_order_relaxed) != 0;
 }
 
 uint64_t sm_process_draw(void)

@@ -89,5 +89,7 @@ void sm_process_put_servers(const struct sm_servers *servers);
 /* When it was noticed that the machine had been suspended; 0: never. */
 int64_t sm_process_jumped_ns(void);
 
-/* A random number for drawing; different in every process, also in forked ones. */
+/* A random number for drawing; different in every process, also in forked ones. The first one asks the kernel for it, where a
+ * thread can be cancelled. */
 uint64_t sm_process_draw(void);
+bool sm_process_has_drawn(void);

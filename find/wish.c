@@ -128,10 +128,12 @@ static void show(const struct wish *wish, const struct sm_answer *answer, const 
 	wish->watcher->see(wish->watcher->context, &sight);
 }
 
-enum sm_verdict sm_wish_choose(const struct wish *wish, struct sm_answer *answer, const struct sm_times *times)
+enum sm_verdict sm_wish_choose(struct wish *wish, struct sm_answer *answer, const struct sm_times *times)
 {
 	enum sm_verdict verdict;
 
+	if (!sm_process_has_drawn() && (answer->n_addresses > 1 || wish->service))
+		sm_inside_guard(&wish->stay);
 	sm_judge_if_needed(answer, wish->rule);
 	verdict = wish->service ? choose_port(wish, answer) : choose_addresses(wish, answer, times->expires_ns);
 	if (wish->watcher)
@@ -183,12 +185,13 @@ static bool is_good(const struct wish *wish, const struct sm_view *view, const s
 
 bool sm_wish_recall(struct wish *wish, const char *name, size_t length)
 {
-	const struct sm_view *view = atomic_load_explicit(&wish->generation->view, memory_order_acquire);
 	const struct sm_ready *ready = sm_process_ready();
+	uint64_t change = sm_ready_change(ready); /* before anything else is looked at */
+	const struct sm_view *view = atomic_load_explicit(&wish->generation->view, memory_order_acquire);
 	struct sm_ready_answer kept;
 	struct sm_ready_key key;
 
-	wish->change = sm_ready_change(ready);
+	wish->change = change;
 	wish->txnid = view ? sm_reader_newest(&view->mapped) : 0;
 	if (!sm_ready_key(name, length, &key))
 		return false;

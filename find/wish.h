@@ -66,7 +66,7 @@ static inline void sm_wish_take(struct wish *wish, bool is_shared, struct sm_ans
 uint8_t sm_wish_families(const struct wish *wish);
 
 /* Draws from the answer. */
-enum sm_verdict sm_wish_choose(const struct wish *wish, struct sm_answer *answer, const struct sm_times *times);
+enum sm_verdict sm_wish_choose(struct wish *wish, struct sm_answer *answer, const struct sm_times *times);
 /* Keeps a fresh answer that was just drawn ready to be given again (find/ready.h), if it has but one address. */
 void sm_wish_note(const struct wish *wish, const struct sm_answer *answer, const struct sm_times *times);
 /* Gives the answer that was noted for this name, if a lookup would come to the same now; it waits for nothing. Notes in `wish`
@@ -94,4 +94,4 @@ int64_t sm_wish_patience_ns(const struct wish *wish, uint32_t patience_ms, int64
 /* Asks DNS in this very process. */
 enum sm_verdict sm_wish_ask_dns(struct wish *wish);
 /* Is a kept failure over, because a server was heard since? */
-bool sm_wish_is_over(const struct wish *wish, const struct sm_times *times);
+bool sm_wish_is_over(struct wish *wish, const struct sm_times *times);

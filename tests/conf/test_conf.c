@@ -478,6 +478,12 @@ static void servers_for_what_is_elsewhere_can_wait(void **state)
 	assert_int_equal(conf->rules.elsewhere.n_servers, 1);
 	sm_conf_free(conf);
 	load("[domain mesh]\nservers = 127.0.0.1\n");
+	assert_int_equal(unlink(path_of("resolv.conf")), 0);
+	assert_int_equal(mkdir(path_of("resolv.conf"), 0755), 0); /* as in a sandbox: it is there, and cannot be read */
+	assert_int_equal(sm_conf_late(conf)->elsewhere.n_servers, 0);
+	assert_int_equal(rmdir(path_of("resolv.conf")), 0);
+	sm_conf_free(conf);
+	load("[domain mesh]\nservers = 127.0.0.1\n");
 	conf->root_inode++; /* as after a chroot */
 	assert_int_equal(sm_conf_late(conf)->elsewhere.n_servers, 0);
 	assert_int_equal(sm_conf_late(conf)->policies.precedences.n, sm_conf_policies(conf)->precedences.n);
