@@ -83,7 +83,7 @@ static inline void sm_inside_leave(struct sm_inside *inside, const struct sm_sta
 		atomic_store_explicit(&stay->place->thread, 0, memory_order_release);
 }
 
-/* Until the stay's end the thread cannot be cancelled: before anything that waits, opens or allocates. */
+/* Until the stay's end the thread cannot be cancelled: before any cancellation point (pthreads(7)). */
 void sm_inside_guard(struct sm_stay *stay);
 /* After sm_inside_leave. */
 static inline void sm_inside_unguard(const struct sm_stay *stay)

@@ -73,14 +73,6 @@ static void note(struct sm_watch *watch, const char *path, const struct stat *is
 	watch->last = file;
 }
 
-void sm_watch_add(struct sm_watch *watch, const char *path)
-{
-	struct stat now;
-
-	(void)stat_of(path, &now);
-	note(watch, path, &now, false);
-}
-
 enum sm_status sm_watch_read(struct sm_watch *watch, const char *path, char **ret, size_t *ret_size)
 {
 	struct stat is;

@@ -47,11 +47,9 @@ enum sm_watch_state {
 
 void sm_watch_begin(struct sm_watch *watch);
 void sm_watch_end(struct sm_watch *watch);
-/* Records the file's present state, also if it does not exist. Call it before reading: a change in between is then seen
- * next time. Paths that are too long are not watched; without memory, see is_incomplete. */
-void sm_watch_add(struct sm_watch *watch, const char *path);
-/* Records it as it was before it is read, and reads it (conf/file.h). If it cannot be opened, it counts as changed as soon as it
- * can be. */
+/* Records the file as it was before it is read, also if it does not exist, and reads it (conf/file.h): a change in between is
+ * seen next time. If it cannot be opened, it counts as changed as soon as it can be. Paths that are too long are not watched;
+ * without memory, see is_incomplete. */
 enum sm_status sm_watch_read(struct sm_watch *watch, const char *path, char **ret, size_t *ret_size) SM_MUST_CHECK;
 /* The same for a directory of drop-ins, which it lists. */
 enum sm_status sm_watch_dropins(struct sm_watch *watch, const char *directory, struct sm_dropins *ret) SM_MUST_CHECK;

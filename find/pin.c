@@ -58,11 +58,11 @@ enum sm_status sm_pin_set(const struct sm_name *name, const struct sm_pin *pin, 
 	return SM_OK;
 }
 
-static struct pinned *pinned_for(const struct sm_name *name)
+static struct pinned *pinned_for(const char *name)
 {
 	struct pinned *pinned = of_thread();
 
-	return pinned && strcmp(pinned->name.text, name->text) == 0 ? pinned : NULL;
+	return pinned && strcmp(pinned->name.text, name) == 0 ? pinned : NULL;
 }
 
 /* A pin from the future was set in another time namespace. */
@@ -73,7 +73,7 @@ static bool is_recent(const struct pinned *pinned, int64_t now_ns)
 
 const struct sm_pin *sm_pin_get(const struct sm_name *name, uint8_t families, int64_t now_ns)
 {
-	const struct pinned *pinned = pinned_for(name);
+	const struct pinned *pinned = pinned_for(name->text);
 
 	if (!pinned || (pinned->spent_families & families) || !is_recent(pinned, now_ns))
 		return NULL;
@@ -82,14 +82,12 @@ const struct sm_pin *sm_pin_get(const struct sm_name *name, uint8_t families, in
 
 bool sm_pin_is_of(const char *name)
 {
-	const struct pinned *pinned = of_thread();
-
-	return pinned && strcmp(pinned->name.text, name) == 0;
+	return pinned_for(name);
 }
 
 void sm_pin_spend(const struct sm_name *name, uint8_t families)
 {
-	struct pinned *pinned = pinned_for(name);
+	struct pinned *pinned = pinned_for(name->text);
 
 	if (pinned)
 		pinned->spent_families |= families;
@@ -97,7 +95,7 @@ void sm_pin_spend(const struct sm_name *name, uint8_t families)
 
 void sm_pin_miss(const struct sm_name *name, uint8_t families)
 {
-	struct pinned *pinned = pinned_for(name);
+	struct pinned *pinned = pinned_for(name->text);
 
 	sm_pin_spend(name, families);
 	if (pinned)
@@ -106,7 +104,7 @@ void sm_pin_miss(const struct sm_name *name, uint8_t families)
 
 uint8_t sm_pin_missed_families(const struct sm_name *name, int64_t now_ns)
 {
-	const struct pinned *pinned = pinned_for(name);
+	const struct pinned *pinned = pinned_for(name->text);
 
 	return pinned && is_recent(pinned, now_ns) ? pinned->missed_families : 0;
 }
