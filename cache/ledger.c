@@ -223,6 +223,11 @@ static void drop_share_if_empty(struct sm_ledger *ledger, struct share *share)
 	free_share(share);
 }
 
+bool sm_ledger_has(const struct sm_ledger *ledger, const struct sm_name *name)
+{
+	return find_entry(ledger, name);
+}
+
 enum sm_status sm_ledger_get(const struct sm_ledger *ledger, const struct sm_name *name, struct sm_ledger_entry *ret)
 {
 	const struct holding *entry = find_entry(ledger, name);

@@ -34,6 +34,7 @@ enum sm_status sm_ledger_open(uint64_t max_cost, uint32_t max_entries, uint32_t 
                               struct sm_ledger **ret) SM_MUST_CHECK;
 void sm_ledger_close(struct sm_ledger *ledger);
 
+bool sm_ledger_has(const struct sm_ledger *ledger, const struct sm_name *name);
 /* SM_MISS: not held. */
 enum sm_status sm_ledger_get(const struct sm_ledger *ledger, const struct sm_name *name,
                              struct sm_ledger_entry *ret) SM_MUST_CHECK;

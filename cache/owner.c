@@ -30,7 +30,7 @@ struct sm_owner {
 	bool is_out_of_space;     /* the file system: fewer entries are kept until it has more space */
 	uint64_t max_cost;        /* the ledger's bound at the moment */
 	bool is_full;             /* the map, in spite of the ledger: pages can be emptier than COST_PERCENT assumes */
-	struct sm_ledger *ledger;
+	struct sm_ledger *ledger; /* of all services in the map */
 	struct sm_owner_usage usage;
 	uint8_t encoded[SM_RECORD_MAX];
 	uint8_t found[SM_RECORD_MAX];
@@ -293,7 +293,7 @@ static enum sm_status get(struct sm_owner *owner, enum sm_map_kind kind, const s
 
 enum sm_status sm_owner_get(struct sm_owner *owner, const struct sm_name *name, const void **ret, size_t *ret_size)
 {
-	return get(owner, SM_MAP_SERVICE, name, ret, ret_size);
+	return owner->ledger && sm_ledger_has(owner->ledger, name) ? get(owner, SM_MAP_SERVICE, name, ret, ret_size) : SM_MISS;
 }
 
 enum sm_status sm_owner_get_own(struct sm_owner *owner, enum sm_map_kind kind, const void **ret, size_t *ret_size)
@@ -422,8 +422,8 @@ static enum sm_status put(struct sm_owner *owner, const struct sm_name *name, co
 		return SM_OK;
 	}
 	owner->n_puts++;
-	if (owner->n_puts >= puts_per_commit(owner) && sm_owner_commit(owner) != SM_OK)
-		return SM_OK; /* the failure is counted by recover */
+	if (owner->n_puts >= puts_per_commit(owner))
+		(void)!sm_owner_commit(owner); /* recover counts the failure */
 	return SM_OK;
 }
 

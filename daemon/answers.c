@@ -101,16 +101,43 @@ static void note_nature(struct sm_job *job, const struct sm_answer *answer)
 		sm_memo_set(&job->jobs->barren, &job->name, job->answered_ns + BARREN_NS);
 }
 
-static void write_server(const struct sm_answer *answer, char ret[SM_TEXT_ENDPOINT_MAX])
-{
-	struct sm_origin origin;
+/* What has become of a job. */
+struct outcome {
+	const char *answer;
+	int64_t took_ns;
+	uid_t uid;
+	pid_t pid;
+	uint16_t origin_size; /* 0: it is not known */
+	struct sm_name name;
+	uint8_t origin[SM_ORIGIN_MAX];
+};
+_Static_assert(sizeof(struct outcome) <= SM_LOG_WHAT_MAX, "an outcome can be kept");
 
-	snprintf(ret, SM_TEXT_ENDPOINT_MAX, "-");
-	if (answer->origin && sm_origin_unpack(answer->origin, answer->origin_size, &origin) == SM_OK)
-		sm_text_server(&origin.server, ret);
+static void spell_id(struct sm_log_pairs *pairs, const char *key, bool is_known, uint32_t id)
+{
+	if (is_known)
+		sm_log_spell(pairs, key, "%u", id);
+	else
+		sm_log_spell(pairs, key, "-");
 }
 
-/* For those who follow: what has become of a job. */
+static void spell_outcome(const void *what, struct sm_log_pairs *ret)
+{
+	const struct outcome *outcome = what;
+	char server[SM_TEXT_ENDPOINT_MAX] = "-";
+	struct sm_origin origin;
+
+	if (outcome->origin_size > 0 && sm_origin_unpack(outcome->origin, outcome->origin_size, &origin) == SM_OK)
+		sm_text_server(&origin.server, server);
+	sm_log_spell(ret, "name", "%s", outcome->name.text);
+	sm_log_spell(ret, "answer", "%s", outcome->answer);
+	sm_log_spell(ret, "server", "%s", server);
+	sm_log_spell(ret, "took_ms", "%.1f", (double)outcome->took_ns / SM_NS_PER_MS);
+	spell_id(ret, "uid", outcome->uid != SM_LEDGER_NOBODY, outcome->uid);
+	spell_id(ret, "pid", outcome->pid > 0, (uint32_t)outcome->pid);
+}
+
+/* For those who follow. */
 static void tell_outcome(const struct sm_job *job, const struct sm_answer *answer, bool is_old)
 {
 	static const char *const words[] = {
@@ -118,19 +145,18 @@ static void tell_outcome(const struct sm_job *job, const struct sm_answer *answe
 		[SM_ANSWER_NO_DATA] = "no-data", [SM_ANSWER_FAILURE] = "failure",
 	};
 	const char *event = job->is_behind ? "a name is completed" : job->is_renewal ? "a name is renewed" : "a name is resolved";
-	char took[24], server[SM_TEXT_ENDPOINT_MAX], uid[24] = "-", pid[24] = "-";
+	struct outcome is;
 
-	SM_USDT_3(job_end, job->name.text, answer->kind, sm_clock_now_ns() - job->began_ns);
-	if (!sm_log_is_heard(SM_LOG_DEBUG))
-		return;
-	write_server(answer, server);
-	snprintf(took, sizeof(took), "%.1f", (double)(sm_clock_now_ns() - job->began_ns) / SM_NS_PER_MS);
-	if (job->peer.uid != SM_LEDGER_NOBODY)
-		snprintf(uid, sizeof(uid), "%u", job->peer.uid);
-	if (job->peer.pid > 0)
-		snprintf(pid, sizeof(pid), "%d", job->peer.pid);
-	sm_log_rarely(SM_LOG_DEBUG, event, "name", job->name.text, "answer", is_old ? "old" : words[answer->kind], "server",
-	              server, "took_ms", took, "uid", uid, "pid", pid, NULL);
+	is.answer = is_old ? "old" : words[answer->kind];
+	is.took_ns = sm_clock_now_ns() - job->began_ns;
+	is.uid = job->peer.uid;
+	is.pid = job->peer.pid;
+	is.name = job->name;
+	is.origin_size = answer->origin && answer->origin_size <= sizeof(is.origin) ? answer->origin_size : 0;
+	if (is.origin_size > 0)
+		memcpy(is.origin, answer->origin, is.origin_size);
+	SM_USDT_3(job_end, job->name.text, answer->kind, is.took_ns);
+	sm_log_matter(SM_LOG_DEBUG, event, &(struct sm_log_matter){spell_outcome, &is, sizeof(is)});
 }
 
 static void keep_answer(struct sm_job *job, struct sm_answer *answer)

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 2048
-#define FIELDS_MAX 12
 #define TAIL_BYTES 8    /* always reserved to close a value and the line */
 #define FIELD_BYTES 128 /* needed for a key and the start of its value; else the field is left out */
 
@@ -131,11 +130,6 @@ const char *sm_log_word(enum sm_log_level level)
 	return "debug";
 }
 
-bool sm_log_is_heard(enum sm_log_level level)
-{
-	return level <= log_setup.level || log_setup.hear;
-}
-
 void sm_log_follow(void (*hear)(void *context, const struct sm_log_event *event), void *context)
 {
 	log_setup.hear = hear;
@@ -163,8 +157,8 @@ static void write_line(const struct sm_log_event *event)
 	add_time(&line);
 	add_field(&line, "level", sm_log_word(event->level));
 	add_field(&line, "event", event->event);
-	for (uint32_t i = 0; i < event->n; i += 2)
-		add_field(&line, event->fields[i], event->fields[i + 1]);
+	for (uint32_t i = 0; i < event->pairs->n; i += 2)
+		add_field(&line, event->pairs->fields[i], event->pairs->fields[i + 1]);
 	if (log_setup.format == SM_LOG_JSON)
 		close_with(&line, '}');
 	close_with(&line, '\n');
@@ -185,7 +179,7 @@ static uint32_t hash(uint32_t sum, const char *text)
 static bool may_write(const struct sm_log_event *is, int64_t now_ns, uint64_t *ret)
 {
 	uint32_t of_event = hash(2166136261, is->event);
-	int64_t *until_ns = &lately.subject_until_ns[hash(of_event, is->n > 0 ? is->fields[1] : "") % SUBJECTS];
+	int64_t *until_ns = &lately.subject_until_ns[hash(of_event, is->pairs->n > 0 ? is->pairs->fields[1] : "") % SUBJECTS];
 	uint32_t which = of_event % EVENTS;
 
 	if (now_ns - lately.events[which].began_ns >= SM_NS_PER_S) {
@@ -203,35 +197,33 @@ static bool may_write(const struct sm_log_event *is, int64_t now_ns, uint64_t *r
 	return true;
 }
 
-static void write_rarely(struct sm_log_event is, const char *fields[2 * FIELDS_MAX + 2])
+static void write_rarely(const struct sm_log_event *is, struct sm_log_pairs *pairs)
 {
+	uint32_t n = pairs->n;
 	uint64_t n_left_out;
-	char text[24];
 
-	if (!may_write(&is, sm_clock_now_ns(), &n_left_out))
+	if (!may_write(is, sm_clock_now_ns(), &n_left_out))
 		return;
-	if (n_left_out > 0) {
-		snprintf(text, sizeof(text), "%llu", (unsigned long long)n_left_out);
-		fields[is.n] = "left_out";
-		fields[is.n + 1] = text;
-		is.n += 2;
-	}
-	write_line(&is);
+	if (n_left_out > 0)
+		sm_log_spell(pairs, "left_out", "%llu", (unsigned long long)n_left_out);
+	write_line(is);
+	pairs->n = n; /* who follows hears all */
 }
 
 static void tell(enum sm_log_level level, const char *event, bool is_rare, va_list rest)
 {
-	const char *fields[2 * FIELDS_MAX + 2];
-	struct sm_log_event is = {.level = level, .event = event, .fields = fields};
+	struct sm_log_pairs pairs;
+	struct sm_log_event is = {.level = level, .event = event, .pairs = &pairs};
 
-	if (!sm_log_is_heard(level))
+	if (level > log_setup.level && !log_setup.hear)
 		return;
-	while (is.n < 2 * FIELDS_MAX && (fields[is.n] = va_arg(rest, const char *))) {
-		fields[is.n + 1] = va_arg(rest, const char *);
-		is.n += 2;
+	pairs.n = pairs.used = 0;
+	while (pairs.n < 2 * SM_LOG_PAIRS_MAX && (pairs.fields[pairs.n] = va_arg(rest, const char *))) {
+		pairs.fields[pairs.n + 1] = va_arg(rest, const char *);
+		pairs.n += 2;
 	}
 	if (level <= log_setup.level && is_rare)
-		write_rarely(is, fields);
+		write_rarely(&is, &pairs);
 	else if (level <= log_setup.level)
 		write_line(&is);
 	if (log_setup.hear)
@@ -254,6 +246,37 @@ void sm_log_rarely(enum sm_log_level level, const char *event, ...)
 	va_start(rest, event);
 	tell(level, event, true, rest);
 	va_end(rest);
+}
+
+void sm_log_matter(enum sm_log_level level, const char *event, const struct sm_log_matter *matter)
+{
+	struct sm_log_event is = {.level = level, .event = event, .matter = matter};
+	struct sm_log_pairs pairs;
+
+	if (level <= log_setup.level) {
+		pairs.n = pairs.used = 0;
+		matter->spell(matter->what, &pairs);
+		is.pairs = &pairs;
+		write_rarely(&is, &pairs);
+	}
+	if (log_setup.hear)
+		log_setup.hear(log_setup.context, &is);
+}
+
+void sm_log_spell(struct sm_log_pairs *pairs, const char *key, const char *format, ...)
+{
+	size_t room = sizeof(pairs->room) - pairs->used, length;
+	char *value = pairs->room + pairs->used;
+	va_list rest;
+
+	va_start(rest, format);
+	vsnprintf(value, room, format, rest);
+	va_end(rest);
+	length = strlen(value);
+	pairs->used += length + 1 < room ? length + 1 : length;
+	pairs->fields[pairs->n] = key;
+	pairs->fields[pairs->n + 1] = value;
+	pairs->n += 2;
 }
 
 void sm_log_number(enum sm_log_level level, const char *event, const char *key, uint64_t number)

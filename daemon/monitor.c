@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Events are only noted where they happen, in the middle of anything; they go out when the loop is about to wait. */
+/* Events are only noted where they happen, in the middle of anything; they go out when the loop is about to wait. Where nobody
+ * follows, what is frequent is kept as it is, and becomes a line when somebody wants it. */
 #include "daemon/monitor.h"
 
 #include "base/clock.h"
@@ -92,23 +93,51 @@ static void queue_stripped(struct sm_follower *follower, const char *line)
 	queue(follower, stripped);
 }
 
+static void write_line(struct sm_kept_event *kept, const struct sm_log_pairs *pairs)
+{
+	char time[24];
+	size_t used;
+
+	snprintf(time, sizeof(time), "%lld", (long long)kept->wall_ms);
+	used = add_field(kept->line, 0, time);
+	used = add_field(kept->line, used, kind_of(kept->event));
+	used = add_field(kept->line, used, sm_log_word(kept->level));
+	used = add_field(kept->line, used, kept->event);
+	for (uint32_t i = 0; i < pairs->n; i += 2)
+		used = add_pair(kept->line, used, pairs->fields[i], pairs->fields[i + 1]);
+}
+
+static const char *line_of(struct sm_kept_event *kept)
+{
+	uint8_t what[SM_LOG_WHAT_MAX];
+	struct sm_log_pairs pairs = {.n = 0};
+
+	if (!kept->spell)
+		return kept->line;
+	memcpy(what, kept->what, sizeof(what)); /* the line takes its place */
+	kept->spell(what, &pairs);
+	kept->spell = NULL;
+	write_line(kept, &pairs);
+	return kept->line;
+}
+
 static void hear(void *context, const struct sm_log_event *event)
 {
 	struct sm_monitor *monitor = context;
-	char *line = monitor->events[monitor->n_events % SM_EVENTS_KEPT], time[24];
+	struct sm_kept_event *kept = &monitor->events[monitor->n_events % SM_EVENTS_KEPT];
 	struct sm_follower *follower;
-	size_t used;
 
-	snprintf(time, sizeof(time), "%lld", (long long)(sm_clock_wall_ns() / SM_NS_PER_MS));
-	used = add_field(line, 0, time);
-	used = add_field(line, used, kind_of(event->event));
-	used = add_field(line, used, sm_log_word(event->level));
-	used = add_field(line, used, event->event);
-	for (uint32_t i = 0; i < event->n; i += 2)
-		used = add_pair(line, used, event->fields[i], event->fields[i + 1]);
+	kept->wall_ms = sm_clock_wall_ns() / SM_NS_PER_MS;
+	kept->level = event->level;
+	kept->event = event->event;
+	kept->spell = event->matter ? event->matter->spell : NULL;
+	if (event->matter)
+		memcpy(kept->what, event->matter->what, event->matter->size);
+	else
+		write_line(kept, event->pairs);
 	monitor->n_events++;
 	TAILQ_FOREACH(follower, &monitor->followers, link)
-		queue_stripped(follower, line);
+		queue_stripped(follower, line_of(kept));
 }
 
 void sm_monitor_start(struct sm_monitor *monitor)
@@ -186,7 +215,7 @@ void sm_monitor_ask(struct sm_monitor *monitor, struct sm_client *client)
 	client->follower = follower;
 	TAILQ_INSERT_TAIL(&monitor->followers, follower, link);
 	for (uint64_t i = monitor->n_events > n ? monitor->n_events - n : 0; i < monitor->n_events; i++)
-		queue_stripped(follower, monitor->events[i % SM_EVENTS_KEPT]);
+		queue_stripped(follower, line_of(&monitor->events[i % SM_EVENTS_KEPT]));
 	sm_client_follow(client);
 }
 

@@ -19,7 +19,16 @@ struct sm_monitor {
 	struct sm_followers followers;
 	uint64_t n_events;
 	bool is_stopped;
-	char events[SM_EVENTS_KEPT][SM_EVENT_MAX]; /* number n at n % SM_EVENTS_KEPT */
+	struct sm_kept_event {
+		int64_t wall_ms;
+		enum sm_log_level level;
+		const char *event;
+		void (*spell)(const void *what, struct sm_log_pairs *ret); /* NULL: its line is written */
+		union {
+			char line[SM_EVENT_MAX];
+			_Alignas(max_align_t) uint8_t what[SM_LOG_WHAT_MAX];
+		};
+	} events[SM_EVENTS_KEPT]; /* number n at n % SM_EVENTS_KEPT */
 };
 
 void sm_monitor_start(struct sm_monitor *monitor);

@@ -64,6 +64,9 @@ static bool can_be_asked(const char *name)
 
 /* ---- questions for addresses */
 
+static const enum sm_rr_type address_types[] = {SM_RR_A, SM_RR_AAAA};
+#define N_ADDRESS_TYPES (sizeof(address_types) / sizeof(address_types[0]))
+
 /* Families of which this host reaches an address. */
 static uint8_t reached_families(const struct sm_expand *expand, uint16_t host)
 {
@@ -83,19 +86,34 @@ static bool is_complete(const struct sm_expand *expand, uint16_t host, uint8_t n
 	return reached && !(needs & ~reached);
 }
 
+static uint8_t unknown_families(const struct sm_expand_host *host)
+{
+	return host->missing_families ? 0 : (uint8_t)~(host->families | host->asked_families);
+}
+
+/* Would what is not known of the host cost nothing? */
+static bool is_remembered(const struct sm_expand *expand, const struct sm_expand_host *host, uint8_t families)
+{
+	for (size_t i = 0; i < N_ADDRESS_TYPES; i++) {
+		const struct sm_question question = {.name = host->name, .type = address_types[i]};
+
+		if (families & unknown_families(host) & sm_family_of(question.type) &&
+		    !expand->means.remembers(expand->means.context, &question))
+			return false;
+	}
+	return true;
+}
+
 /* Asks for what is not known of the hosts, and was not asked before: all of one family before any of the other, so that where
  * the time is too short one family is whole. A name that does not exist has no other family either. */
 static void ask_families(struct sm_expand *expand, uint8_t wanted)
 {
-	static const enum sm_rr_type types[] = {SM_RR_A, SM_RR_AAAA};
-
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+	for (size_t i = 0; i < N_ADDRESS_TYPES; i++)
 		for (uint16_t host = 0; host < expand->n_hosts; host++) {
 			const struct sm_expand_host *of = &expand->hosts[host];
 
-			if (of->is_used && !of->has_enough && !of->missing_families &&
-			    (wanted & sm_family_of(types[i]) & ~(of->families | of->asked_families)))
-				ask_question(expand, of->name, types[i], host, 0);
+			if (of->is_used && !of->has_enough && wanted & sm_family_of(address_types[i]) & unknown_families(of))
+				ask_question(expand, of->name, address_types[i], host, 0);
 		}
 }
 
@@ -136,15 +154,18 @@ uint8_t sm_expand_extra_families(const struct sm_expand *expand)
 /* `hops`: to the SRV owner. */
 static void ask_addresses(struct sm_expand *expand, uint8_t hops)
 {
-	uint8_t preferred = sm_rule_preferred_family(expand->rule);
+	uint8_t preferred = sm_rule_preferred_family(expand->rule), wanted = sm_expand_wanted_families(expand);
 
 	expand->is_glue_enough = true;
 	for (uint16_t host = 0; host < expand->n_hosts; host++) {
-		expand->hosts[host].has_enough = is_complete(expand, host, preferred | expand->means.needs);
-		if (expand->hosts[host].is_used && !expand->hosts[host].has_enough)
+		struct sm_expand_host *of = &expand->hosts[host];
+
+		of->has_enough = is_complete(expand, host, preferred | expand->means.needs);
+		if (of->is_used && !of->has_enough)
 			expand->is_glue_enough &= expand->means.needs && is_complete(expand, host, preferred);
+		of->has_enough &= !expand->means.remembers || !is_remembered(expand, of, wanted);
 	}
-	ask_families(expand, sm_expand_wanted_families(expand));
+	ask_families(expand, wanted);
 	ask_metadata(expand, hops);
 }
 
@@ -406,12 +427,9 @@ uint8_t sm_expand_unasked_families(const struct sm_expand *expand)
 {
 	uint8_t unasked = 0;
 
-	for (uint32_t i = 0; i < expand->n_hosts; i++) {
-		const struct sm_expand_host *host = &expand->hosts[i];
-
-		if (host->is_used && !host->missing_families)
-			unasked |= (uint8_t)~(host->asked_families | host->families);
-	}
+	for (uint32_t i = 0; i < expand->n_hosts; i++)
+		if (expand->hosts[i].is_used)
+			unasked |= unknown_families(&expand->hosts[i]);
 	return unasked & sm_rule_families(expand->rule);
 }
 

@@ -26,6 +26,7 @@ struct sm_lookup {
 	bool is_extended; /* it goes on with the targets of old */
 	bool has_bad, has_silent; /* questions that ended in vain: answered, but badly; not answered */
 	int64_t deadline_ns;
+	int64_t now_ns; /* of the turn */
 	struct sm_arena arena; /* of all that lives as long as the lookup */
 	struct sm_arena room;  /* of one reply, or the answer */
 	struct sm_expand expand;
@@ -77,6 +78,36 @@ static bool believes(void *context, uint32_t number, const char *name)
 	return !owner || owner == asked || sm_rule_speaks_for(asked, owner);
 }
 
+/* The rule whose servers are asked: of a name under a section, that section's; of any other name, the rule of the service,
+ * because its servers know what they refer to (*ret_is_foreign). For SRV owners it is always the service's, even if a
+ * template gives a name outside its suffix. */
+static const struct sm_rule *rule_of(const struct sm_lookup *lookup, const struct sm_question *question, bool *ret_is_foreign)
+{
+	const struct sm_rule *rule = NULL;
+
+	*ret_is_foreign = false;
+	if (question->is_owner)
+		return lookup->rule;
+	rule = sm_rules_match(lookup->means.rules, question->name, strlen(question->name));
+	*ret_is_foreign = !rule;
+	return rule ? rule : lookup->rule;
+}
+
+/* Not the answer of the name itself: how its own answer was come by is told. */
+static bool may_recall(const struct sm_lookup *lookup, const struct sm_question *question)
+{
+	return strcmp(question->name, lookup->expand.name.text) != 0;
+}
+
+static bool remembers(void *context, const struct sm_question *question)
+{
+	struct sm_lookup *lookup = context;
+	bool is_foreign;
+
+	return may_recall(lookup, question) &&
+	       sm_asker_remembers(&lookup->asker, question, rule_of(lookup, question, &is_foreign), lookup->now_ns);
+}
+
 static const struct sm_answer *old(void *context)
 {
 	struct sm_lookup *lookup = context;
@@ -96,6 +127,7 @@ static void init(struct sm_lookup *lookup, const struct sm_name *name)
 		.is_plain = means->is_plain,
 		.believes = believes,
 		.reaches = reaches,
+		.remembers = means->hosts ? remembers : NULL,
 		.old = means->old ? old : NULL,
 		.context = lookup,
 	};
@@ -147,33 +179,17 @@ void sm_lookup_close(struct sm_lookup *lookup)
 	free(lookup);
 }
 
-/* The rule whose servers are asked: of a name under a section, that section's; of any other name, the rule of the service,
- * because its servers know what they refer to (*ret_is_foreign). For SRV owners it is always the service's, even if a
- * template gives a name outside its suffix. */
-static const struct sm_rule *rule_of(const struct sm_lookup *lookup, const struct sm_question *question, bool *ret_is_foreign)
-{
-	const struct sm_rule *rule = NULL;
-
-	*ret_is_foreign = false;
-	if (question->is_owner)
-		return lookup->rule;
-	rule = sm_rules_match(lookup->means.rules, question->name, strlen(question->name));
-	*ret_is_foreign = !rule;
-	return rule ? rule : lookup->rule;
-}
-
 static void note_want(struct sm_lookup *lookup)
 {
 	lookup->is_spent |= lookup->arena.is_exhausted || lookup->asker.is_exhausted;
 }
 
-/* Is the answer remembered? Not that of the name itself: how its own answer was come by is told. */
 static bool recall(struct sm_lookup *lookup, uint32_t number, const struct sm_question *question, const struct sm_rule *rule,
                    int64_t now_ns)
 {
 	struct sm_reply reply;
 
-	if (strcmp(question->name, lookup->expand.name.text) == 0 ||
+	if (!may_recall(lookup, question) ||
 	    sm_asker_recall(&lookup->asker, number, question, rule, now_ns, &lookup->room, &reply) != SM_OK)
 		return false;
 	sm_expand_reply(&lookup->expand, number, &reply);
@@ -290,6 +306,7 @@ static void take_remnants(struct sm_lookup *lookup)
 /* Goes on as far as it can without waiting. */
 static void turn(struct sm_lookup *lookup, int64_t now_ns)
 {
+	lookup->now_ns = now_ns;
 	do {
 		hand_out_questions(lookup, now_ns);
 	} while (take_one(lookup, now_ns));

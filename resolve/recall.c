@@ -8,13 +8,27 @@ static uint32_t less(uint32_t ttl_s, uint32_t age_s)
 	return ttl_s > age_s ? ttl_s - age_s : 0;
 }
 
+static bool find(const struct sm_asker *asker, const struct sm_question *question, const struct sm_rule *rule, int64_t now_ns,
+                 struct sm_remembered *ret)
+{
+	return asker->hosts && sm_family_of(question->type) &&
+	       asker->hosts->recall(asker->hosts_context, question, rule, now_ns, ret);
+}
+
+bool sm_asker_remembers(const struct sm_asker *asker, const struct sm_question *question, const struct sm_rule *rule,
+                        int64_t now_ns)
+{
+	struct sm_remembered message;
+
+	return find(asker, question, rule, now_ns, &message);
+}
+
 enum sm_status sm_asker_recall(struct sm_asker *asker, uint32_t number, const struct sm_question *question,
                                const struct sm_rule *rule, int64_t now_ns, struct sm_arena *room, struct sm_reply *ret)
 {
 	struct sm_remembered message;
 
-	if (!asker->hosts || !sm_family_of(question->type) ||
-	    !asker->hosts->recall(asker->hosts_context, question, rule, now_ns, &message))
+	if (!find(asker, question, rule, now_ns, &message))
 		return SM_MISS;
 	sm_arena_clear(room);
 	if (sm_message_decode(message.bytes, message.size, question->name, question->type, room, ret) != SM_OK)

@@ -5,6 +5,9 @@
 
 #include "resolve/try.h"
 
+/* Would sm_asker_recall settle this question? */
+bool sm_asker_remembers(const struct sm_asker *asker, const struct sm_question *question, const struct sm_rule *rule,
+                        int64_t now_ns);
 /* Settles question `number`, as sm_asker_ask would put it, by what is remembered: *ret lives in `room`, its TTLs less by its age.
  * SM_MISS: nothing is. SM_EXHAUSTED. */
 enum sm_status sm_asker_recall(struct sm_asker *asker, uint32_t number, const struct sm_question *question,

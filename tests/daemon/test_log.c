@@ -125,7 +125,7 @@ static int n_heard;
 static void hear(void *context, const struct sm_log_event *event)
 {
 	(void)context;
-	n_heard += event->n == 2;
+	n_heard += event->pairs->n == 2;
 }
 
 static void who_follows_hears_all(void **state)
@@ -138,7 +138,62 @@ static void who_follows_hears_all(void **state)
 	assert_int_equal(n_heard, 100);
 }
 
+static int n_spelled;
+
+static void spell(const void *what, struct sm_log_pairs *ret)
+{
+	n_spelled++;
+	sm_log_spell(ret, "name", "%s", (const char *)what);
+	sm_log_spell(ret, "number", "%d", 7);
+}
+
+static const struct sm_log_matter *heard;
+
+static void hear_matter(void *context, const struct sm_log_event *event)
+{
+	(void)context;
+	heard = event->matter;
+}
+
+/* A subject of its own, which is written as if its pairs had been given. */
+static void a_matter_is_spelled_where_it_is_read(void **state)
+{
+	const struct sm_log_matter matter = {spell, "a b", 4};
+	struct sm_log_pairs pairs = {.n = 0};
+	int ends[2], saved = dup(STDERR_FILENO);
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+	sm_log_setup(SM_LOG_INFO, SM_LOG_LOGFMT);
+	sm_log_follow(hear_matter, NULL);
+	sm_log_matter(SM_LOG_DEBUG, "a matter", &matter);
+	assert_int_equal(n_spelled, 0);
+	assert_ptr_equal(heard, &matter);
+	sm_log_setup(SM_LOG_DEBUG, SM_LOG_LOGFMT);
+	sm_log_matter(SM_LOG_DEBUG, "a matter", &matter);
+	sm_log_matter(SM_LOG_DEBUG, "a matter", &matter);
+	sm_log_follow(NULL, NULL);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	n = read(ends[0], text, sizeof(text) - 1);
+	close(ends[0]);
+	text[n > 0 ? n : 0] = '\0';
+	assert_int_equal(n_spelled, 2);
+	assert_int_equal(lines_of(text), 1);
+	assert_non_null(strstr(text, "level=debug event=\"a matter\" name=\"a b\" number=7\n"));
+	for (int i = 0; i < SM_LOG_PAIRS_MAX; i++) /* a name is no longer than half of the room */
+		sm_log_spell(&pairs, "name", "%0400d", i);
+	assert_int_equal(pairs.n, 2 * SM_LOG_PAIRS_MAX);
+	assert_int_equal(strlen(pairs.fields[1]), 400);
+	assert_int_equal(strlen(pairs.fields[3]), sizeof(pairs.room) - 402);
+	assert_string_equal(pairs.fields[5], "");
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_matter_is_spelled_where_it_is_read),
 	cmocka_unit_test(what_is_often_is_written_rarely),
 	cmocka_unit_test(who_follows_hears_all),
 	cmocka_unit_test(a_line_is_logfmt),
