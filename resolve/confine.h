@@ -4,8 +4,11 @@
  * takes from libc. */
 #pragma once
 
+#include <netdb.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/time.h>
+#include <sys/uio.h>
 
 /* Opens no file, returns NULL with ENOENT. c-ares 1.18 opens /dev/urandom for every channel, without close-on-exec;
  * 1.34 reads resolv.conf, nsswitch.conf and hosts. */
@@ -19,3 +22,24 @@ int sm_confine_rand(void);
 void sm_confine_srand(unsigned seed);
 /* glibc's version ends the process where getrandom is refused (c-ares 1.34 draws ids with it). */
 void sm_confine_arc4random_buf(void *bytes, size_t size);
+
+/* What only parts call that are not used, or that need a file: they fail. Each symbol less is bound sooner, in every process. */
+int sm_confine_fclose(FILE *file);
+int sm_confine_ferror(FILE *file);
+char *sm_confine_fgets(char *ret, int size, FILE *file);
+size_t sm_confine_fread(void *ret, size_t size, size_t n, FILE *file);
+int sm_confine_setvbuf(FILE *file, char *buffer, int mode, size_t size);
+int sm_confine_gethostname(char *ret, size_t size);
+int sm_confine_getservbyport_r(int port, const char *protocol, struct servent *servent, char *buffer, size_t size,
+                               struct servent **ret);
+char *sm_confine_if_indextoname(unsigned index, char *ret);
+ssize_t sm_confine_writev(int fd, const struct iovec *parts, int n);
+
+/* The same, by what the plugin has bound anyway. */
+int sm_confine_gettimeofday(struct timeval *ret, void *zone);
+long sm_confine_fdelt(long fd);
+void *sm_confine_memcpy(void *to, const void *from, size_t size, size_t room);
+int sm_confine_sprintf(char *ret, int flag, size_t room, const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* And for ASCII alone, whatever the program's locale makes of an I. */
+int sm_confine_strcasecmp(const char *a, const char *b);
+int sm_confine_strncasecmp(const char *a, const char *b, size_t n);

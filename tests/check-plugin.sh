@@ -12,7 +12,7 @@ report() {
 	if [ "$3" = "$4" ]; then echo "ok $1 - $2"; else echo "not ok $1 - $2"; echo "# got '$3', expected '$4'"; fi
 }
 
-echo 1..7
+echo 1..8
 report 1 "the plugin exports its entry points and nothing else" "$exported" \
 	"_nss_srvmesh_gethostbyname2_r _nss_srvmesh_gethostbyname3_r _nss_srvmesh_gethostbyname4_r _nss_srvmesh_gethostbyname_r _nss_srvmesh_getservbyname_r "
 report 2 "the plugin needs libc alone" "$needed" "libc.so.6 "
@@ -27,3 +27,7 @@ report 6 "it has no text relocations and no executable stack" \
 # c-ares may have it in parts that are not called; environment.o is srvmeshd's
 report 7 "our code in it does not sort with qsort, which asks the kernel for the size of the memory" \
 	"$(nm -A "$builddir/libsrvmesh.a" 2>/dev/null | grep ' U qsort' | grep -v 'environment\.o:')" ""
+# nss_srvmesh/segments.ld, where the linker took it
+segments=$(readelf -lW "$plugin" | awk '$1 == "LOAD" { flags = $7 $8; sub(/0x.*/, "", flags); n[flags]++ } END { print n["R"] + 0, n["RWE"] + 0 }')
+grep -q '^SEGMENTS_LDFLAGS = .*segments' "$builddir/Makefile" && expected="1 0" || expected="${segments% *} 0"
+report 8 "what is only read stands in one segment, and what is executable cannot be written" "$segments" "$expected"
