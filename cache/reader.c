@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "base/scope.h"
+#include "base/span.h"
 #include "base/usdt.h"
 #include "cache/namespace.h"
 #include "cache/page.h"
@@ -117,7 +118,7 @@ static bool has_own_time(void)
 
 	text[size > 0 ? size : 0] = '\0';
 	line = strstr(text, "boottime");
-	return line && strspn(line + strlen("boottime"), " 0") != strcspn(line + strlen("boottime"), "\n");
+	return line && sm_span(line + strlen("boottime"), " 0") != sm_span_without(line + strlen("boottime"), "\n");
 }
 
 /* The wall clock may have been set; or the time since boot is another one. */

@@ -330,12 +330,15 @@ enum sm_status sm_conf_build(struct sm_conf *conf, bool is_conf_private, struct 
 {
 	SM_SCOPE_FREE struct merged *sections = NULL;
 	struct merging merging = {.conf = conf, .complaints = complaints};
-	uint32_t n = 0;
+	uint32_t n = 0, n_rules = 0;
 
-	for (uint32_t i = 0; i < conf->n_pieces; i++)
+	for (uint32_t i = 0; i < conf->n_pieces; i++) {
 		n += conf->pieces[i].n_sections;
+		for (uint32_t k = 0; k < conf->pieces[i].n_sections; k++)
+			n_rules += conf->pieces[i].sections[k].kind & (SM_SECTION_DOMAIN | SM_SECTION_SERVICE) ? 1 : 0;
+	}
 	merging.sections = sections = malloc((n + 1) * sizeof(*sections)); /* at most SM_SECTIONS_MAX of them are used */
-	conf->rules.rules = malloc((n + 1) * sizeof(struct sm_rule));
+	conf->rules.rules = malloc(n_rules * sizeof(struct sm_rule) + 1);
 	conf->excepts = malloc((count_excepts(conf) + 1) * sizeof(*conf->excepts)); /* and one to read into */
 	if (!sections || !conf->rules.rules || !conf->excepts)
 		return SM_EXHAUSTED;

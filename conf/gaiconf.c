@@ -2,6 +2,8 @@
 /* gai.conf: lines of a keyword, a prefix and a value. */
 #include "conf/gaiconf.h"
 
+#include "base/span.h"
+
 #include <arpa/inet.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -37,7 +39,7 @@ static const char *read_line(const char *text, struct line *ret)
 		if (ret->n <= 3 && length < sizeof(ret->words[0]) - 1)
 			ret->words[ret->n - 1][length++] = *text;
 	}
-	text += strcspn(text, "\n");
+	text += sm_span_without(text, "\n");
 	return *text ? text + 1 : text;
 }
 

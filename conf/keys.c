@@ -16,18 +16,19 @@
 enum kind { DURATION, SIZE, COUNT, RATIO, PERCENT, CHOICE, SWITCH, SERVERS, TEMPLATES, LABEL, NAMES, PAIRS, PATH,
             ROADS, DOOR, FILES, FILE_OR_NONE, WORD };
 
+/* One line of the processor's cache, and no pointer that a loader would have to set: each process reads all of them. */
 struct sm_key {
-	const char *name;
-	const char *fallback; /* the default */
-	const char *expected;
-	enum kind kind;
-	unsigned sections;
-	uint64_t low, high;         /* bounds of numbers, in the unit in which they are stored */
-	const char *const *choices; /* the index of the choice is stored */
-	size_t offset;              /* of a uint32_t, or of the first member that the kind sets */
-	bool is_manner;             /* affects how answers are obtained and given out, not their contents */
-	bool may_be_empty;
+	char name[16];
+	char fallback[32]; /* the default */
+	uint16_t kind;
+	uint16_t sections;
+	uint32_t low, high;    /* bounds of numbers, in the unit in which they are stored */
+	uint8_t choices;       /* the index of the choice is stored */
+	bool is_manner : 1;    /* affects how answers are obtained and given out, not their contents */
+	bool may_be_empty : 1;
+	uint16_t offset; /* of a uint32_t, or of the first member that the kind sets */
 };
+_Static_assert(sizeof(struct sm_key) == 64, "a line of the cache");
 
 #define RULE(field) .offset = offsetof(struct sm_rule, field)
 #define HOST(field) .offset = offsetof(struct sm_host_conf, field)
@@ -45,112 +46,122 @@ struct sm_key {
 #define SOME_PAIRS "key=value pairs, such as version=2 zone=@/etc/srvmesh.zone, at most "
 #define ZERO_TO_30_DAYS A_DURATION("from 0 to 30d")
 
-static const char *const families[] = {"auto", "any", "ipv4", "ipv6", "prefer-ipv4", "prefer-ipv6", NULL};
-static const char *const answers[] = {"ordered", "one", "all", NULL};
-static const char *const fallbacks[] = {"address", "none", NULL};
-static const char *const transports[] = {"udp", "tcp", NULL};
-static const char *const glues[] = {"complete", "never", NULL};
-static const char *const elsewheres[] = {"ask", "never", NULL};
-static const char *const filter_fallbacks[] = {"all", "none", NULL};
-static const char *const sources[] = {"target", "owner", NULL};
-static const char *const healths[] = {"off", "lazy", "tcp", NULL};
-static const char *const no_yes[] = {"no", "yes", NULL};
-static const char *const yes_no[] = {"yes", "no", NULL};
-static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
-static const char *const formats[] = {"logfmt", "json", NULL};
+/* The words to choose from, with a NUL behind each. */
+enum choices { NO_CHOICE, FAMILIES, ANSWERS, FALLBACKS, TRANSPORTS, GLUES, ELSEWHERES,
+               FILTER_FALLBACKS, SOURCES, HEALTHS, NO_YES, YES_NO, LEVELS, FORMATS };
 
-static const struct sm_key keys[] = {
-	{"enabled", "yes", "yes or no", SWITCH, ANYWHERE, .choices = yes_no, RULE(is_disabled), .is_manner = true},
-	{"servers", "",
-	 "IP addresses with optional ports, such as 127.0.0.1:8600, [::1]:53 or [fe80::1%eth0]:53, at most 8", SERVERS,
-	 ANYWHERE, RULE(servers), .may_be_empty = true},
-	{"timeout", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(timeout_ms),
-	 .is_manner = true},
-	{"attempts", "3", "a number from 1 to 16", COUNT, ANYWHERE, 1, 16, RULE(attempts), .is_manner = true},
-	{"backoff", "2.0", "a factor from 1.0 to 10.0", RATIO, ANYWHERE, 1000, 10000, RULE(backoff_permille),
-	 .is_manner = true},
-	{"deadline", "3s", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(deadline_ms),
-	 .is_manner = true},
-	{"family", "auto", "auto, any, ipv4, ipv6, prefer-ipv4 or prefer-ipv6", CHOICE, ANYWHERE, .choices = families,
-	 RULE(family)},
-	{"transport", "udp", "udp or tcp", CHOICE, ANYWHERE, .choices = transports, RULE(transport)},
-	{"glue", "complete", "complete or never", CHOICE, ANYWHERE, .choices = glues, RULE(glue)},
-	{"answers", "ordered", "ordered, one or all", CHOICE, ANYWHERE, .choices = answers, RULE(answers)},
-	{"max_answers", "8", "a number from 1 to 64", COUNT, ANYWHERE, 1, SM_ANSWERS_MAX, RULE(max_answers),
-	 .is_manner = true},
-	{"fallback", "address", "address or none", CHOICE, ANYWHERE, .choices = fallbacks, RULE(fallback)},
-	{"elsewhere", "ask", "ask or never", CHOICE, ANYWHERE, .choices = elsewheres, RULE(elsewhere)},
-	{"port", "", "a port from 1 to 65535, or nothing", COUNT, ANYWHERE, 1, UINT16_MAX, RULE(port),
-	 .may_be_empty = true},
-	{"min_ttl", "1s", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(min_ttl_ms)},
-	{"max_ttl", "1h", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(max_ttl_ms)},
-	{"negative_ttl", "10s", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(negative_ttl_ms)},
-	{"failure_ttl", "1s", A_DURATION("from 0 to 5m"), DURATION, ANYWHERE, 0, 5 * MS_PER_MINUTE,
-	 RULE(failure_ttl_ms), .is_manner = true},
-	{"stale", "1d", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(stale_ms), .is_manner = true},
-	{"stale_after", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(stale_after_ms),
-	 .is_manner = true},
-	{"filter", "", SOME_PAIRS "16", PAIRS, ANYWHERE, .high = SM_PAIRS_MAX, RULE(filter.text), .may_be_empty = true},
-	{"prefer", "", SOME_PAIRS "7", PAIRS, ANYWHERE, .high = SM_PREFER_MAX, RULE(prefer.text), .may_be_empty = true},
-	{"filter_fallback", "all", "all or none", CHOICE, ANYWHERE, .choices = filter_fallbacks, RULE(filter_fallback),
-	 .is_manner = true},
-	{"metadata", "target", "target or owner", CHOICE, ANYWHERE, .choices = sources, RULE(metadata)},
-	{"health", "off", "off, lazy or tcp", CHOICE, ANYWHERE, .choices = healths, RULE(health), .is_manner = true},
-	{"health_interval", "10s", A_DURATION("from 1s to 1h"), DURATION, ANYWHERE, 1000, 60 * MS_PER_MINUTE,
-	 RULE(health_interval_ms), .is_manner = true},
-	{"health_timeout", "1s", A_DURATION("from 400ms to 1m"), DURATION, ANYWHERE, 400, MS_PER_MINUTE,
-	 RULE(health_timeout_ms), .is_manner = true},
-	{"health_fall", "2", "a number from 1 to 100", COUNT, ANYWHERE, 1, 100, RULE(health_fall), .is_manner = true},
-	{"health_rise", "1", "a number from 1 to 100", COUNT, ANYWHERE, 1, 100, RULE(health_rise), .is_manner = true},
-	{"health_panic", "50%", "a percentage from 0% to 100%", PERCENT, ANYWHERE, 0, 100, RULE(health_panic_percent),
-	 .is_manner = true},
-
-	{"directory", "/run/srvmesh", A_PATH, PATH, SM_SECTION_CACHE, HOST(directory)},
-	{"size", "64M", "a size such as 64M or 1G, from 1M to 64G", SIZE, SM_SECTION_CACHE, 1 << 10, 1 << 26,
-	 HOST(size_kib)},
-	{"persist", "yes", "yes or no", CHOICE, SM_SECTION_CACHE, .choices = no_yes, HOST(is_persistent)},
-	{"memory_entries", "256", "a number from 0 to 65536", COUNT, SM_SECTION_CACHE, 0, 65536, HOST(memory_entries)},
-	{"embedded", "yes", "yes or no", CHOICE, SM_SECTION_CACHE, .choices = no_yes, HOST(is_embedded)},
-
-	{"socket", "/run/srvmesh/socket", A_PATH, PATH, SM_SECTION_DAEMON, HOST(socket)},
-	{"max_clients", "4096", "a number from 1 to 65536", COUNT, SM_SECTION_DAEMON, 1, 65536, HOST(max_clients)},
-	{"max_jobs", "4096", "a number from 1 to 65536", COUNT, SM_SECTION_DAEMON, 1, 65536, HOST(max_jobs)},
-	{"quota", "25%", "a percentage from 1% to 100%", PERCENT, SM_SECTION_DAEMON, 1, 100, HOST(quota_percent)},
-	{"log_level", "info", "error, warning, info or debug", CHOICE, SM_SECTION_DAEMON, .choices = levels,
-	 HOST(log_level)},
-	{"log_format", "logfmt", "logfmt or json", CHOICE, SM_SECTION_DAEMON, .choices = formats, HOST(log_format)},
-	{"metrics", "",
-	 "an address of loopback with an optional port, such as 127.0.0.1:9853, or a local socket such as "
-	 "unix:/run/srvmesh/metrics",
-	 DOOR, SM_SECTION_DAEMON, HOST(metrics), .may_be_empty = true},
-
-	{"servers", "",
-	 "addresses with optional ports, such as 10.0.0.9:6379 or [fd00::9]:6379, or a local socket such as "
-	 "unix:/run/redis/redis.sock, at most 4",
-	 ROADS, SM_SECTION_SHARED, .may_be_empty = true},
-	{"username", "", "a word of letters, digits, and - _ . : of at most 64 bytes", WORD, SM_SECTION_SHARED, SHARED(username),
-	 .may_be_empty = true},
-	{"password", "", A_PATH ", of a file with the password", FILE_OR_NONE, SM_SECTION_SHARED, SHARED(password),
-	 .may_be_empty = true},
-	{"key", "", "the paths of one or two files that srvmesh shared-key has made", FILES, SM_SECTION_SHARED,
-	 .may_be_empty = true},
-	{"write", "yes", "yes or no", CHOICE, SM_SECTION_SHARED, .choices = yes_no, SHARED(is_read_only)},
-	{"head_start", "10ms", A_DURATION("from 0 to 1s"), DURATION, SM_SECTION_SHARED, 0, 1000, SHARED(head_start_ms)},
-	{"timeout", "100ms", A_DURATION("from 1ms to 10s"), DURATION, SM_SECTION_SHARED, 1, 10000, SHARED(timeout_ms)},
-	{"namespace", "srvmesh1", "a word of letters, digits, and - _ . : of at most 64 bytes", WORD, SM_SECTION_SHARED,
-	 SHARED(namespace)},
-	{"view", "", "a word of letters, digits, and - _ . : of at most 64 bytes", WORD, SM_SECTION_SHARED, SHARED(view),
-	 .may_be_empty = true},
-
-	{"srv", "_{service}._{proto}.{domain}",
-	 "templates of SRV owners, such as _{service}._{proto}.{domain}, {name} or _{first}._{proto}.{rest}.{domain}, at most 8",
-	 TEMPLATES, NAMED, RULE(templates)},
-	{"proto", "tcp", "a protocol label, such as tcp or udp", LABEL, NAMED, RULE(proto)},
-	{"except", "", "names below the domain, whole, such as ad.corp.example", NAMES, SM_SECTION_DOMAIN, .is_manner = true,
-	 .may_be_empty = true},
-	{"search", "no", "no or yes", CHOICE, SM_SECTION_DOMAIN, .choices = no_yes, RULE(is_searched),
-	 .is_manner = true},
+static const char choices[][48] = {
+	[FAMILIES] = "auto\0any\0ipv4\0ipv6\0prefer-ipv4\0prefer-ipv6\0",
+	[ANSWERS] = "ordered\0one\0all\0",
+	[FALLBACKS] = "address\0none\0",
+	[TRANSPORTS] = "udp\0tcp\0",
+	[GLUES] = "complete\0never\0",
+	[ELSEWHERES] = "ask\0never\0",
+	[FILTER_FALLBACKS] = "all\0none\0",
+	[SOURCES] = "target\0owner\0",
+	[HEALTHS] = "off\0lazy\0tcp\0",
+	[NO_YES] = "no\0yes\0",
+	[YES_NO] = "yes\0no\0",
+	[LEVELS] = "error\0warning\0info\0debug\0",
+	[FORMATS] = "logfmt\0json\0",
 };
+
+/* In the order of the sample configuration. */
+#define KEYS(KEY) \
+	KEY("enabled", "yes", "yes or no", SWITCH, ANYWHERE, .choices = YES_NO, RULE(is_disabled), .is_manner = true) \
+	KEY("servers", "", \
+	    "IP addresses with optional ports, such as 127.0.0.1:8600, [::1]:53 or [fe80::1%eth0]:53, at most 8", \
+	    SERVERS, ANYWHERE, RULE(servers), .may_be_empty = true) \
+	KEY("timeout", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(timeout_ms), \
+	    .is_manner = true) \
+	KEY("attempts", "3", "a number from 1 to 16", COUNT, ANYWHERE, 1, 16, RULE(attempts), .is_manner = true) \
+	KEY("backoff", "2.0", "a factor from 1.0 to 10.0", RATIO, ANYWHERE, 1000, 10000, RULE(backoff_permille), \
+	    .is_manner = true) \
+	KEY("deadline", "3s", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(deadline_ms), \
+	    .is_manner = true) \
+	KEY("family", "auto", "auto, any, ipv4, ipv6, prefer-ipv4 or prefer-ipv6", CHOICE, ANYWHERE, .choices = FAMILIES, \
+	    RULE(family)) \
+	KEY("transport", "udp", "udp or tcp", CHOICE, ANYWHERE, .choices = TRANSPORTS, RULE(transport)) \
+	KEY("glue", "complete", "complete or never", CHOICE, ANYWHERE, .choices = GLUES, RULE(glue)) \
+	KEY("answers", "ordered", "ordered, one or all", CHOICE, ANYWHERE, .choices = ANSWERS, RULE(answers)) \
+	KEY("max_answers", "8", "a number from 1 to 64", COUNT, ANYWHERE, 1, SM_ANSWERS_MAX, RULE(max_answers), \
+	    .is_manner = true) \
+	KEY("fallback", "address", "address or none", CHOICE, ANYWHERE, .choices = FALLBACKS, RULE(fallback)) \
+	KEY("elsewhere", "ask", "ask or never", CHOICE, ANYWHERE, .choices = ELSEWHERES, RULE(elsewhere)) \
+	KEY("port", "", "a port from 1 to 65535, or nothing", COUNT, ANYWHERE, 1, UINT16_MAX, RULE(port), \
+	    .may_be_empty = true) \
+	KEY("min_ttl", "1s", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(min_ttl_ms)) \
+	KEY("max_ttl", "1h", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(max_ttl_ms)) \
+	KEY("negative_ttl", "10s", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(negative_ttl_ms)) \
+	KEY("failure_ttl", "1s", A_DURATION("from 0 to 5m"), DURATION, ANYWHERE, 0, 5 * MS_PER_MINUTE, \
+	    RULE(failure_ttl_ms), .is_manner = true) \
+	KEY("stale", "1d", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(stale_ms), .is_manner = true) \
+	KEY("stale_after", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(stale_after_ms), \
+	    .is_manner = true) \
+	KEY("filter", "", SOME_PAIRS "16", PAIRS, ANYWHERE, .high = SM_PAIRS_MAX, RULE(filter.text), .may_be_empty = true) \
+	KEY("prefer", "", SOME_PAIRS "7", PAIRS, ANYWHERE, .high = SM_PREFER_MAX, RULE(prefer.text), .may_be_empty = true) \
+	KEY("filter_fallback", "all", "all or none", CHOICE, ANYWHERE, .choices = FILTER_FALLBACKS, \
+	    RULE(filter_fallback), .is_manner = true) \
+	KEY("metadata", "target", "target or owner", CHOICE, ANYWHERE, .choices = SOURCES, RULE(metadata)) \
+	KEY("health", "off", "off, lazy or tcp", CHOICE, ANYWHERE, .choices = HEALTHS, RULE(health), .is_manner = true) \
+	KEY("health_interval", "10s", A_DURATION("from 1s to 1h"), DURATION, ANYWHERE, 1000, 60 * MS_PER_MINUTE, \
+	    RULE(health_interval_ms), .is_manner = true) \
+	KEY("health_timeout", "1s", A_DURATION("from 400ms to 1m"), DURATION, ANYWHERE, 400, MS_PER_MINUTE, \
+	    RULE(health_timeout_ms), .is_manner = true) \
+	KEY("health_fall", "2", "a number from 1 to 100", COUNT, ANYWHERE, 1, 100, RULE(health_fall), .is_manner = true) \
+	KEY("health_rise", "1", "a number from 1 to 100", COUNT, ANYWHERE, 1, 100, RULE(health_rise), .is_manner = true) \
+	KEY("health_panic", "50%", "a percentage from 0% to 100%", PERCENT, ANYWHERE, 0, 100, RULE(health_panic_percent), \
+	    .is_manner = true) \
+	KEY("directory", "/run/srvmesh", A_PATH, PATH, SM_SECTION_CACHE, HOST(directory)) \
+	KEY("size", "64M", "a size such as 64M or 1G, from 1M to 64G", SIZE, SM_SECTION_CACHE, 1 << 10, 1 << 26, \
+	    HOST(size_kib)) \
+	KEY("persist", "yes", "yes or no", CHOICE, SM_SECTION_CACHE, .choices = NO_YES, HOST(is_persistent)) \
+	KEY("memory_entries", "256", "a number from 0 to 65536", COUNT, SM_SECTION_CACHE, 0, 65536, HOST(memory_entries)) \
+	KEY("embedded", "yes", "yes or no", CHOICE, SM_SECTION_CACHE, .choices = NO_YES, HOST(is_embedded)) \
+	KEY("socket", "/run/srvmesh/socket", A_PATH, PATH, SM_SECTION_DAEMON, HOST(socket)) \
+	KEY("max_clients", "4096", "a number from 1 to 65536", COUNT, SM_SECTION_DAEMON, 1, 65536, HOST(max_clients)) \
+	KEY("max_jobs", "4096", "a number from 1 to 65536", COUNT, SM_SECTION_DAEMON, 1, 65536, HOST(max_jobs)) \
+	KEY("quota", "25%", "a percentage from 1% to 100%", PERCENT, SM_SECTION_DAEMON, 1, 100, HOST(quota_percent)) \
+	KEY("log_level", "info", "error, warning, info or debug", CHOICE, SM_SECTION_DAEMON, .choices = LEVELS, \
+	    HOST(log_level)) \
+	KEY("log_format", "logfmt", "logfmt or json", CHOICE, SM_SECTION_DAEMON, .choices = FORMATS, HOST(log_format)) \
+	KEY("metrics", "", \
+	    "an address of loopback with an optional port, such as 127.0.0.1:9853, or a local socket such as " \
+	    "unix:/run/srvmesh/metrics", \
+	    DOOR, SM_SECTION_DAEMON, HOST(metrics), .may_be_empty = true) \
+	KEY("servers", "", \
+	    "addresses with optional ports, such as 10.0.0.9:6379 or [fd00::9]:6379, or a local socket such as " \
+	    "unix:/run/redis/redis.sock, at most 4", \
+	    ROADS, SM_SECTION_SHARED, .may_be_empty = true) \
+	KEY("username", "", "a word of letters, digits, and - _ . : of at most 64 bytes", WORD, SM_SECTION_SHARED, \
+	    SHARED(username), .may_be_empty = true) \
+	KEY("password", "", A_PATH ", of a file with the password", FILE_OR_NONE, SM_SECTION_SHARED, SHARED(password), \
+	    .may_be_empty = true) \
+	KEY("key", "", "the paths of one or two files that srvmesh shared-key has made", FILES, SM_SECTION_SHARED, \
+	    .may_be_empty = true) \
+	KEY("write", "yes", "yes or no", CHOICE, SM_SECTION_SHARED, .choices = YES_NO, SHARED(is_read_only)) \
+	KEY("head_start", "10ms", A_DURATION("from 0 to 1s"), DURATION, SM_SECTION_SHARED, 0, 1000, SHARED(head_start_ms)) \
+	KEY("timeout", "100ms", A_DURATION("from 1ms to 10s"), DURATION, SM_SECTION_SHARED, 1, 10000, SHARED(timeout_ms)) \
+	KEY("namespace", "srvmesh1", "a word of letters, digits, and - _ . : of at most 64 bytes", WORD, \
+	    SM_SECTION_SHARED, SHARED(namespace)) \
+	KEY("view", "", "a word of letters, digits, and - _ . : of at most 64 bytes", WORD, SM_SECTION_SHARED, \
+	    SHARED(view), .may_be_empty = true) \
+	KEY("srv", "_{service}._{proto}.{domain}", \
+	    "templates of SRV owners, such as _{service}._{proto}.{domain}, {name} or _{first}._{proto}.{rest}.{domain}, " \
+	    "at most 8", \
+	    TEMPLATES, NAMED, RULE(templates)) \
+	KEY("proto", "tcp", "a protocol label, such as tcp or udp", LABEL, NAMED, RULE(proto)) \
+	KEY("except", "", "names below the domain, whole, such as ad.corp.example", NAMES, SM_SECTION_DOMAIN, \
+	    .is_manner = true, .may_be_empty = true) \
+	KEY("search", "no", "no or yes", CHOICE, SM_SECTION_DOMAIN, .choices = NO_YES, RULE(is_searched), \
+	    .is_manner = true)
+
+#define AS_KEY(name, fallback, expected, ...) {name, fallback, __VA_ARGS__},
+#define AS_EXPECTED(name, fallback, expected, ...) expected,
+
+static const struct sm_key keys[] = {KEYS(AS_KEY)};
+/* What only complaints need stands apart. */
+static const char expected[][160] = {KEYS(AS_EXPECTED)};
 
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -221,7 +232,7 @@ const char *sm_key_default(const struct sm_key *key)
 
 const char *sm_key_expected(const struct sm_key *key)
 {
-	return key->expected;
+	return expected[key - keys];
 }
 
 const char *sm_key_remedy(const struct sm_key *key, const char *value, char text[SM_REMEDY_MAX])
@@ -279,8 +290,10 @@ bool sm_key_belongs(const struct sm_key *key, enum sm_section_kind section)
 
 static enum sm_status choice_of(const struct sm_key *key, const char *value, uint64_t *ret)
 {
-	for (uint64_t i = 0; key->choices[i]; i++) {
-		if (strcmp(key->choices[i], value) == 0) {
+	const char *word = choices[key->choices];
+
+	for (uint64_t i = 0; *word; i++, word += strlen(word) + 1) {
+		if (strcmp(word, value) == 0) {
 			*ret = i;
 			return SM_OK;
 		}

@@ -2,6 +2,7 @@
 #include "conf/pairs.h"
 
 #include "base/scope.h"
+#include "base/span.h"
 #include "conf/file.h"
 
 #include <stdlib.h>
@@ -31,8 +32,8 @@ struct reading {
 /* A blank value is none. */
 static void take_line(const char *text, struct word *ret)
 {
-	const char *start = text + strspn(text, " \t");
-	size_t length = strcspn(start, "\r\n");
+	const char *start = text + sm_span(text, " \t");
+	size_t length = sm_span_without(start, "\r\n");
 
 	while (length > 0 && (start[length - 1] == ' ' || start[length - 1] == '\t'))
 		length--;

@@ -3,6 +3,8 @@
  * srvmesh.conf(5) has each. */
 #include "conf/resolvconf.h"
 
+#include "base/span.h"
+
 #include "conf/value.h"
 
 #include <string.h>
@@ -71,7 +73,7 @@ static void take_line(const char *line, size_t length, struct resolvconf *ret)
 		length = sizeof(copy) - 1; /* the rest is a comment: nothing else is that long */
 	memcpy(copy, line, length);
 	copy[length] = '\0';
-	copy[strcspn(copy, "#;\r")] = '\0';
+	copy[sm_span_without(copy, "#;\r")] = '\0';
 	if (sm_value_word(&at, word, sizeof(word)) != SM_OK)
 		return;
 	if (strcmp(word, "nameserver") == 0)
@@ -91,7 +93,7 @@ void sm_resolvconf_parse(const char *text, struct sm_rule *rule, struct sm_searc
 	if (search)
 		*search = (struct sm_search){.ndots = 1};
 	while (*text) {
-		size_t length = strcspn(text, "\n");
+		size_t length = sm_span_without(text, "\n");
 
 		take_line(text, length, &resolvconf);
 		text += length + (text[length] == '\n');

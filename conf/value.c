@@ -2,14 +2,16 @@
 /* Parsers of values: digits first, then a unit from a table. */
 #include "conf/value.h"
 
+#include "base/span.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 
 #define DNS_PORT 53
 
 struct unit {
-	const char *name;
-	uint64_t factor;
+	char name[4];
+	uint32_t factor; /* 0: behind the last */
 };
 
 /* Digits at *text; moves *text past them. */
@@ -36,7 +38,7 @@ static enum sm_status with_unit(const char *text, const struct unit *units, uint
 
 	if (digits(&text, &value) != SM_OK)
 		return SM_INVALID;
-	for (; units->name; units++) {
+	for (; units->factor; units++) {
 		if (strcmp(text, units->name) == 0) {
 			*ret = value * units->factor;
 			return SM_OK;
@@ -48,7 +50,7 @@ static enum sm_status with_unit(const char *text, const struct unit *units, uint
 enum sm_status sm_value_duration(const char *text, uint64_t *ret_ms)
 {
 	static const struct unit units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
-	                                    {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
+	                                    {"h", 3600000}, {"d", 86400000}, {"", 0}};
 
 	if (strcmp(text, "0") == 0) {
 		*ret_ms = 0;
@@ -59,21 +61,21 @@ enum sm_status sm_value_duration(const char *text, uint64_t *ret_ms)
 
 enum sm_status sm_value_size(const char *text, uint64_t *ret_bytes)
 {
-	static const struct unit units[] = {{"", 1}, {"K", 1024}, {"M", 1024 * 1024}, {"G", 1024 * 1024 * 1024}, {NULL, 0}};
+	static const struct unit units[] = {{"", 1}, {"K", 1024}, {"M", 1024 * 1024}, {"G", 1024 * 1024 * 1024}, {"", 0}};
 
 	return with_unit(text, units, ret_bytes);
 }
 
 enum sm_status sm_value_count(const char *text, uint64_t *ret)
 {
-	static const struct unit units[] = {{"", 1}, {NULL, 0}};
+	static const struct unit units[] = {{"", 1}, {"", 0}};
 
 	return with_unit(text, units, ret);
 }
 
 enum sm_status sm_value_percent(const char *text, uint64_t *ret)
 {
-	static const struct unit units[] = {{"%", 1}, {NULL, 0}};
+	static const struct unit units[] = {{"%", 1}, {"", 0}};
 
 	return with_unit(text, units, ret);
 }
@@ -188,7 +190,7 @@ enum sm_status sm_value_template(const char *text)
 	struct sm_rule rule = {.domain = domain, .n_templates = 1, .proto = "tcp"};
 	struct sm_name owner;
 
-	if (strlen(text) > SM_NAME_MAX || text[strcspn(text, " \t,")] != '\0')
+	if (strlen(text) > SM_NAME_MAX || text[sm_span_without(text, " \t,")] != '\0')
 		return SM_INVALID; /* it is more than one */
 	rule.templates = text;
 	return sm_rule_owner(&rule, &example, 0, &owner);
@@ -196,8 +198,8 @@ enum sm_status sm_value_template(const char *text)
 
 enum sm_status sm_value_word(const char **text, char *word, size_t size)
 {
-	const char *start = *text + strspn(*text, " \t,");
-	size_t length = strcspn(start, " \t,");
+	const char *start = *text + sm_span(*text, " \t,");
+	size_t length = sm_span_without(start, " \t,");
 
 	if (length == 0)
 		return SM_MISS;
@@ -248,7 +250,7 @@ enum sm_status sm_value_pair(const char **text, struct sm_pair *ret)
 {
 	char word[SM_PAIR_MAX + 1];
 	enum sm_status status = sm_value_word(text, word, sizeof(word));
-	size_t length = status == SM_OK ? strcspn(word, "=") : 0;
+	size_t length = status == SM_OK ? sm_span_without(word, "=") : 0;
 	const char *value = word[length] == '=' ? word + length + 1 : "true";
 
 	if (status == SM_MISS)
@@ -279,7 +281,7 @@ enum sm_status sm_value_path(const char *text)
 	if (text[0] != '/' || strlen(text) > SM_PATH_MAX)
 		return SM_INVALID;
 	while (*text == '/') {
-		size_t length = strcspn(++text, "/");
+		size_t length = sm_span_without(++text, "/");
 
 		if (length == 0 || (length == 1 && text[0] == '.') || (length == 2 && text[0] == '.' && text[1] == '.'))
 			return SM_INVALID;

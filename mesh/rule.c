@@ -3,6 +3,7 @@
 #include "mesh/rule.h"
 
 #include "base/sort.h"
+#include "base/span.h"
 
 #include <string.h>
 
@@ -170,7 +171,7 @@ static enum sm_status expanded(const struct sm_rule *rule, const struct sm_name 
 	const char *at = template;
 
 	while (*at) {
-		size_t plain = strcspn(at, "{");
+		size_t plain = sm_span_without(at, "{");
 		const char *close;
 
 		grow(&growing, at, plain);
@@ -199,11 +200,11 @@ bool sm_rule_template(const struct sm_rule *rule, uint32_t index, char ret[SM_NA
 
 	if (index >= rule->n_templates)
 		return false;
-	for (at += strspn(at, between); index > 0; index--) {
-		at += strcspn(at, between);
-		at += strspn(at, between);
+	for (at += sm_span(at, between); index > 0; index--) {
+		at += sm_span_without(at, between);
+		at += sm_span(at, between);
 	}
-	length = strcspn(at, between);
+	length = sm_span_without(at, between);
 	if (length == 0 || length > SM_NAME_MAX)
 		return false;
 	memcpy(ret, at, length);
