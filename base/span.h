@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* strspn and strcspn, of which libc has several versions: they would be bound in every process, and lie far from all else of libc that
- * its first lookup needs. */
+/* strspn and strcspn. libc has several versions of both: they would be bound in every process, and lie far from all else of libc
+ * that its first lookup needs. */
 #pragma once
 
 #include <stdbool.h>

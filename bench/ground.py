@@ -57,6 +57,13 @@ stub-zone:
     return lab.start(need("unbound"), "-d", "-c", os.path.join(lab.path, "unbound.conf"))
 
 
+def bared(lab):
+    """Where libnss_bare.so.2 asks."""
+    if os.path.exists("/run/bare"):
+        os.remove("/run/bare")
+    return lab.start(os.path.join(PROGRAMS, "bared"), "/run/bare", KNOT)
+
+
 def zone(n):
     """Services whose targets are soon known, and `n` whose target nobody else has."""
     return ("$TTL 3600\n*.host A 127.0.0.11\n*.host AAAA ::1\n*.known._tcp SRV 0 1 80 t0\n" +

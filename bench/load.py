@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """srvmeshd under load, beside unbound with one thread: as many processes at once ask for names that nobody has asked for, at the
 same authoritative server. IPv4 alone, so that a miss is one question at both: unbound asks for A, srvmeshd for SRV, and knows the
-target's address or has it beside the answer. And unbound for A and AAAA, as nss_dns asks where nobody says which.
+target's address or has it beside the answer. And unbound for A and AAAA, as nss_dns asks where nobody says which; and a bare server,
+which does the calls that srvmeshd cannot do without, and nothing else (bench/bared.c).
 
 Shown are misses a second of all, CPU of the server for each, misses for each second of its CPU, questions for each, and the most
 memory that the server has had. ROUNDS on the command line; the default is 5."""
@@ -22,7 +23,7 @@ EACH = 60  # lookups of a process
 MANY = 10  # where there are 500 of them
 CASES = {"srvmeshd, a known target": ("srvmesh", "m%d.known.mesh"), "srvmeshd, 3 known targets": ("srvmesh", "m%d.three.mesh"),
          "srvmeshd, a new target": ("srvmesh", "x%d.mesh"), "unbound": ("dns", "h%d.host.mesh"),
-         "unbound, A and AAAA": ("dns", "h%d.host.mesh")}
+         "unbound, A and AAAA": ("dns", "h%d.host.mesh"), "the calls alone": ("bare", "h%d.host.mesh")}
 
 
 def datagrams():
@@ -48,7 +49,7 @@ class Load:
         first = self.turn
         self.turn += outstanding * each
         cpu, arrived, began = ground.cpu_ns(server), datagrams(), time.monotonic_ns()
-        family = [] if case.endswith("AAAA") else ["4"]
+        family = [] if hosts == "bare" or case.endswith("AAAA") else ["4"]
         clients = [subprocess.Popen([LOOKUPS, hosts, "0", "1", pattern, str(first + i * each), str(first + (i + 1) * each), *family],
                                     stdout=subprocess.PIPE, text=True, env=ground.environment(self.lab, self.conf))
                    for i in range(outstanding)]
@@ -87,12 +88,13 @@ def main():
         for outstanding, each, cases, n in ((50, EACH, list(CASES), rounds), (500, MANY, ["srvmeshd, 3 known targets", "unbound"], 2)):
             daemon = ground.srvmeshd(lab, config, f"of{outstanding}")
             load.conf = daemon.conf
-            load.servers = {"srvmesh": daemon.process, "dns": ground.unbound(lab)}
+            load.servers = {"srvmesh": daemon.process, "dns": ground.unbound(lab), "bare": ground.bared(lab)}
             time.sleep(1.5)  # srvmeshd has looked at its server
             load.rounds(n, cases, outstanding, each)
             print(f"the most memory: srvmeshd {peak_kib(daemon.process) >> 10} MiB, unbound {peak_kib(load.servers['dns']) >> 10} MiB", flush=True)
             daemon.stop()
             lab.stop(load.servers["dns"])
+            lab.stop(load.servers["bare"])
 
 
 main()
