@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_MIN 1024
+#define CHUNK_MIN 1000 /* with its head it fits into what malloc keeps for each thread */
 #define ROOM_MIN 8 /* items of an array when it is begun */
 
 struct sm_arena_chunk {

@@ -4,12 +4,14 @@
 #include <malloc.h>
 
 #define LARGE_BYTES 71680 /* more than a message; a channel of c-ares is larger */
+#define TOP_BYTES 1048576  /* may lie free at the end of the heap: what a turn of the loop frees, the next one takes */
 #define STORM_JOBS 128
 #define FEW_JOBS 8
 
 void sm_thrift_start(struct sm_thrift *thrift)
 {
 	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+	mallopt(M_TRIM_THRESHOLD, TOP_BYTES);
 	*thrift = (struct sm_thrift){.is_fading = false};
 }
 
