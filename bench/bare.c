@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The lower bound of a miss: a plugin that sends the name to bench/bared by a connection of its own, as any plugin must that leaves no
- * descriptor in its host, and takes the address that comes back. */
+/* The lower bound of a miss: a plugin that sends the name to bench/bared by a connection of its own, as any plugin must that
+ * leaves no descriptor in its host, and takes the address that comes back. */
 #include <errno.h>
 #include <netdb.h>
 #include <nss.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the kernel takes for a miss: a server that does for each name the calls that srvmeshd cannot do without, and nothing else: bared
- * PATH SERVER, on whose port 53 it asks for A. Each client has a connection, whose user is looked at; each question a socket, and so a
- * port, of its own. Nothing is kept, bounded, logged or asked again, and of the answer only the first address is read. */
+/* What the kernel takes for a miss: a server that does for each name the calls that srvmeshd cannot do without, and nothing else:
+ * bared PATH SERVER, on whose port 53 it asks for A. Each client has a connection, whose user is looked at; each question a
+ * socket, and so a port, of its own. Nothing is kept, bounded, logged or asked again, and of the answer only the first address
+ * is read. */
 #include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -41,8 +41,7 @@ static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule,
 		return SM_EXHAUSTED;
 	}
 	job->settings = sm_settings_hold(jobs->reload->settings);
-	uv_timer_init(jobs->loop, &job->timer);
-	job->timer.data = job;
+	sm_timers_begin(&jobs->timers, &job->timer, job);
 	TAILQ_INSERT_TAIL(&jobs->running, job, link);
 	*ret = job;
 	job = NULL;

@@ -43,27 +43,10 @@ void sm_client_close(struct sm_client *client)
 	if (client->is_watched)
 		uv_close((uv_handle_t *)&client->poll, on_handle_closed);
 	close(client->fd);
-	if (client->has_timer) {
-		uv_timer_stop(&client->timer);
-		TAILQ_INSERT_TAIL(&connections->ended, client, ended);
-	} else if (client->n_handles == 0) {
+	if (client->has_timer)
+		sm_timers_end(&connections->timers, &client->timer);
+	else if (client->n_handles == 0)
 		free_client(client);
-	}
-}
-
-static void free_ended(struct sm_connections *connections)
-{
-	struct sm_client *client;
-
-	while ((client = TAILQ_FIRST(&connections->ended))) {
-		TAILQ_REMOVE(&connections->ended, client, ended);
-		uv_close((uv_handle_t *)&client->timer, on_handle_closed);
-	}
-}
-
-static void on_waited(uv_check_t *check)
-{
-	free_ended(check->data);
 }
 
 /* ---- replies */
@@ -163,13 +146,12 @@ static void watch_client(struct sm_client *client, int events)
 static void start_timer(struct sm_client *client, uint32_t ms)
 {
 	if (!client->has_timer) {
-		uv_timer_init(client->connections->loop, &client->timer);
-		client->timer.data = client;
+		sm_timers_begin(&client->connections->timers, &client->timer, client);
 		client->has_timer = true;
 		client->n_handles++;
 	}
 	uv_update_time(client->connections->loop);
-	uv_timer_start(&client->timer, on_client_time, ms, 0);
+	uv_timer_start(&client->timer.uv, on_client_time, ms, 0);
 }
 
 enum sm_status sm_client_event(struct sm_client *client, const char *text, size_t size)
@@ -185,7 +167,7 @@ enum sm_status sm_client_event(struct sm_client *client, const char *text, size_
 void sm_client_follow(struct sm_client *client)
 {
 	if (client->has_timer)
-		uv_timer_stop(&client->timer);
+		uv_timer_stop(&client->timer.uv);
 	watch_client(client, UV_READABLE);
 }
 
@@ -316,10 +298,8 @@ static void on_hints(uv_poll_t *poll, int status, int events)
 enum sm_status sm_connections_start(struct sm_connections *connections)
 {
 	uv_timer_init(connections->loop, &connections->pause);
-	connections->pause.data = connections->requests.data = connections->hints.data = connections->waited.data = connections;
-	TAILQ_INIT(&connections->ended);
-	uv_check_init(connections->loop, &connections->waited);
-	uv_check_start(&connections->waited, on_waited);
+	connections->pause.data = connections->requests.data = connections->hints.data = connections;
+	sm_timers_start(&connections->timers, connections->loop, on_handle_closed);
 	if (uv_poll_init(connections->loop, &connections->requests, connections->listener.requests) != 0)
 		return SM_EXHAUSTED;
 	uv_poll_start(&connections->requests, UV_READABLE, on_connection);
@@ -333,8 +313,7 @@ enum sm_status sm_connections_start(struct sm_connections *connections)
 
 void sm_connections_end(struct sm_connections *connections)
 {
-	free_ended(connections);
-	uv_close((uv_handle_t *)&connections->waited, NULL);
+	sm_timers_stop(&connections->timers);
 }
 
 void sm_connections_stop(struct sm_connections *connections)

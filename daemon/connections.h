@@ -7,6 +7,7 @@
 #include "daemon/counters.h"
 #include "daemon/limits.h"
 #include "daemon/loop.h"
+#include "daemon/timers.h"
 #include "ipc/listener.h"
 
 #include <sys/queue.h>
@@ -23,10 +24,9 @@ struct sm_client {
 	bool is_read; /* the request is complete */
 	struct sm_follower *follower; /* of daemon/monitor.c; NULL: it does not follow events */
 	bool is_watched, has_timer;
-	TAILQ_ENTRY(sm_client) ended;
 	int n_handles;
 	uv_poll_t poll;
-	uv_timer_t timer;
+	struct sm_timer timer;
 	struct sm_frame_reply reply; /* that the client has not yet taken all of; its content is owned */
 	uint32_t reply_part;
 	bool has_large_text; /* counted in SM_LIMITED_TEXTS */
@@ -56,8 +56,7 @@ struct sm_connections {
 	struct sm_listener listener;
 	uv_poll_t requests, hints;
 	uv_timer_t pause; /* before it accepts again, when descriptors run out */
-	TAILQ_HEAD(, sm_client) ended; /* their handles are closed when the loop has waited, which else turned once more */
-	uv_check_t waited;
+	struct sm_timers timers; /* of clients */
 };
 
 /* Serves connections->listener until sm_connections_stop. SM_EXHAUSTED. */

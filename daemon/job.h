@@ -36,7 +36,7 @@ struct sm_job {
 	void *body;
 	size_t body_size;
 
-	uv_timer_t timer;
+	struct sm_timer timer;
 	struct sm_turn due; /* its time has come */
 };
 

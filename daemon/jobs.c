@@ -75,23 +75,7 @@ static void close_job(struct sm_job *job)
 	sm_turns_leave(&job->jobs->due, &job->due);
 	sm_lookup_close(job->lookup);
 	sm_shared_leave(job->jobs->shared, job);
-	uv_timer_stop(&job->timer);
-	TAILQ_INSERT_TAIL(&job->jobs->ended, job, link);
-}
-
-static void free_ended(struct sm_jobs *jobs)
-{
-	struct sm_job *job;
-
-	while ((job = TAILQ_FIRST(&jobs->ended))) {
-		TAILQ_REMOVE(&jobs->ended, job, link);
-		uv_close((uv_handle_t *)&job->timer, on_job_closed);
-	}
-}
-
-static void on_waited(uv_check_t *check)
-{
-	free_ended(check->data);
+	sm_timers_end(&job->jobs->timers, &job->timer);
 }
 
 /* ---- listening: what a server says, or does not say, behind the answer, counts for the next lookup */
@@ -178,7 +162,7 @@ enum sm_status sm_jobs_settle_for_stale(struct sm_jobs *jobs, const struct sm_ru
 
 static void finish_job(struct sm_job *job)
 {
-	uv_timer_stop(&job->timer);
+	uv_timer_stop(&job->timer.uv);
 	sm_turns_leave(&job->jobs->due, &job->due);
 	sm_shared_leave(job->jobs->shared, job);
 	sm_job_conclude(job);
@@ -296,7 +280,6 @@ enum sm_status sm_jobs_start(struct sm_jobs *jobs)
 	TAILQ_INIT(&jobs->finished);
 	TAILQ_INIT(&jobs->listening);
 	TAILQ_INIT(&jobs->behind);
-	TAILQ_INIT(&jobs->ended);
 	sm_turns_start(&jobs->due);
 	sm_channel_pool_start(&jobs->channels);
 	sm_thrift_start(&jobs->thrift);
@@ -305,9 +288,8 @@ enum sm_status sm_jobs_start(struct sm_jobs *jobs)
 	jobs->sockets_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (jobs->sockets_fd < 0 || uv_poll_init(jobs->loop, &jobs->sockets, jobs->sockets_fd) != 0)
 		return SM_EXHAUSTED;
-	jobs->sockets.data = jobs->waited.data = jobs;
-	uv_check_init(jobs->loop, &jobs->waited);
-	uv_check_start(&jobs->waited, on_waited);
+	jobs->sockets.data = jobs;
+	sm_timers_start(&jobs->timers, jobs->loop, on_job_closed);
 	uv_poll_start(&jobs->sockets, UV_READABLE, on_sockets_ready);
 	return SM_OK;
 }
@@ -318,8 +300,7 @@ void sm_jobs_stop(struct sm_jobs *jobs)
 		stop_listening(TAILQ_FIRST(&jobs->listening));
 	while (!TAILQ_EMPTY(&jobs->behind))
 		stop_behind(TAILQ_FIRST(&jobs->behind));
-	free_ended(jobs);
-	uv_close((uv_handle_t *)&jobs->waited, NULL);
+	sm_timers_stop(&jobs->timers);
 	sm_channel_pool_stop(&jobs->channels);
 	sm_hosts_stop(&jobs->hosts);
 	uv_close((uv_handle_t *)&jobs->sockets, NULL);
@@ -340,7 +321,7 @@ static void on_job_time(uv_timer_t *timer)
 
 void sm_job_poke(struct sm_job *job)
 {
-	uv_timer_start(&job->timer, on_job_time, 0, 0);
+	uv_timer_start(&job->timer.uv, on_job_time, 0, 0);
 }
 
 static bool take_due(void *context, struct sm_turn *turn)
@@ -372,7 +353,7 @@ bool sm_jobs_go_on(struct sm_jobs *jobs)
 
 static void arm_timer(struct sm_job *job, int64_t wakes_ns, int64_t now_ns)
 {
-	sm_loop_wake(&job->timer, on_job_time, wakes_ns, now_ns);
+	sm_loop_wake(&job->timer.uv, on_job_time, wakes_ns, now_ns);
 }
 
 /* Makes the epoll watch the sockets of the lookup. Sockets that the lookup no longer needs are already closed. */

@@ -12,6 +12,7 @@
 #include "daemon/surroundings.h"
 #include "daemon/targets.h"
 #include "daemon/thrift.h"
+#include "daemon/timers.h"
 #include "daemon/turns.h"
 #include "daemon/upstream.h"
 #include "ipc/listener.h"
@@ -60,8 +61,7 @@ struct sm_jobs {
 	uint32_t n_behind;
 	/* whose time has come, in turns of the users: what arrives goes first, and nobody's jobs hold up another's */
 	struct sm_turns due;
-	struct sm_job_list ended; /* their handles are closed when the loop has waited: else it would turn once more for that */
-	uv_check_t waited;
+	struct sm_timers timers;
 	uint64_t n_overtaken; /* servers, when the running jobs last heard of it */
 	struct sm_channel_pool channels;
 	int sockets_fd;              /* an epoll of the sockets of all jobs */
