@@ -40,6 +40,14 @@ static bool reaches(void *context, const struct sm_address *address)
 	return address->bytes[address->family == SM_IPV4 ? 3 : 15] < 200;
 }
 
+static const char *remembered;
+
+static bool remembers(void *context, const struct sm_question *question)
+{
+	(void)context;
+	return remembered && strcmp(question->name, remembered) == 0;
+}
+
 static int fresh(void **state)
 {
 	(void)state;
@@ -47,7 +55,8 @@ static int fresh(void **state)
 	rule.name = rule.domain = name_of("mesh");
 	rule.n_templates = 1;
 	rule.templates = "_{service}._tcp.{domain}";
-	means = (struct sm_expand_means){.families = SM_IPV4_AND_IPV6, .believes = believes, .reaches = reaches};
+	means = (struct sm_expand_means){.families = SM_IPV4_AND_IPV6, .believes = believes, .reaches = reaches,
+	                                  .remembers = remembers};
 	reply = (struct sm_reply){.records = records};
 	return 0;
 }
@@ -154,6 +163,7 @@ static const struct story {
 	enum { NO_FILTER, BY_TARGET, BY_OWNER } filter;
 	uint8_t host, needs, keeps; /* families of the host, 0: both; that a program wants alone; that the last answer held */
 	const char *name, *two_templates; /* NULL: api.mesh; _{service}._tcp.{domain} alone */
+	const char *remembered; /* a host whose addresses are; NULL: none */
 } stories[] = {
 	{"targets with glue need one question",
 	 {"_api._tcp.mesh SRV: srv b.mesh 20 5 60; srv a.mesh 10 7 60; +a a.mesh 1 50; +a b.mesh 2 40"},
@@ -164,6 +174,12 @@ static const struct story {
 	 "a.mesh 1, b.mesh 2 ttl 30 -6"},
 	{"glue of one family is enough",
 	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 60; +a a.mesh 1 60"}, "a.mesh 1 ttl 60 -6"},
+	{"but the other family of a host that is remembered costs nothing",
+	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 60; srv b.mesh 0 0 60; +a a.mesh 1 60; +a b.mesh 2 60",
+	  "a.mesh AAAA: aaaa a.mesh 3 50"},
+	 "a.mesh 1 3, b.mesh 2 ttl 50 -6", .remembered = "a.mesh"},
+	{"... where it is wanted", {"_api._tcp.mesh SRV: srv a.mesh 0 0 60; +a a.mesh 1 60"}, "a.mesh 1 ttl 60",
+	 .is_ipv4_only = true, .remembered = "a.mesh"},
 	{"glue that this host cannot reach is not",
 	 {"_api._tcp.mesh SRV: srv a.mesh 0 0 60; +aaaa a.mesh 201 60", "a.mesh A: a a.mesh 1 60"}, "a.mesh 201 1 ttl 60"},
 	{"glue is not enough for a program that wants the other family alone",
@@ -454,6 +470,7 @@ static void play(void **state)
 	means.families = story->host ? story->host : SM_IPV4_AND_IPV6;
 	means.needs = story->needs;
 	means.keeps = story->keeps;
+	remembered = story->remembered;
 	rule.fallback = story->is_without_fallback ? SM_FALLBACK_NONE : SM_FALLBACK_ADDRESS;
 	if (story->two_templates) {
 		rule.templates = story->two_templates;

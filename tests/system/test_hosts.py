@@ -94,8 +94,30 @@ def asked_again(tap):
     server.stop()
 
 
+def other_family(tap):
+    """Of a host that is remembered the family that glue lacks is part of the first answer; else it is asked for behind that."""
+    server = serve(*[f"_s{i}._tcp.mesh. 60 SRV 0 0 1 a.mesh." for i in range(2)], "a.mesh. 60 A 127.0.0.11")
+    with Lab() as lab:
+        daemon = Daemon(lab, f"[domain mesh]\nservers = 127.0.0.1:{server.port}\nfamily = any\n")
+        events = []
+        for name in ("s0.mesh", "s1.mesh"):
+            server.questions.clear()
+            lab.probe("gai", "unspec", name)
+            while daemon.status()["jobs_now"] > 0 or (name == "s0.mesh" and "a.mesh AAAA" not in server.questions):
+                time.sleep(0.02)
+            time.sleep(0.2)
+            told = lab.run("timeout", "1", os.path.join(BUILDDIR, "srvmesh"), "monitor", "--last", "50")[1]
+            events.append([line for line in told.splitlines() if name in line])
+            tap.equal(f"{name} takes its questions", sorted(server.questions),
+                      ["_s0._tcp.mesh SRV", "a.mesh AAAA"] if name == "s0.mesh" else ["_s1._tcp.mesh SRV"])
+        tap.equal("the first name is resolved, and completed; the second one at once", [len(lines) for lines in events], [2, 1])
+        daemon.stop()
+    server.stop()
+
+
 def main():
     tap = Tap()
+    other_family(tap)
     stale_as_a_whole(tap)
     asked_again(tap)
     tap.finish()
