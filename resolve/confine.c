@@ -126,14 +126,14 @@ ssize_t sm_confine_writev(int fd, const struct iovec *parts, int n)
 
 /* ---- what is the same */
 
-int sm_confine_gettimeofday(struct timeval *ret, void *zone)
+int sm_confine_gettimeofday(struct sm_confine_time *ret, void *zone)
 {
 	struct timespec now;
 
 	(void)zone;
 	if (clock_gettime(CLOCK_REALTIME, &now) != 0)
 		return -1;
-	*ret = (struct timeval){.tv_sec = now.tv_sec, .tv_usec = (suseconds_t)(now.tv_nsec / 1000)};
+	*ret = (struct sm_confine_time){(long)now.tv_sec, now.tv_nsec / 1000};
 	return 0;
 }
 

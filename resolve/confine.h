@@ -7,7 +7,6 @@
 #include <netdb.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <sys/time.h>
 #include <sys/uio.h>
 
 /* Opens no file, returns NULL with ENOENT. c-ares 1.18 opens /dev/urandom for every channel, without close-on-exec;
@@ -36,7 +35,10 @@ char *sm_confine_if_indextoname(unsigned index, char *ret);
 ssize_t sm_confine_writev(int fd, const struct iovec *parts, int n);
 
 /* The same, by what the plugin has bound anyway. */
-int sm_confine_gettimeofday(struct timeval *ret, void *zone);
+struct sm_confine_time { /* a timeval, where its time is not wider: then another function is called */
+	long seconds, microseconds;
+};
+int sm_confine_gettimeofday(struct sm_confine_time *ret, void *zone);
 long sm_confine_fdelt(long fd);
 void *sm_confine_memcpy(void *to, const void *from, size_t size, size_t room);
 int sm_confine_sprintf(char *ret, int flag, size_t room, const char *format, ...) __attribute__((format(printf, 4, 5)));

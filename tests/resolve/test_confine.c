@@ -68,13 +68,13 @@ static void the_generator_of_the_program_is_left_alone(void **state)
 
 static void what_is_replaced_does_the_same(void **state)
 {
-	struct timeval now;
+	struct sm_confine_time now;
 	char text[8];
 
 	(void)state;
 	assert_int_equal(sm_confine_gettimeofday(&now, NULL), 0);
-	assert_in_range(time(NULL) - now.tv_sec, 0, 1);
-	assert_in_range(now.tv_usec, 0, 999999);
+	assert_in_range(time(NULL) - now.seconds, 0, 1);
+	assert_in_range(now.microseconds, 0, 999999);
 	assert_int_equal(sm_confine_fdelt(0), 0);
 	assert_int_equal(sm_confine_fdelt(FD_SETSIZE - 1), (FD_SETSIZE - 1) / (8 * (int)sizeof(long)));
 	assert_string_equal(sm_confine_memcpy(text, "abc", 4, sizeof(text)), "abc");
