@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lab import BUILDDIR, Daemon, Lab, Tap  # noqa: E402
 from scripted_server import Server  # noqa: E402
 
+LONG = "l" * 60
 SRVMESH = os.path.join(BUILDDIR, "srvmesh")
 PROGRAM = """
 import ctypes, os, socket, sys, threading
@@ -89,7 +90,7 @@ def flush(lab, *words):
 
 def changes_of_the_map(tap):
     server = serve("_api._tcp.mesh. 60 SRV 0 1 80 a.mesh.", "a.mesh. 60 A 127.0.0.11", "_other._tcp.mesh. 60 SRV 0 1 80 b.mesh.",
-                   "b.mesh. 60 A 127.0.0.12")
+                   "b.mesh. 60 A 127.0.0.12", f"_{LONG}._tcp.mesh. 60 SRV 0 1 80 a.mesh.")
     with Lab() as lab:
         text = f"[domain mesh]\nservers = 127.0.0.1:{server.port}\nfamily = ipv4\n"
         daemon = Daemon(lab, text)
@@ -100,6 +101,7 @@ def changes_of_the_map(tap):
                   ("EAI_NODATA", "127.0.0.11:0"))
         tap.equal("a child gets the same", program.ask("api.mesh", where="child"), "127.0.0.11:0")
         tap.equal("another name", program.ask("other.mesh"), "127.0.0.12:0")
+        tap.equal("a name that is too long to be ready", program.ask(f"{LONG}.mesh"), "127.0.0.11:0")
         change(server)
         tap.equal("what is kept is given, whatever DNS says", program.ask("api.mesh"), "127.0.0.11:0")
         tap.equal("flushed: the very next lookup asks again", (flush(lab, "api.mesh"), program.ask("api.mesh")), (0, "127.0.0.13:0"))
