@@ -4,6 +4,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "tests"), HERE]
@@ -61,7 +62,10 @@ def bared(lab):
     """Where libnss_bare.so.2 asks."""
     if os.path.exists("/run/bare"):
         os.remove("/run/bare")
-    return lab.start(os.path.join(PROGRAMS, "bared"), "/run/bare", KNOT)
+    process = lab.start(os.path.join(PROGRAMS, "bared"), "/run/bare", KNOT)
+    while process.poll() is None and subprocess.run(["ss", "-lxH", "src", "/run/bare"], capture_output=True, check=True).stdout == b"":
+        time.sleep(0.01)
+    return process
 
 
 def zone(n):

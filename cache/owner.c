@@ -82,7 +82,7 @@ static enum sm_status take_stock(struct sm_owner *owner)
 	if (mdb_env_stat(owner->map.env, &stat) != MDB_SUCCESS)
 		return SM_CORRUPT;
 	owner->map.page_size = stat.ms_psize;
-	if (stat.ms_entries <= 2)
+	if (stat.ms_entries == 0)
 		return SM_OK;
 	survivors = reallocarray(NULL, stat.ms_entries, sizeof(*survivors));
 	if (!survivors || mdb_txn_begin(owner->map.env, NULL, 0, &txn) != MDB_SUCCESS)

@@ -20,8 +20,8 @@ enum kind { DURATION, SIZE, COUNT, RATIO, PERCENT, CHOICE, SWITCH, SERVERS, TEMP
 struct sm_key {
 	char name[16];
 	char fallback[32]; /* the default */
-	uint16_t kind;
-	uint16_t sections;
+	enum kind kind : 16;
+	unsigned sections : 16;
 	uint32_t low, high;    /* bounds of numbers, in the unit in which they are stored */
 	uint8_t choices;       /* the index of the choice is stored */
 	bool is_manner : 1;    /* affects how answers are obtained and given out, not their contents */
@@ -50,7 +50,7 @@ _Static_assert(sizeof(struct sm_key) == 64, "a line of the cache");
 enum choices { NO_CHOICE, FAMILIES, ANSWERS, FALLBACKS, TRANSPORTS, GLUES, ELSEWHERES,
                FILTER_FALLBACKS, SOURCES, HEALTHS, NO_YES, YES_NO, LEVELS, FORMATS };
 
-static const char choices[][48] = {
+static const char choices[][64] = {
 	[FAMILIES] = "auto\0any\0ipv4\0ipv6\0prefer-ipv4\0prefer-ipv6\0",
 	[ANSWERS] = "ordered\0one\0all\0",
 	[FALLBACKS] = "address\0none\0",
@@ -158,8 +158,12 @@ static const char choices[][48] = {
 
 #define AS_KEY(name, fallback, expected, ...) {name, fallback, __VA_ARGS__},
 #define AS_EXPECTED(name, fallback, expected, ...) expected,
+#define FITS(name, fallback, expected, ...) \
+	_Static_assert(sizeof(name) <= 16 && sizeof(fallback) <= 32 && sizeof(expected) <= 160, "each has its NUL");
 
-static const struct sm_key keys[] = {KEYS(AS_KEY)};
+KEYS(FITS)
+
+_Alignas(64) static const struct sm_key keys[] = {KEYS(AS_KEY)};
 /* What only complaints need stands apart. */
 static const char expected[][160] = {KEYS(AS_EXPECTED)};
 

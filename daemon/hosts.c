@@ -17,6 +17,7 @@ struct host {
 	uint64_t rule_key;
 	int64_t heard_ns, until_ns;
 	size_t size;
+	bool is_alias;
 	uint8_t message[];
 };
 
@@ -93,7 +94,7 @@ bool sm_hosts_recall(struct sm_hosts *hosts, const struct sm_question *question,
 	left_ns = host->until_ns - now_ns;
 	if (left_ns <= (host->until_ns - host->heard_ns) / (ahead ? 2 : 10))
 		return false;
-	*ret = (struct sm_remembered){host->message, host->size, (uint32_t)((now_ns - host->heard_ns) / SM_NS_PER_S)};
+	*ret = (struct sm_remembered){host->message, host->size, (uint32_t)((now_ns - host->heard_ns) / SM_NS_PER_S), host->is_alias};
 	return true;
 }
 
@@ -138,7 +139,7 @@ void sm_hosts_remember(struct sm_hosts *hosts, const struct sm_question *questio
 	if (!host)
 		return;
 	*host = (struct host){.key = key, .rule_key = rule->key, .heard_ns = now_ns, .until_ns = entry.expires_ns,
-	                      .size = message->size};
+	                      .size = message->size, .is_alias = message->is_alias};
 	memcpy(host->message, message->bytes, message->size);
 	keep(hosts, host, &entry);
 }

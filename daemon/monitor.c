@@ -109,7 +109,7 @@ static void write_line(struct sm_kept_event *kept, const struct sm_log_pairs *pa
 
 static const char *line_of(struct sm_kept_event *kept)
 {
-	uint8_t what[SM_LOG_WHAT_MAX];
+	_Alignas(max_align_t) uint8_t what[SM_LOG_WHAT_MAX];
 	struct sm_log_pairs pairs = {.n = 0};
 
 	if (!kept->spell)

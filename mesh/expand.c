@@ -163,7 +163,8 @@ static void ask_addresses(struct sm_expand *expand, uint8_t hops)
 		of->has_enough = is_complete(expand, host, preferred | expand->means.needs);
 		if (of->is_used && !of->has_enough)
 			expand->is_glue_enough &= expand->means.needs && is_complete(expand, host, preferred);
-		of->has_enough &= !expand->means.remembers || !is_remembered(expand, of, wanted);
+		if (of->is_used && of->has_enough && expand->means.remembers)
+			of->has_enough = !is_remembered(expand, of, wanted);
 	}
 	ask_families(expand, wanted);
 	ask_metadata(expand, hops);

@@ -87,7 +87,8 @@ struct sm_expand_means {
 	/* May the reply to the question `number` speak for this name? */
 	bool (*believes)(void *context, uint32_t number, const char *name);
 	bool (*reaches)(void *context, const struct sm_address *address);
-	/* Will this question be answered without being sent? Then it is asked, although glue would be enough. May be NULL: no. */
+	/* Will this question be answered without being sent, and lead to no other? Then it is asked, although glue would be
+	 * enough. May be NULL: no. */
 	bool (*remembers)(void *context, const struct sm_question *question);
 	/* What was known of the service before, if it may still serve; lives as long as the expansion. May be NULL. */
 	const struct sm_answer *(*old)(void *context);

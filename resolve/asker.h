@@ -33,6 +33,7 @@ struct sm_remembered {
 	const uint8_t *bytes;
 	size_t size;
 	uint32_t age_s;
+	bool is_alias; /* it may lead to another question */
 };
 
 /* Who remembers it. `rule`: by whose servers the question is asked first. */

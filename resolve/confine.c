@@ -4,6 +4,7 @@
 #include "base/random.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/select.h>
@@ -133,7 +134,7 @@ int sm_confine_gettimeofday(struct sm_confine_time *ret, void *zone)
 	(void)zone;
 	if (clock_gettime(CLOCK_REALTIME, &now) != 0)
 		return -1;
-	*ret = (struct sm_confine_time){(long)now.tv_sec, now.tv_nsec / 1000};
+	*ret = (struct sm_confine_time){(__time_t)now.tv_sec, (__suseconds_t)(now.tv_nsec / 1000)};
 	return 0;
 }
 
@@ -158,7 +159,7 @@ int sm_confine_sprintf(char *ret, int flag, size_t room, const char *format, ...
 
 	(void)flag;
 	va_start(rest, format);
-	n = vsnprintf(ret, room, format, rest);
+	n = vsnprintf(ret, room < INT_MAX ? room : INT_MAX, format, rest); /* it may be unknown, and then is the largest */
 	va_end(rest);
 	return n;
 }

@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 /* Opens no file, returns NULL with ENOENT. c-ares 1.18 opens /dev/urandom for every channel, without close-on-exec;
@@ -22,12 +23,13 @@ void sm_confine_srand(unsigned seed);
 /* glibc's version ends the process where getrandom is refused (c-ares 1.34 draws ids with it). */
 void sm_confine_arc4random_buf(void *bytes, size_t size);
 
-/* What only parts call that are not used, or that need a file: they fail. Each symbol less is bound sooner, in every process. */
+/* What parts call that are not used, or that need a file, or the host's name: they fail. A symbol less is bound in every process. */
 int sm_confine_fclose(FILE *file);
 int sm_confine_ferror(FILE *file);
 char *sm_confine_fgets(char *ret, int size, FILE *file);
 size_t sm_confine_fread(void *ret, size_t size, size_t n, FILE *file);
 int sm_confine_setvbuf(FILE *file, char *buffer, int mode, size_t size);
+/* Newer releases would make a domain of it: with ENOSYS they go without. */
 int sm_confine_gethostname(char *ret, size_t size);
 int sm_confine_getservbyport_r(int port, const char *protocol, struct servent *servent, char *buffer, size_t size,
                                struct servent **ret);
@@ -35,8 +37,9 @@ char *sm_confine_if_indextoname(unsigned index, char *ret);
 ssize_t sm_confine_writev(int fd, const struct iovec *parts, int n);
 
 /* The same, by what the plugin has bound anyway. */
-struct sm_confine_time { /* a timeval, where its time is not wider: then another function is called */
-	long seconds, microseconds;
+struct sm_confine_time { /* a timeval as wide as this name takes it: a wider one has another function */
+	__time_t seconds;
+	__suseconds_t microseconds;
 };
 int sm_confine_gettimeofday(struct sm_confine_time *ret, void *zone);
 long sm_confine_fdelt(long fd);

@@ -20,7 +20,7 @@ bool sm_asker_remembers(const struct sm_asker *asker, const struct sm_question *
 {
 	struct sm_remembered message;
 
-	return find(asker, question, rule, now_ns, &message);
+	return find(asker, question, rule, now_ns, &message) && !message.is_alias;
 }
 
 enum sm_status sm_asker_recall(struct sm_asker *asker, uint32_t number, const struct sm_question *question,
@@ -57,6 +57,14 @@ static uint32_t lifetime_s(const struct sm_reply *reply, const struct sm_rule *r
 	return ttl_s;
 }
 
+static bool has_alias(const struct sm_reply *reply)
+{
+	for (uint32_t i = 0; i < reply->n_records; i++)
+		if (reply->records[i].type == SM_RR_CNAME)
+			return true;
+	return false;
+}
+
 void sm_asked_remember(const struct sm_asked *asked, const struct sm_try *try, const struct sm_reply *reply, int64_t now_ns)
 {
 	const struct sm_asker *asker = asked->asker;
@@ -67,5 +75,6 @@ void sm_asked_remember(const struct sm_asked *asked, const struct sm_try *try, c
 	ttl_s = lifetime_s(reply, try->rule);
 	if (ttl_s > 0)
 		asker->hosts->remember(asker->hosts_context, &asked->question, asked->first_rule,
-		                       &(struct sm_remembered){try->message, try->message_size, 0}, ttl_s, now_ns);
+		                       &(struct sm_remembered){try->message, try->message_size, 0, has_alias(reply)}, ttl_s,
+		                       now_ns);
 }

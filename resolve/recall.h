@@ -5,7 +5,7 @@
 
 #include "resolve/try.h"
 
-/* Would sm_asker_recall settle this question? */
+/* Would sm_asker_recall settle this question, and lead to no other? */
 bool sm_asker_remembers(const struct sm_asker *asker, const struct sm_question *question, const struct sm_rule *rule,
                         int64_t now_ns);
 /* Settles question `number`, as sm_asker_ask would put it, by what is remembered: *ret lives in `room`, its TTLs less by its age.

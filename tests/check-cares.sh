@@ -17,7 +17,7 @@ taken=$(nm "$archive" 2>/dev/null |
 known="bind close connect fcntl getsockname recv recvfrom send sendto setsockopt socket \
 	free malloc realloc memchr memcmp memcpy memmem memmove memset qsort \
 	sprintf snprintf strchr strcmp strcpy strlen strncmp strncpy strnlen strtol strtoul \
-	__ctype_b_loc __ctype_tolower_loc inet_ntop __errno_location clock_gettime time \
+	__ctype_b_loc __ctype_tolower_loc inet_ntop __errno_location clock_gettime gettimeofday time \
 	pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock \
 	pthread_mutexattr_destroy pthread_mutexattr_init pthread_mutexattr_settype"
 # replaced by our own functions

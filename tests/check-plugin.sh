@@ -28,6 +28,8 @@ report 6 "it has no text relocations and no executable stack" \
 report 7 "our code in it does not sort with qsort, which asks the kernel for the size of the memory" \
 	"$(nm -A "$builddir/libsrvmesh.a" 2>/dev/null | grep ' U qsort' | grep -v 'environment\.o:')" ""
 # nss_srvmesh/segments.ld, where the linker took it
-segments=$(readelf -lW "$plugin" | awk '$1 == "LOAD" { flags = $7 $8; sub(/0x.*/, "", flags); n[flags]++ } END { print n["R"] + 0, n["RWE"] + 0 }')
-grep -q '^SEGMENTS_LDFLAGS = .*segments' "$builddir/Makefile" && expected="1 0" || expected="${segments% *} 0"
-report 8 "what is only read stands in one segment, and what is executable cannot be written" "$segments" "$expected"
+most=2
+grep -q '^SEGMENTS_LDFLAGS = .*segments' "$builddir/Makefile" && most=1
+report 8 "what is only read stands in one segment, and what is executable cannot be written" \
+	"$(readelf -lW "$plugin" | awk -v most=$most '$1 == "LOAD" { flags = $7 $8; sub(/0x.*/, "", flags); n[flags]++ }
+		END { print (n["R"] <= most), (n["RWE"] > 0) }')" "1 0"

@@ -147,6 +147,21 @@ static void entries_survive_a_restart(void **state)
 	assert_int_equal(find_service("big.mesh"), 200);
 }
 
+static void the_only_entry_survives_too(void **state)
+{
+	struct sm_name name = name_of("api.mesh");
+	const void *record;
+	size_t size;
+
+	(void)state;
+	open_owner(SIZE, 25);
+	put_service("api.mesh", 3, 1);
+	close_owner();
+	open_owner(SIZE, 25);
+	assert_int_equal(sm_owner_usage(owner).held.n_entries, 1);
+	assert_int_equal(sm_owner_get(owner, &name, &record, &size), SM_OK);
+}
+
 static void what_the_map_says_of_itself_outlives_its_owner(void **state)
 {
 	const void *bytes;
@@ -344,6 +359,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(there_is_one_owner),
 	TEST(a_directory_that_others_can_write_is_refused),
 	TEST(entries_survive_a_restart),
+	TEST(the_only_entry_survives_too),
 	TEST(what_the_map_says_of_itself_outlives_its_owner),
 	TEST(a_foreign_file_is_replaced),
 	TEST(a_map_of_another_boot_is_replaced),

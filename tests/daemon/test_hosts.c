@@ -51,6 +51,18 @@ static const char *recalled(const char *name, enum sm_rr_type type, const struct
 	return recalled_ahead(name, type, by, false, at_ns);
 }
 
+static void that_it_is_an_alias_is_remembered(void **state)
+{
+	const struct sm_question one = {.name = "a.mesh", .type = SM_RR_A}, other = {.name = "b.mesh", .type = SM_RR_A};
+	struct sm_remembered found, alias = {(const uint8_t *)"text", 4, 0, true}, plain = {(const uint8_t *)"text", 4, 0, false};
+
+	(void)state;
+	sm_hosts_remember(&hosts, &one, &rule, 1, &alias, 60, NOW);
+	sm_hosts_remember(&hosts, &other, &rule, 1, &plain, 60, NOW);
+	assert_true(sm_hosts_recall(&hosts, &one, &rule, false, NOW, &found) && found.is_alias);
+	assert_true(sm_hosts_recall(&hosts, &other, &rule, false, NOW, &found) && !found.is_alias);
+}
+
 static void a_host_is_remembered_by_name_family_and_rule(void **state)
 {
 	(void)state;
@@ -128,6 +140,7 @@ static void it_can_be_emptied(void **state)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 static const struct CMUnitTest tests[] = {
 	TEST(a_host_is_remembered_by_name_family_and_rule),
+	TEST(that_it_is_an_alias_is_remembered),
 	TEST(what_is_near_its_end_is_asked_again_and_by_a_renewal_from_its_half_on),
 	TEST(one_user_cannot_push_out_what_others_use),
 	TEST(what_is_too_large_or_too_long_is_not_remembered),

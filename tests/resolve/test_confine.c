@@ -80,6 +80,8 @@ static void what_is_replaced_does_the_same(void **state)
 	assert_string_equal(sm_confine_memcpy(text, "abc", 4, sizeof(text)), "abc");
 	assert_int_equal(sm_confine_sprintf(text, 0, sizeof(text), "%s:%d", "ab", 12345), 8);
 	assert_string_equal(text, "ab:1234");
+	assert_int_equal(sm_confine_sprintf(text, 0, (size_t)-1, "%x", 0xabcd), 4);
+	assert_string_equal(text, "abcd");
 	assert_int_equal(sm_confine_strcasecmp("MINI.Mesh", "mini.mEsh"), 0);
 	assert_true(sm_confine_strcasecmp("ab", "abc") < 0);
 	assert_true(sm_confine_strcasecmp("b", "Abc") > 0);
