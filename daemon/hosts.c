@@ -94,7 +94,8 @@ bool sm_hosts_recall(struct sm_hosts *hosts, const struct sm_question *question,
 	left_ns = host->until_ns - now_ns;
 	if (left_ns <= (host->until_ns - host->heard_ns) / (ahead ? 2 : 10))
 		return false;
-	*ret = (struct sm_remembered){host->message, host->size, (uint32_t)((now_ns - host->heard_ns) / SM_NS_PER_S), host->is_alias};
+	*ret = (struct sm_remembered){host->message, host->size, (uint32_t)((now_ns - host->heard_ns) / SM_NS_PER_S),
+	                              host->is_alias};
 	return true;
 }
 

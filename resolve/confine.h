@@ -23,7 +23,7 @@ void sm_confine_srand(unsigned seed);
 /* glibc's version ends the process where getrandom is refused (c-ares 1.34 draws ids with it). */
 void sm_confine_arc4random_buf(void *bytes, size_t size);
 
-/* What parts call that are not used, or that need a file, or the host's name: they fail. A symbol less is bound in every process. */
+/* What parts call that are not used, or that need a file, or the host's name: they fail. A symbol less is to be bound. */
 int sm_confine_fclose(FILE *file);
 int sm_confine_ferror(FILE *file);
 char *sm_confine_fgets(char *ret, int size, FILE *file);

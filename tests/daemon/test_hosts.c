@@ -30,7 +30,7 @@ static void remember(const char *name, enum sm_rr_type type, uid_t uid, const ch
 	const struct sm_question question = {.name = name, .type = type};
 
 	sm_hosts_remember(&hosts, &question, &rule, uid,
-	                  &(struct sm_remembered){(const uint8_t *)text, strlen(text), 0}, ttl_s, NOW);
+	                  &(struct sm_remembered){(const uint8_t *)text, strlen(text), 0, false}, ttl_s, NOW);
 }
 
 /* The text that is remembered; NULL: nothing. */
