@@ -296,11 +296,13 @@ static enum sm_status choice_of(const struct sm_key *key, const char *value, uin
 {
 	const char *word = choices[key->choices];
 
-	for (uint64_t i = 0; *word; i++, word += strlen(word) + 1) {
-		if (strcmp(word, value) == 0) {
+	for (uint64_t i = 0; *word; i++) {
+		if (*word == *value && strcmp(word, value) == 0) {
 			*ret = i;
 			return SM_OK;
 		}
+		while (*word++)
+			continue;
 	}
 	return SM_INVALID;
 }

@@ -11,7 +11,7 @@
 void sm_log_setup(enum sm_log_level level, enum sm_log_format format);
 
 #define SM_LOG_PAIRS_MAX 12
-#define SM_LOG_WHAT_MAX 1024
+#define SM_LOG_WHAT_MAX 704
 
 /* Keys and values, which follow each other. */
 struct sm_log_pairs {

@@ -4,7 +4,7 @@
 #include <malloc.h>
 
 #define LARGE_BYTES 71680 /* more than a message; a channel of c-ares is larger */
-#define TOP_BYTES 1048576  /* may lie free at the end of the heap: what a turn of the loop frees, the next one takes */
+#define TOP_BYTES 262144  /* may lie free at the end of the heap: what a turn of the loop frees, the next one takes */
 #define STORM_JOBS 128
 #define FEW_JOBS 8
 
