@@ -158,7 +158,7 @@ static enum sm_status take(const char *entries, size_t size, struct sm_dropins *
 /* By the system call: opendir(3) would take 32 KiB for a list that is mostly empty, in every process. */
 static enum sm_status list(int fd, struct sm_dropins *ret)
 {
-	_Alignas(struct dirent64) char entries[2048];
+	_Alignas(struct dirent64) char entries[1024];
 	enum sm_status status = SM_OK;
 	size_t n = 0;
 

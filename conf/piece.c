@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define VALUE_MAX 4096
+#define FIRST_ROOM 4 /* a power of two */
 #define ERRORS_MAX 20 /* reported for one file: a file that is no configuration at all has one in every line */
 #define NO_SECTION UINT32_MAX
 #define PASSED_OVER (UINT32_MAX - 1) /* after a header that does not start a section */
@@ -50,14 +51,14 @@ static bool has_room_for_error(struct reading *reading)
 	return false;
 }
 
-/* Room for one more in an array that doubles. */
+/* Room for one more in an array that begins with the sections of a usual file, and doubles. */
 static enum sm_status grow(void **array, uint32_t n, size_t size)
 {
 	void *larger;
 
-	if (n > 0 && (n & (n - 1)) != 0)
+	if (n > 0 && (n < FIRST_ROOM || (n & (n - 1)) != 0))
 		return SM_OK;
-	larger = realloc(*array, (n ? 2 * (size_t)n : 1) * size);
+	larger = realloc(*array, (n ? 2 * (size_t)n : FIRST_ROOM) * size);
 	if (!larger)
 		return SM_EXHAUSTED;
 	*array = larger;

@@ -17,7 +17,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define SMALL_RECORD 3072 /* on the stack; a larger record is fetched again into allocated memory */
+#define SMALL_RECORD 1536 /* on the stack; a larger record is fetched again into allocated memory */
 #define SMALL_ANSWER 1024 /* on the stack; the arrays of a larger one are allocated */
 #define SIGN_SHARE 3      /* the daemon has a third of the available time to show that it is alive */
 #define ABSENT_NS SM_NS_PER_S       /* between tries at a daemon that does not listen, */
