@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The key table. Defaults are text and go through the same parsers as the administrator's values, so the table, the
- * sample file and the behaviour cannot become different. */
+/* The key table. Defaults are text, which is what the parsers of the administrator's values take. What that comes to stands beside
+ * it, where it is a number, so that no process has to parse them: a test compares both. */
 #include "conf/keys.h"
 
 #include "conf/value.h"
@@ -13,20 +13,22 @@
 #define ANYWHERE (SM_SECTION_RESOLVER | SM_SECTION_DOMAIN | SM_SECTION_SERVICE)
 #define NAMED (SM_SECTION_DOMAIN | SM_SECTION_SERVICE)
 
+/* Up to CHOICE, what is stored is one number. */
 enum kind { DURATION, SIZE, COUNT, RATIO, PERCENT, CHOICE, SWITCH, SERVERS, TEMPLATES, LABEL, NAMES, PAIRS, PATH,
             ROADS, DOOR, FILES, FILE_OR_NONE, WORD };
 
 /* One line of the processor's cache, and no pointer that a loader would have to set: each process reads all of them. */
 struct sm_key {
 	char name[16];
-	char fallback[32]; /* the default */
-	enum kind kind : 16;
-	unsigned sections : 16;
+	char fallback[30]; /* the default */
+	enum kind kind : 8;
+	unsigned sections : 8;
 	uint32_t low, high;    /* bounds of numbers, in the unit in which they are stored */
+	uint32_t usual;        /* the default, if it is a number or a choice: each process sets them all */
+	uint16_t offset;       /* of a uint32_t, or of the first member that the kind sets */
 	uint8_t choices;       /* the index of the choice is stored */
 	bool is_manner : 1;    /* affects how answers are obtained and given out, not their contents */
 	bool may_be_empty : 1;
-	uint16_t offset; /* of a uint32_t, or of the first member that the kind sets */
 };
 _Static_assert(sizeof(struct sm_key) == 64, "a line of the cache");
 
@@ -72,31 +74,34 @@ static const char choices[][64] = {
 	KEY("servers", "", \
 	    "IP addresses with optional ports, such as 127.0.0.1:8600, [::1]:53 or [fe80::1%eth0]:53, at most 8", \
 	    SERVERS, ANYWHERE, RULE(servers), .may_be_empty = true) \
-	KEY("timeout", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(timeout_ms), \
+	KEY("timeout", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, .usual = 500, RULE(timeout_ms), \
 	    .is_manner = true) \
-	KEY("attempts", "3", "a number from 1 to 16", COUNT, ANYWHERE, 1, 16, RULE(attempts), .is_manner = true) \
-	KEY("backoff", "2.0", "a factor from 1.0 to 10.0", RATIO, ANYWHERE, 1000, 10000, RULE(backoff_permille), \
+	KEY("attempts", "3", "a number from 1 to 16", COUNT, ANYWHERE, 1, 16, .usual = 3, RULE(attempts), .is_manner = true) \
+	KEY("backoff", "2.0", "a factor from 1.0 to 10.0", RATIO, ANYWHERE, 1000, 10000, \
+	    .usual = 2000, RULE(backoff_permille), \
 	    .is_manner = true) \
-	KEY("deadline", "3s", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(deadline_ms), \
+	KEY("deadline", "3s", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, .usual = 3000, RULE(deadline_ms), \
 	    .is_manner = true) \
 	KEY("family", "auto", "auto, any, ipv4, ipv6, prefer-ipv4 or prefer-ipv6", CHOICE, ANYWHERE, .choices = FAMILIES, \
 	    RULE(family)) \
 	KEY("transport", "udp", "udp or tcp", CHOICE, ANYWHERE, .choices = TRANSPORTS, RULE(transport)) \
 	KEY("glue", "complete", "complete or never", CHOICE, ANYWHERE, .choices = GLUES, RULE(glue)) \
 	KEY("answers", "ordered", "ordered, one or all", CHOICE, ANYWHERE, .choices = ANSWERS, RULE(answers)) \
-	KEY("max_answers", "8", "a number from 1 to 64", COUNT, ANYWHERE, 1, SM_ANSWERS_MAX, RULE(max_answers), \
+	KEY("max_answers", "8", "a number from 1 to 64", COUNT, ANYWHERE, 1, SM_ANSWERS_MAX, .usual = 8, RULE(max_answers), \
 	    .is_manner = true) \
 	KEY("fallback", "address", "address or none", CHOICE, ANYWHERE, .choices = FALLBACKS, RULE(fallback)) \
 	KEY("elsewhere", "ask", "ask or never", CHOICE, ANYWHERE, .choices = ELSEWHERES, RULE(elsewhere)) \
 	KEY("port", "", "a port from 1 to 65535, or nothing", COUNT, ANYWHERE, 1, UINT16_MAX, RULE(port), \
 	    .may_be_empty = true) \
-	KEY("min_ttl", "1s", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(min_ttl_ms)) \
-	KEY("max_ttl", "1h", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(max_ttl_ms)) \
-	KEY("negative_ttl", "10s", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(negative_ttl_ms)) \
+	KEY("min_ttl", "1s", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, .usual = 1000, RULE(min_ttl_ms)) \
+	KEY("max_ttl", "1h", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, .usual = 3600000, RULE(max_ttl_ms)) \
+	KEY("negative_ttl", "10s", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, .usual = 10000, RULE(negative_ttl_ms)) \
 	KEY("failure_ttl", "1s", A_DURATION("from 0 to 5m"), DURATION, ANYWHERE, 0, 5 * MS_PER_MINUTE, \
-	    RULE(failure_ttl_ms), .is_manner = true) \
-	KEY("stale", "1d", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, RULE(stale_ms), .is_manner = true) \
-	KEY("stale_after", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, RULE(stale_after_ms), \
+	    .usual = 1000, RULE(failure_ttl_ms), .is_manner = true) \
+	KEY("stale", "1d", ZERO_TO_30_DAYS, DURATION, ANYWHERE, 0, MONTH, \
+	    .usual = MS_PER_DAY, RULE(stale_ms), .is_manner = true) \
+	KEY("stale_after", "500ms", ONE_MS_TO_A_MINUTE, DURATION, ANYWHERE, 1, MS_PER_MINUTE, \
+	    .usual = 500, RULE(stale_after_ms), \
 	    .is_manner = true) \
 	KEY("filter", "", SOME_PAIRS "16", PAIRS, ANYWHERE, .high = SM_PAIRS_MAX, RULE(filter.text), .may_be_empty = true) \
 	KEY("prefer", "", SOME_PAIRS "7", PAIRS, ANYWHERE, .high = SM_PREFER_MAX, RULE(prefer.text), .may_be_empty = true) \
@@ -105,25 +110,32 @@ static const char choices[][64] = {
 	KEY("metadata", "target", "target or owner", CHOICE, ANYWHERE, .choices = SOURCES, RULE(metadata)) \
 	KEY("health", "off", "off, lazy or tcp", CHOICE, ANYWHERE, .choices = HEALTHS, RULE(health), .is_manner = true) \
 	KEY("health_interval", "10s", A_DURATION("from 1s to 1h"), DURATION, ANYWHERE, 1000, 60 * MS_PER_MINUTE, \
-	    RULE(health_interval_ms), .is_manner = true) \
+	    .usual = 10000, RULE(health_interval_ms), .is_manner = true) \
 	KEY("health_timeout", "1s", A_DURATION("from 400ms to 1m"), DURATION, ANYWHERE, 400, MS_PER_MINUTE, \
-	    RULE(health_timeout_ms), .is_manner = true) \
-	KEY("health_fall", "2", "a number from 1 to 100", COUNT, ANYWHERE, 1, 100, RULE(health_fall), .is_manner = true) \
-	KEY("health_rise", "1", "a number from 1 to 100", COUNT, ANYWHERE, 1, 100, RULE(health_rise), .is_manner = true) \
-	KEY("health_panic", "50%", "a percentage from 0% to 100%", PERCENT, ANYWHERE, 0, 100, RULE(health_panic_percent), \
+	    .usual = 1000, RULE(health_timeout_ms), .is_manner = true) \
+	KEY("health_fall", "2", "a number from 1 to 100", COUNT, ANYWHERE, 1, 100, \
+	    .usual = 2, RULE(health_fall), .is_manner = true) \
+	KEY("health_rise", "1", "a number from 1 to 100", COUNT, ANYWHERE, 1, 100, \
+	    .usual = 1, RULE(health_rise), .is_manner = true) \
+	KEY("health_panic", "50%", "a percentage from 0% to 100%", PERCENT, ANYWHERE, 0, 100, \
+	    .usual = 50, RULE(health_panic_percent), \
 	    .is_manner = true) \
 	KEY("directory", "/run/srvmesh", A_PATH, PATH, SM_SECTION_CACHE, HOST(directory)) \
 	KEY("size", "64M", "a size such as 64M or 1G, from 1M to 64G", SIZE, SM_SECTION_CACHE, 1 << 10, 1 << 26, \
-	    HOST(size_kib)) \
-	KEY("persist", "yes", "yes or no", CHOICE, SM_SECTION_CACHE, .choices = NO_YES, HOST(is_persistent)) \
-	KEY("memory_entries", "256", "a number from 0 to 65536", COUNT, SM_SECTION_CACHE, 0, 65536, HOST(memory_entries)) \
-	KEY("embedded", "yes", "yes or no", CHOICE, SM_SECTION_CACHE, .choices = NO_YES, HOST(is_embedded)) \
+	    .usual = 64 << 10, HOST(size_kib)) \
+	KEY("persist", "yes", "yes or no", CHOICE, SM_SECTION_CACHE, .choices = NO_YES, .usual = 1, HOST(is_persistent)) \
+	KEY("memory_entries", "256", "a number from 0 to 65536", COUNT, SM_SECTION_CACHE, 0, 65536, \
+	    .usual = 256, HOST(memory_entries)) \
+	KEY("embedded", "yes", "yes or no", CHOICE, SM_SECTION_CACHE, .choices = NO_YES, .usual = 1, HOST(is_embedded)) \
 	KEY("socket", "/run/srvmesh/socket", A_PATH, PATH, SM_SECTION_DAEMON, HOST(socket)) \
-	KEY("max_clients", "4096", "a number from 1 to 65536", COUNT, SM_SECTION_DAEMON, 1, 65536, HOST(max_clients)) \
-	KEY("max_jobs", "4096", "a number from 1 to 65536", COUNT, SM_SECTION_DAEMON, 1, 65536, HOST(max_jobs)) \
-	KEY("quota", "25%", "a percentage from 1% to 100%", PERCENT, SM_SECTION_DAEMON, 1, 100, HOST(quota_percent)) \
+	KEY("max_clients", "4096", "a number from 1 to 65536", COUNT, SM_SECTION_DAEMON, 1, 65536, \
+	    .usual = 4096, HOST(max_clients)) \
+	KEY("max_jobs", "4096", "a number from 1 to 65536", COUNT, SM_SECTION_DAEMON, 1, 65536, \
+	    .usual = 4096, HOST(max_jobs)) \
+	KEY("quota", "25%", "a percentage from 1% to 100%", PERCENT, SM_SECTION_DAEMON, 1, 100, \
+	    .usual = 25, HOST(quota_percent)) \
 	KEY("log_level", "info", "error, warning, info or debug", CHOICE, SM_SECTION_DAEMON, .choices = LEVELS, \
-	    HOST(log_level)) \
+	    .usual = SM_LOG_INFO, HOST(log_level)) \
 	KEY("log_format", "logfmt", "logfmt or json", CHOICE, SM_SECTION_DAEMON, .choices = FORMATS, HOST(log_format)) \
 	KEY("metrics", "", \
 	    "an address of loopback with an optional port, such as 127.0.0.1:9853, or a local socket such as " \
@@ -140,8 +152,10 @@ static const char choices[][64] = {
 	KEY("key", "", "the paths of one or two files that srvmesh shared-key has made", FILES, SM_SECTION_SHARED, \
 	    .may_be_empty = true) \
 	KEY("write", "yes", "yes or no", CHOICE, SM_SECTION_SHARED, .choices = YES_NO, SHARED(is_read_only)) \
-	KEY("head_start", "10ms", A_DURATION("from 0 to 1s"), DURATION, SM_SECTION_SHARED, 0, 1000, SHARED(head_start_ms)) \
-	KEY("timeout", "100ms", A_DURATION("from 1ms to 10s"), DURATION, SM_SECTION_SHARED, 1, 10000, SHARED(timeout_ms)) \
+	KEY("head_start", "10ms", A_DURATION("from 0 to 1s"), DURATION, SM_SECTION_SHARED, 0, 1000, \
+	    .usual = 10, SHARED(head_start_ms)) \
+	KEY("timeout", "100ms", A_DURATION("from 1ms to 10s"), DURATION, SM_SECTION_SHARED, 1, 10000, \
+	    .usual = 100, SHARED(timeout_ms)) \
 	KEY("namespace", "srvmesh1", "a word of letters, digits, and - _ . : of at most 64 bytes", WORD, \
 	    SM_SECTION_SHARED, SHARED(namespace)) \
 	KEY("view", "", "a word of letters, digits, and - _ . : of at most 64 bytes", WORD, SM_SECTION_SHARED, \
@@ -159,7 +173,7 @@ static const char choices[][64] = {
 #define AS_KEY(name, fallback, expected, ...) {name, fallback, __VA_ARGS__},
 #define AS_EXPECTED(name, fallback, expected, ...) expected,
 #define FITS(name, fallback, expected, ...) \
-	_Static_assert(sizeof(name) <= 16 && sizeof(fallback) <= 32 && sizeof(expected) <= 160, "each has its NUL");
+	_Static_assert(sizeof(name) <= 16 && sizeof(fallback) <= 30 && sizeof(expected) <= 160, "each has its NUL");
 
 KEYS(FITS)
 
@@ -360,15 +374,28 @@ static enum sm_status bounded_number(const struct sm_key *key, const char *value
 	return SM_OK;
 }
 
+static bool is_number(const struct sm_key *key)
+{
+	return key->kind <= CHOICE;
+}
+
+static void store_number(const struct sm_key *key, uint32_t number, void *base)
+{
+	memcpy((char *)base + key->offset, &number, sizeof(number));
+}
+
+static void *base_of(const struct sm_key *key, struct sm_rule *rule, struct sm_host_conf *host)
+{
+	return key->sections & ANYWHERE ? (void *)rule : (void *)host;
+}
+
 static enum sm_status apply_number(const struct sm_key *key, const char *value, void *base)
 {
 	uint64_t number;
-	uint32_t kept;
 
 	if (bounded_number(key, value, &number) != SM_OK)
 		return SM_INVALID;
-	kept = (uint32_t)number;
-	memcpy((char *)base + key->offset, &kept, sizeof(kept));
+	store_number(key, (uint32_t)number, base);
 	return SM_OK;
 }
 
@@ -402,6 +429,12 @@ static enum sm_status apply_servers(const char *value, struct sm_rule *rule)
 	return SM_OK;
 }
 
+static void set_templates(struct sm_rule *rule, const char *value, uint32_t n)
+{
+	rule->templates = value;
+	rule->n_templates = n;
+}
+
 static enum sm_status apply_templates(const char *value, struct sm_rule *rule)
 {
 	const char *at = value;
@@ -418,8 +451,7 @@ static enum sm_status apply_templates(const char *value, struct sm_rule *rule)
 	}
 	if (n == 0)
 		return SM_INVALID;
-	rule->templates = value;
-	rule->n_templates = n;
+	set_templates(rule, value, n);
 	return SM_OK;
 }
 
@@ -583,7 +615,7 @@ enum sm_status sm_key_apply(const struct sm_key *key, const char *value, struct 
 	case RATIO:
 	case PERCENT:
 	case CHOICE:
-		return apply_number(key, value, key->sections & ANYWHERE ? (void *)rule : (void *)host);
+		return apply_number(key, value, base_of(key, rule, host));
 	case SWITCH:
 		return apply_switch(key, value, rule);
 	}
@@ -595,9 +627,15 @@ void sm_keys_defaults(struct sm_rule *ret_rule, struct sm_host_conf *ret_host)
 	memset(ret_rule, 0, sizeof(*ret_rule));
 	memset(ret_host, 0, sizeof(*ret_host));
 	for (size_t i = 0; i < N_KEYS; i++) {
-		/* a test checks that every default is accepted */
-		enum sm_status status = sm_key_apply(&keys[i], keys[i].fallback, ret_rule, ret_host);
+		/* a test checks that every default is accepted, and comes to the same */
+		enum sm_status status = SM_OK;
 
+		if (is_number(&keys[i]))
+			store_number(&keys[i], keys[i].usual, base_of(&keys[i], ret_rule, ret_host));
+		else if (keys[i].kind == TEMPLATES)
+			set_templates(ret_rule, keys[i].fallback, 1);
+		else
+			status = sm_key_apply(&keys[i], keys[i].fallback, ret_rule, ret_host);
 		(void)status;
 	}
 }

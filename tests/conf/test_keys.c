@@ -8,13 +8,17 @@
 
 static void every_default_is_accepted(void **state)
 {
-	struct sm_rule rule;
-	struct sm_host_conf host;
+	struct sm_rule rule, usual_rule;
+	struct sm_host_conf host, usual_host;
 
 	(void)state;
-	sm_keys_defaults(&rule, &host);
+	memset(&rule, 0, sizeof(rule));
+	memset(&host, 0, sizeof(host));
 	for (size_t i = 0; sm_key_at(i); i++)
 		assert_int_equal(sm_key_apply(sm_key_at(i), sm_key_default(sm_key_at(i)), &rule, &host), SM_OK);
+	sm_keys_defaults(&usual_rule, &usual_host); /* where numbers are not parsed */
+	assert_memory_equal(&usual_rule, &rule, sizeof(rule));
+	assert_memory_equal(&usual_host, &host, sizeof(host));
 	assert_int_equal(rule.timeout_ms, 500);
 	assert_int_equal(rule.attempts, 3);
 	assert_int_equal(rule.backoff_permille, 2000);
