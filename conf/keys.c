@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The key table. Defaults are text, which is what the parsers of the administrator's values take. What that comes to stands beside
- * it, where it is a number, so that no process has to parse them: a test compares both. */
+/* The key table. Defaults are text, which the parsers of the administrator's values take. What that comes to stands beside it,
+ * where it is a number, so that no process has to parse them: a test compares both. */
 #include "conf/keys.h"
 
 #include "conf/value.h"
