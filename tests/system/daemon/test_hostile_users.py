@@ -14,15 +14,17 @@ from lab import BUILDDIR, IS_SANITIZED, NO_OTHERS, PROBE, SRCDIR, Daemon, Lab, a
 from system.daemon.stories import config, play, serve  # noqa: E402
 
 IS_LONG = os.environ.get("SRVMESH_LONG") == "yes"
-ATTACKER = os.path.join(SRCDIR, "tests", "attacker.py")
+
+
+def attacker():
+    """Its text: other users may not be able to read the source tree."""
+    with open(os.path.join(SRCDIR, "tests", "attacker.py"), encoding="utf-8") as file:
+        return ["/usr/bin/python3", "-c", file.read()]
 
 
 class User:
     def __init__(self, uid, daemon, *words):
-        with open(ATTACKER, encoding="utf-8") as file:
-            program = file.read()
-        self.process = subprocess.Popen([*as_user(uid), "/usr/bin/python3", "-c", program, daemon.socket, *map(str, words)],
-                                        stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([*as_user(uid), *attacker(), daemon.socket, *map(str, words)], stdout=subprocess.PIPE, text=True)
 
     def says(self):
         return self.process.communicate(timeout=300)[0].strip()
@@ -148,7 +150,7 @@ def crowd(tap):
     clients, count = (400, 2000) if IS_SANITIZED else (2000, 20000 if IS_LONG else 6000)
     with Lab() as lab:
         daemon = Daemon(lab, config(server, "fallback = none\ndeadline = 30s\ntimeout = 5s"))
-        user = subprocess.run([*as_user(40001), "sh", "-c", 'ulimit -n 4096; exec "$@"', "sh", "/usr/bin/python3", ATTACKER,
+        user = subprocess.run([*as_user(40001), "sh", "-c", 'ulimit -n 4096; exec "$@"', "sh", *attacker(),
                                daemon.socket, "crowd", str(clients), str(count), "mesh"], capture_output=True, text=True, check=False)
         tap.equal(f"of {count} requests of one user with {clients} clients none is refused", user.stdout.strip(),
                   f"sent {count} record {count}")
