@@ -47,9 +47,7 @@ static struct slice next_line(struct sm_ini *ini)
 
 	ini->at = newline ? newline + 1 : ini->end;
 	ini->line++;
-	if (line.at < line.end && *line.at == '#') /* as most lines of an installed file, which every process reads */
-		line.end = line.at;
-	return line.at == line.end ? line : trimmed(without_comment(line));
+	return trimmed(without_comment(line));
 }
 
 static struct sm_ini_line line_of(enum sm_ini_kind kind, uint32_t number, struct slice first, struct slice second)

@@ -32,16 +32,6 @@ static enum sm_status digits(const char **text, uint64_t *ret)
 	return SM_OK;
 }
 
-/* Inlined, as it is done a hundred times in each process. */
-static inline bool is_unit(const char *text, const char name[4])
-{
-	size_t n = 0;
-
-	while (text[n] && text[n] == name[n])
-		n++;
-	return text[n] == name[n];
-}
-
 static enum sm_status with_unit(const char *text, const struct unit *units, uint64_t *ret)
 {
 	uint64_t value;
@@ -49,7 +39,7 @@ static enum sm_status with_unit(const char *text, const struct unit *units, uint
 	if (digits(&text, &value) != SM_OK)
 		return SM_INVALID;
 	for (; units->factor; units++) {
-		if (is_unit(text, units->name)) {
+		if (strcmp(text, units->name) == 0) {
 			*ret = value * units->factor;
 			return SM_OK;
 		}
