@@ -36,6 +36,13 @@ def resolv_is(address):
     write_etc("resolv.conf", f"nameserver {address}\n")
 
 
+def listening(process, *where):
+    """The process, as soon as somebody listens there, in words of ss."""
+    while process.poll() is None and not subprocess.run(["ss", "-lH", *where], capture_output=True, check=True).stdout:
+        time.sleep(0.01)
+    return process
+
+
 def unbound(lab):
     """With one thread, forwarding to nobody: it asks the server of the zone `mesh` itself."""
     lab.file("unbound.conf", f"""
@@ -55,17 +62,14 @@ stub-zone:
     name: "mesh."
     stub-addr: {KNOT}
 """)
-    return lab.start(need("unbound"), "-d", "-c", os.path.join(lab.path, "unbound.conf"))
+    return listening(lab.start(need("unbound"), "-d", "-c", os.path.join(lab.path, "unbound.conf")), "-u", "src", UNBOUND)
 
 
 def bared(lab):
     """Where libnss_bare.so.2 asks."""
     if os.path.exists("/run/bare"):
         os.remove("/run/bare")
-    process = lab.start(os.path.join(PROGRAMS, "bared"), "/run/bare", KNOT)
-    while process.poll() is None and subprocess.run(["ss", "-lxH", "src", "/run/bare"], capture_output=True, check=True).stdout == b"":
-        time.sleep(0.01)
-    return process
+    return listening(lab.start(os.path.join(PROGRAMS, "bared"), "/run/bare", KNOT), "-x", "src", "/run/bare")
 
 
 def zone(n):
