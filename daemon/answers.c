@@ -124,11 +124,9 @@ static void spell_id(struct sm_log_pairs *pairs, const char *key, bool is_known,
 static void spell_outcome(const void *what, struct sm_log_pairs *ret)
 {
 	const struct outcome *outcome = what;
-	char server[SM_TEXT_ENDPOINT_MAX] = "-";
-	struct sm_origin origin;
+	char server[SM_TEXT_ENDPOINT_MAX];
 
-	if (outcome->origin_size > 0 && sm_origin_unpack(outcome->origin, outcome->origin_size, &origin) == SM_OK)
-		sm_text_server(&origin.server, server);
+	sm_text_origin(outcome->origin, outcome->origin_size, server);
 	sm_log_spell(ret, "name", "%s", outcome->name.text);
 	sm_log_spell(ret, "answer", "%s", outcome->answer);
 	sm_log_spell(ret, "server", "%s", server);

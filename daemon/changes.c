@@ -3,7 +3,6 @@
 
 #include "base/scope.h"
 #include "daemon/log.h"
-#include "mesh/origin.h"
 #include "mesh/text.h"
 
 #include <stdio.h>
@@ -106,11 +105,9 @@ static void compare_all(const struct endpoints *before, const struct endpoints *
 static void tell(const struct sm_name *name, const struct sm_answer *answer, const struct difference *added,
                  const struct difference *removed)
 {
-	char server[SM_TEXT_ENDPOINT_MAX] = "-";
-	struct sm_origin origin;
+	char server[SM_TEXT_ENDPOINT_MAX];
 
-	if (answer->origin && sm_origin_unpack(answer->origin, answer->origin_size, &origin) == SM_OK)
-		sm_text_server(&origin.server, server);
+	sm_text_origin(answer->origin, answer->origin_size, server);
 	sm_log_rarely(SM_LOG_INFO, "answer changed", "name", name->text, "added", added->text, "removed", removed->text, "server",
 	              server, NULL);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "mesh/text.h"
 
+#include "mesh/origin.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 
@@ -22,4 +24,14 @@ void sm_text_endpoint(const struct sm_address *address, const char *zone, uint16
 void sm_text_server(const struct sm_server *server, char ret[SM_TEXT_ENDPOINT_MAX])
 {
 	sm_text_endpoint(&server->address, server->zone, server->port, ret);
+}
+
+void sm_text_origin(const uint8_t *bytes, size_t size, char ret[SM_TEXT_ENDPOINT_MAX])
+{
+	struct sm_origin origin;
+
+	if (bytes && sm_origin_unpack(bytes, size, &origin) == SM_OK)
+		sm_text_server(&origin.server, ret);
+	else
+		snprintf(ret, SM_TEXT_ENDPOINT_MAX, "-");
 }
