@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The ledger: entries by name (a hash table), shares by uid (tsearch). Each entry is in the order of its uid's. Names are what
- * users ask for, so the hash is one that they cannot foresee. */
+ * users ask for, so the hash is one that they cannot foresee.
+ *
+ * The table grows by linear hashing (Litwin, 1980): with an entry that is more than there are buckets one more is opened, to
+ * which those of one other are split. So no entry waits for all the others to move, and the buckets of a small cache are in few
+ * pages. */
 #include "cache/ledger.h"
 
 #include "base/random.h"
@@ -13,7 +17,7 @@
 #include <sys/queue.h>
 #include <xxhash.h>
 
-#define BUCKETS_MAX (1U << 26) /* memory is taken for those that are used */
+#define BUCKETS_MAX (1U << 26)
 #define SECRET_BYTES 192 /* of XXH3 */
 
 /* What one uid has, in the order of removal: by expiry in a heap, and by age in two queues. */
@@ -40,7 +44,8 @@ struct sm_ledger {
 	uint32_t max_entries, quota_percent;
 	void *by_uid;
 	struct holding **buckets;
-	uint32_t n_buckets; /* a power of two */
+	uint32_t n_buckets, n_open; /* room, and those in use; memory is taken for these alone */
+	uint32_t mask; /* the smallest 2^k - 1 that all in use are below, or are */
 	uint8_t secret[SECRET_BYTES];
 	struct sm_slabs slabs; /* of the entries */
 	uint32_t n;
@@ -142,8 +147,8 @@ enum sm_status sm_ledger_open(uint64_t max_cost, uint32_t max_entries, uint32_t 
 
 	if (!ledger)
 		return SM_EXHAUSTED;
-	for (ledger->n_buckets = 1; ledger->n_buckets < max_entries && ledger->n_buckets < BUCKETS_MAX; ledger->n_buckets *= 2)
-		continue;
+	ledger->n_buckets = max_entries == 0 ? 1 : max_entries < BUCKETS_MAX ? max_entries : BUCKETS_MAX;
+	ledger->n_open = 1;
 	ledger->buckets = calloc(ledger->n_buckets, sizeof(*ledger->buckets));
 	if (!ledger->buckets) {
 		free(ledger);
@@ -173,15 +178,42 @@ void sm_ledger_close(struct sm_ledger *ledger)
 	free(ledger);
 }
 
+static uint32_t bucket_of(const struct sm_ledger *ledger, const char *name, size_t length)
+{
+	uint32_t hash = (uint32_t)XXH3_64bits_withSecret(name, length, ledger->secret, sizeof(ledger->secret));
+	uint32_t at = hash & ledger->mask;
+
+	return at < ledger->n_open ? at : at & (ledger->mask >> 1);
+}
+
 /* The link to the entry of this name, or to the end of its bucket. */
 static struct holding **link_to(const struct sm_ledger *ledger, const struct sm_name *name)
 {
-	uint64_t hash = XXH3_64bits_withSecret(name->text, name->length, ledger->secret, sizeof(ledger->secret));
-	struct holding **link = &ledger->buckets[hash & (ledger->n_buckets - 1)];
+	struct holding **link = &ledger->buckets[bucket_of(ledger, name->text, name->length)];
 
 	while (*link && ((*link)->length != name->length || memcmp((*link)->name, name->text, name->length) != 0))
 		link = &(*link)->next;
 	return link;
+}
+
+/* Opens one more, and moves there what belongs there by one bit more. */
+static void open_bucket(struct sm_ledger *ledger)
+{
+	uint32_t fresh = ledger->n_open++;
+	struct holding **link, *entry;
+
+	if (fresh > ledger->mask)
+		ledger->mask = 2 * ledger->mask + 1;
+	link = &ledger->buckets[fresh & (ledger->mask >> 1)];
+	while ((entry = *link)) {
+		if (bucket_of(ledger, entry->name, entry->length) != fresh) {
+			link = &entry->next;
+			continue;
+		}
+		*link = entry->next;
+		entry->next = ledger->buckets[fresh];
+		ledger->buckets[fresh] = entry;
+	}
 }
 
 static struct holding *find_entry(const struct sm_ledger *ledger, const struct sm_name *name)
@@ -433,6 +465,8 @@ enum sm_status sm_ledger_put(struct sm_ledger *ledger, const struct sm_name *nam
 	enter(share, entry);
 	ledger->n++;
 	ledger->cost += is->cost;
+	if (ledger->n > ledger->n_open && ledger->n_open < ledger->n_buckets)
+		open_bucket(ledger);
 	return SM_OK;
 }
 

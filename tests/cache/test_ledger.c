@@ -267,6 +267,35 @@ static void a_thousand_random_steps_keep_the_order(void **state)
 	}
 }
 
+static void a_name_is_found_however_many_have_come_and_gone(void **state)
+{
+	enum { NAMES = 5000 };
+	struct sm_name name;
+	char text[16];
+
+	(void)state;
+	open_ledger(1000000, NAMES, 100);
+	for (int turn = 0; turn < 3; turn++) {
+		for (int i = 0; i < NAMES; i++) {
+			snprintf(text, sizeof(text), "n%d", i);
+			name = name_of(text);
+			assert_int_equal(sm_ledger_has(ledger, &name), turn > 0 && i % 3 != 0);
+			if (turn == 0 || i % 3 == 0)
+				put(text, 1 + (uid_t)i % 7, 1, false, LATER);
+			if (turn == 1)
+				assert_true(sm_ledger_has(ledger, &name));
+		}
+		assert_int_equal(sm_ledger_usage(ledger).n_entries, NAMES);
+		for (int i = 0; i < NAMES; i += 3) {
+			snprintf(text, sizeof(text), "n%d", i);
+			name = name_of(text);
+			assert_true(sm_ledger_has(ledger, &name));
+			sm_ledger_remove(ledger, &name);
+			assert_false(sm_ledger_has(ledger, &name));
+		}
+	}
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, close_ledger)
 static const struct CMUnitTest tests[] = {
 	TEST(nobody_goes_while_there_is_room),
@@ -279,6 +308,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(entries_are_counted_as_well_as_bytes),
 	TEST(what_is_removed_is_not_held),
 	TEST(a_thousand_random_steps_keep_the_order),
+	TEST(a_name_is_found_however_many_have_come_and_gone),
 };
 
 TESTS_MAIN(tests)
