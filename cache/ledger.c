@@ -216,11 +216,6 @@ static void open_bucket(struct sm_ledger *ledger)
 	}
 }
 
-static struct holding *find_entry(const struct sm_ledger *ledger, const struct sm_name *name)
-{
-	return *link_to(ledger, name);
-}
-
 static struct share *find_share(const struct sm_ledger *ledger, uid_t uid)
 {
 	const struct share key = {.uid = uid};
@@ -257,12 +252,12 @@ static void drop_share_if_empty(struct sm_ledger *ledger, struct share *share)
 
 bool sm_ledger_has(const struct sm_ledger *ledger, const struct sm_name *name)
 {
-	return find_entry(ledger, name);
+	return *link_to(ledger, name);
 }
 
 enum sm_status sm_ledger_get(const struct sm_ledger *ledger, const struct sm_name *name, struct sm_ledger_entry *ret)
 {
-	const struct holding *entry = find_entry(ledger, name);
+	const struct holding *entry = *link_to(ledger, name);
 
 	if (!entry)
 		return SM_MISS;
@@ -425,7 +420,7 @@ enum sm_status sm_ledger_least(struct sm_ledger *ledger, int64_t now_ns, struct 
 
 void sm_ledger_use(struct sm_ledger *ledger, const struct sm_name *name, uid_t uid)
 {
-	struct holding *entry = find_entry(ledger, name);
+	struct holding *entry = *link_to(ledger, name);
 
 	if (entry && entry->is.uid != uid)
 		entry->is.other = uid;
