@@ -515,6 +515,7 @@ echo 'echo N 2' >/tmp/runlevel; chmod 755 /tmp/runlevel; mount --bind /tmp/runle
 mkdir -p /run /etc/srvmesh.conf.d
 edit() { sed -i "$1" /etc/srvmesh.conf.d/test.conf; }
 figures() { for key; do srvmesh status --json | tr ',{}' '\n\n\n' | sed -n "s/^\"$key\":/$key=/p"; done; }
+left() { for i in $(seq 50); do pidof srvmeshd >/dev/null || break; sleep 0.1; done; pidof srvmeshd | wc -w; } # the kernel ends it
 edit_then() { edit "$1"; shift; "$@" >/dev/null; echo "$?"; }
 cp /opt/srvmesh.conf /etc/srvmesh.conf.d/test.conf
 
@@ -542,7 +543,7 @@ getent ahosts api.mesh >/dev/null; figures jobs restored
 before=$(pidof srvmeshd)
 echo "restart=$(edit_then s/timeout/timeot/ service srvmeshd restart) same=$([ "$before" = "$(pidof srvmeshd)" ] && echo yes)"
 edit s/timeot/timeout/
-service srvmeshd stop; echo "stop=$? running=$(pidof srvmeshd | wc -w)"
+service srvmeshd stop; echo "stop=$? running=$(left)"
 service srvmeshd status; echo "status=$?"
 service srvmeshd stop; echo "stop=$?"
 service srvmeshd start >/tmp/one & one=$!; service srvmeshd start >/tmp/two; echo "two=$?"; wait $one; echo "one=$?"
@@ -553,9 +554,9 @@ before=$(pidof srvmeshd)
 dpkg -i $LATER >/dev/null; echo "dpkg=$? same=$([ "$before" = "$(pidof srvmeshd)" ] && echo yes) running=$(pidof srvmeshd | wc -w)"
 getent ahosts api.mesh >/dev/null; figures jobs restored
 : >/var/log/srvmeshd.log.1.gz
-dpkg -r libnss-srvmesh srvmeshd >/dev/null; echo "removed=$? running=$(pidof srvmeshd | wc -w)"
+dpkg -r libnss-srvmesh srvmeshd >/dev/null; echo "removed=$? running=$(left)"
 dpkg -i $EARLIER >/dev/null; dpkg --unpack $LATER >/dev/null; echo "unpacked=$? running=$(pidof srvmeshd | wc -w)"
-dpkg -r libnss-srvmesh srvmeshd >/dev/null; sleep 0.5; echo "removed=$? running=$(pidof srvmeshd | wc -w)"
+dpkg -r libnss-srvmesh srvmeshd >/dev/null; echo "removed=$? running=$(left)"
 
 echo "[purged]"
 dpkg -P libnss-srvmesh srvmeshd >/dev/null; echo "purged=$?"
