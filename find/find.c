@@ -103,6 +103,7 @@ static enum sm_status use_record(struct wish *wish, bool is_shared, const void *
 
 /* ---- the host map, and the memory of the process */
 
+/* SM_MISS: it is not there. Else nothing can be said, or a larger buffer is needed. */
 typedef enum sm_status getter(const struct wish *wish, void *bytes, size_t size, size_t *ret_size);
 
 static enum sm_status get_from_map(const struct wish *wish, void *bytes, size_t size, size_t *ret_size)
@@ -111,7 +112,7 @@ static enum sm_status get_from_map(const struct wish *wish, void *bytes, size_t 
 	uint8_t key[SM_MAP_KEY_MAX];
 
 	if (!view)
-		return SM_MISS;
+		return SM_REFUSED; /* nothing is mapped */
 	return sm_reader_get(&view->mapped, key, sm_map_key(SM_MAP_SERVICE, &wish->name, key), bytes, size, ret_size);
 }
 
@@ -137,9 +138,7 @@ static enum sm_status find_kept(struct wish *wish, getter *get, enum sm_verdict 
 
 	if (status == SM_FULL)
 		return find_large(wish, get, size, ret);
-	if (status != SM_OK)
-		return SM_MISS;
-	return use_record(wish, get == get_from_map, bytes, size, ret);
+	return status == SM_OK ? use_record(wish, get == get_from_map, bytes, size, ret) : status;
 }
 
 /* ---- the daemon */
@@ -234,10 +233,15 @@ static enum sm_verdict find_by_asking(struct wish *wish)
 	return SM_VERDICT_TRY_AGAIN;
 }
 
+/* A map that could be read, and does not have the name, is not looked at again: who writes it would say the same. */
 static enum sm_status find_anything_kept(struct wish *wish, enum sm_verdict *ret)
 {
-	if (find_kept(wish, get_from_map, ret) == SM_OK || find_kept(wish, get_from_memory, ret) == SM_OK)
+	enum sm_status of_map = find_kept(wish, get_from_map, ret);
+
+	if (of_map == SM_OK || find_kept(wish, get_from_memory, ret) == SM_OK)
 		return SM_OK;
+	if (of_map == SM_MISS)
+		return SM_MISS;
 	sm_inside_guard(&wish->stay);
 	return sm_process_look_at_map(wish->generation) ? find_kept(wish, get_from_map, ret) : SM_MISS;
 }

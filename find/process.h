@@ -54,8 +54,8 @@ bool sm_process_is_settled_by_ticks(void);
 /* The answers of the last names; with what its keeper needs to know. */
 struct sm_ready *sm_process_ready(void);
 
-/* Looks at the host map's path at once, because the mapped file did not have the record; true: another try may find
- * it. */
+/* Looks at the host map's path at once, because nothing is mapped, or it has grown beyond what is; true: another try may find the
+ * record. */
 bool sm_process_look_at_map(struct sm_generation *generation);
 
 /* Should the daemon be asked? If it does not listen or does not answer, it is not asked for a while. */

@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#define SMALL_FRAME 1024 /* bytes, on the stack */
+
 static enum sm_status status_of_errno(void)
 {
 	switch (errno) {
@@ -43,15 +45,22 @@ static enum sm_status connect_to(int fd, const struct sockaddr_un *address, int6
 	return connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ? SM_OK : status_of_errno();
 }
 
-/* Receives the first message of the queue, complete. SM_MISS: the daemon has ended the connection. */
-static enum sm_status receive_frame(int fd, uint8_t **ret, size_t *ret_size)
+/* An end of the connection is reported once, before what was sent earlier. */
+static ssize_t receive(int fd, void *ret, size_t size, int flags)
 {
-	SM_SCOPE_FREE uint8_t *bytes = NULL;
-	uint8_t first;
-	ssize_t size = recv(fd, &first, sizeof(first), MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+	ssize_t got = recv(fd, ret, size, flags | MSG_DONTWAIT);
 
-	if (size < 0 && errno == ECONNRESET) /* reported once, before data that was sent earlier */
-		size = recv(fd, &first, sizeof(first), MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+	return got < 0 && errno == ECONNRESET ? recv(fd, ret, size, flags | MSG_DONTWAIT) : got;
+}
+
+/* Copies the first message of the queue, complete. *ret_is_there: it is still in the queue; a small one takes one call so, and is
+ * mostly the last. SM_MISS: the daemon has ended the connection. */
+static enum sm_status receive_frame(int fd, uint8_t **ret, size_t *ret_size, bool *ret_is_there)
+{
+	uint8_t small[SMALL_FRAME];
+	ssize_t size = receive(fd, small, sizeof(small), MSG_PEEK | MSG_TRUNC);
+	SM_SCOPE_FREE uint8_t *bytes = NULL;
+
 	if (size < 0)
 		return status_of_errno();
 	if (size < SM_FRAME_HEAD || size > (ssize_t)SM_REPLY_MAX)
@@ -59,7 +68,10 @@ static enum sm_status receive_frame(int fd, uint8_t **ret, size_t *ret_size)
 	bytes = malloc((size_t)size);
 	if (!bytes)
 		return SM_EXHAUSTED;
-	if (recv(fd, bytes, (size_t)size, MSG_DONTWAIT) != size)
+	*ret_is_there = size <= (ssize_t)sizeof(small);
+	if (*ret_is_there)
+		memcpy(bytes, small, (size_t)size);
+	else if (receive(fd, bytes, (size_t)size, 0) != size)
 		return SM_REFUSED;
 	*ret = bytes;
 	*ret_size = (size_t)size;
@@ -67,14 +79,21 @@ static enum sm_status receive_frame(int fd, uint8_t **ret, size_t *ret_size)
 	return SM_OK;
 }
 
-static enum sm_status next_frame(int fd, int64_t until_ns, int64_t *now_ns, uint8_t **ret, size_t *ret_size)
+static enum sm_status drop_frame(int fd)
+{
+	uint8_t nothing;
+
+	return receive(fd, &nothing, 0, 0) == 0 ? SM_OK : SM_REFUSED;
+}
+
+static enum sm_status next_frame(int fd, int64_t until_ns, int64_t *now_ns, uint8_t **ret, size_t *ret_size, bool *ret_is_there)
 {
 	for (;;) {
 		struct pollfd poll = {.fd = fd, .events = POLLIN};
 		enum sm_status status = sm_descriptor_wait(&poll, 1, until_ns - *now_ns, now_ns);
 
 		if (status == SM_OK)
-			status = receive_frame(fd, ret, ret_size);
+			status = receive_frame(fd, ret, ret_size, ret_is_there);
 		if (status != SM_SILENT || *now_ns >= until_ns)
 			return status;
 	}
@@ -154,11 +173,12 @@ static enum sm_status gather(int fd, int64_t sign_ns, int64_t deadline_ns, bool 
 
 	do {
 		SM_SCOPE_FREE uint8_t *frame = NULL;
-		size_t size;
+		bool is_there = false;
+		size_t size = 0;
 
 		if (*has_sign && now_ns >= deadline_ns)
 			return SM_SILENT;
-		status = next_frame(fd, until_ns, &now_ns, &frame, &size);
+		status = next_frame(fd, until_ns, &now_ns, &frame, &size, &is_there);
 		if (status == SM_MISS)
 			return *has_sign ? SM_REFUSED : SM_MISS;
 		if (status != SM_OK)
@@ -168,6 +188,8 @@ static enum sm_status gather(int fd, int64_t sign_ns, int64_t deadline_ns, bool 
 			return status;
 		*has_sign = true;
 		until_ns = deadline_ns;
+		if (status == SM_MISS && is_there && drop_frame(fd) != SM_OK)
+			return SM_REFUSED;
 	} while (status == SM_MISS);
 	return status;
 }
@@ -256,10 +278,13 @@ enum sm_status sm_client_next(int fd, int64_t until_ns, struct sm_client_reply *
 	int64_t now_ns = sm_clock_now_ns();
 	struct gathered gathered = {.bytes = NULL};
 	SM_SCOPE_FREE uint8_t *frame = NULL;
+	bool is_there = false;
 	enum sm_status status;
-	size_t size;
+	size_t size = 0;
 
-	status = next_frame(fd, until_ns, &now_ns, &frame, &size);
+	status = next_frame(fd, until_ns, &now_ns, &frame, &size, &is_there);
+	if (status == SM_OK && is_there)
+		status = drop_frame(fd);
 	if (status == SM_OK)
 		status = take_frame(&gathered, &frame, size);
 	if (status == SM_MISS && gathered.bytes)

@@ -144,8 +144,29 @@ def changes_of_the_process(tap):
     server.stop()
 
 
+def growth_of_the_map(tap):
+    names = [f"n{i}" for i in range(400)]
+    server = serve("_api._tcp.mesh. 60 SRV 0 1 80 a.mesh.", "a.mesh. 60 A 127.0.0.11",
+                   *(f"_{name}._tcp.mesh. 60 SRV 0 1 80 a.mesh." for name in names))
+    with Lab() as lab:
+        daemon = Daemon(lab, f"[domain mesh]\nservers = 127.0.0.1:{server.port}\nfamily = ipv4\ndeadline = 1s\n", "cache embedded = no")
+        path = os.path.join(daemon.directory, "cache.v2.mdb")
+        program, other = Program(lab), Program(lab)
+        tap.equal("a small map", program.ask("api.mesh", times=1), "127.0.0.11:0")
+        size = os.path.getsize(path)
+        for name in names:
+            other.ask(f"{name}.mesh", times=1)
+        tap.check("the map grows", os.path.getsize(path) > size, size)
+        daemon.signal(signal.SIGSTOP)
+        tap.equal("what it has grown by is read at once", {program.ask(f"{name}.mesh", times=1) for name in names}, {"127.0.0.11:0"})
+        daemon.signal(signal.SIGCONT)
+        daemon.stop()
+    server.stop()
+
+
 def main():
     tap = Tap()
+    growth_of_the_map(tap)
     changes_of_the_map(tap)
     changes_of_the_process(tap)
     tap.finish()
