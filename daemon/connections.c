@@ -230,15 +230,13 @@ static void welcome(struct sm_connections *connections, int fd, struct sm_peer p
 		turn_away(connections, fd);
 		return;
 	}
-	client = calloc(1, sizeof(*client));
+	client = malloc(sizeof(*client));
 	if (!client) {
 		sm_limits_give(connections->limits, SM_LIMITED_CLIENTS, peer.account);
 		close(fd);
 		return;
 	}
-	client->connections = connections;
-	client->peer = peer;
-	client->fd = fd;
+	*client = (struct sm_client){.connections = connections, .peer = peer, .fd = fd};
 	read_request(client);
 }
 
@@ -251,13 +249,19 @@ static void on_pause_over(uv_timer_t *timer)
 	uv_poll_start(&connections->requests, UV_READABLE, on_connection);
 }
 
+/* Are more of them likely to be in the queue? To look costs a call; if it is not looked at, the loop comes back. */
+static bool is_crowded(const struct sm_connections *connections)
+{
+	return connections->limits->used[SM_LIMITED_CLIENTS] > 1;
+}
+
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
 	struct sm_connections *connections = poll->data;
 
 	(void)status;
 	(void)events;
-	for (int i = 0; i < ACCEPTS_AT_ONCE && (i == 0 || sm_listener_has_more(&connections->listener)); i++) {
+	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
 		struct sm_peer peer;
 		int fd;
 		enum sm_status accepted = sm_listener_accept(&connections->listener, &fd, &peer);
@@ -271,6 +275,8 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 			return;
 		peer.account = sm_accounts_of(connections->accounts, peer.uid);
 		welcome(connections, fd, peer);
+		if (!is_crowded(connections) || !sm_listener_has_more(&connections->listener))
+			return;
 	}
 }
 

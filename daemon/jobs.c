@@ -230,6 +230,8 @@ void sm_jobs_flush(struct sm_jobs *jobs)
 
 /* ---- the course of a job */
 
+#define AS_AWAITED UINT32_MAX /* what a lone socket waits for */
+
 /* `events`: of epoll, of one of its sockets; 0: nothing is known of them. */
 static void process_job(struct sm_job *job, uint32_t events)
 {
@@ -240,7 +242,7 @@ static void process_job(struct sm_job *job, uint32_t events)
 
 	sm_turns_leave(&job->jobs->due, &job->due);
 	if (n == 1)
-		fds[0].revents = (short)events;
+		fds[0].revents = events == AS_AWAITED ? fds[0].events : (short)events;
 	if (is_known || sm_descriptor_wait(fds, n, 0, &now_ns) == SM_OK)
 		sm_lookup_process(job->lookup, fds, n, now_ns);
 	if (job->is_listening)
@@ -249,12 +251,23 @@ static void process_job(struct sm_job *job, uint32_t events)
 		sm_job_step(job);
 }
 
+/* The only job that has sockets; NULL: there is none, or more than one. */
+static struct sm_job *only_job(const struct sm_jobs *jobs)
+{
+	struct sm_job *job = TAILQ_FIRST(&jobs->running);
+
+	if (!job || TAILQ_NEXT(job, link) || !TAILQ_EMPTY(&jobs->finished) || jobs->n_listening + jobs->n_behind > 0)
+		return NULL;
+	return job;
+}
+
 /* A job that finishes here is reported and freed later, so that every event of a batch still finds its job. */
 static void on_sockets_ready(uv_poll_t *poll, int status, int events)
 {
 	struct sm_jobs *jobs = poll->data;
-	struct epoll_event ready[READY_AT_ONCE];
-	int n = epoll_wait(jobs->sockets_fd, ready, READY_AT_ONCE, 0);
+	struct sm_job *only = only_job(jobs);
+	struct epoll_event ready[READY_AT_ONCE] = {{.events = AS_AWAITED, .data.ptr = only}};
+	int n = only ? 1 : epoll_wait(jobs->sockets_fd, ready, READY_AT_ONCE, 0);
 
 	(void)status;
 	(void)events;
