@@ -4,9 +4,8 @@
 
 #include <string.h>
 
-/* Characters that names may have, folded; 0: others. */
 #define LETTER(upper, lower) [upper] = lower, [lower] = lower
-static const char folded[256] = {
+const char sm_name_folded[256] = {
 	LETTER('A', 'a'), LETTER('B', 'b'), LETTER('C', 'c'), LETTER('D', 'd'), LETTER('E', 'e'), LETTER('F', 'f'),
 	LETTER('G', 'g'), LETTER('H', 'h'), LETTER('I', 'i'), LETTER('J', 'j'), LETTER('K', 'k'), LETTER('L', 'l'),
 	LETTER('M', 'm'), LETTER('N', 'n'), LETTER('O', 'o'), LETTER('P', 'p'), LETTER('Q', 'q'), LETTER('R', 'r'),
@@ -25,7 +24,7 @@ enum sm_status sm_name_parse(const char *text, size_t length, struct sm_name *re
 	if (length == 0 || length > SM_NAME_MAX)
 		return SM_INVALID;
 	for (size_t i = 0; i < length; i++) {
-		char c = folded[(uint8_t)text[i]];
+		char c = sm_name_folded[(uint8_t)text[i]];
 
 		name.text[i] = c;
 		if (c == '.' ? label == 0 : !c || label == SM_LABEL_MAX)

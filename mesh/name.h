@@ -28,6 +28,9 @@ bool sm_name_is_srv_owner(const struct sm_name *name);
 /* FNV-1a: tells names apart, and nothing more. `text` is folded. */
 uint32_t sm_name_hash(const char *text);
 
+/* Of each character that names may have, the dot among them, itself with A-Z folded to a-z; 0: of others. */
+extern const char sm_name_folded[256];
+
 /* The character with A-Z folded to a-z, whatever the host's locale. */
 static inline char sm_name_fold(char c)
 {

@@ -48,18 +48,25 @@ struct message {
 
 static void add_label(struct wire_name *name, const uint8_t *label, size_t length, bool *too_long)
 {
+	char *to;
+
 	if (name->length + (name->length > 0) + length > SM_NAME_MAX) {
 		*too_long = true;
 		return;
 	}
 	if (name->length > 0)
 		name->text[name->length++] = '.';
+	to = name->text + name->length;
+	name->length += length;
 	for (size_t i = 0; i < length; i++) {
-		char c = sm_name_fold((char)label[i]);
+		char c = sm_name_folded[label[i]];
 
-		name->is_usable &= sm_name_allows(c);
-		name->is_text &= c != '.' && c != '\0';
-		name->text[name->length++] = c;
+		to[i] = c;
+		if (c && c != '.')
+			continue;
+		to[i] = (char)label[i];
+		name->is_usable = false;
+		name->is_text &= label[i] != '.' && label[i] != '\0';
 	}
 }
 
