@@ -19,18 +19,20 @@ static enum sm_status make_job(struct sm_jobs *jobs, const struct sm_rule *rule,
                                struct sm_peer peer, bool is_scout, struct sm_job **ret)
 {
 	int64_t now_ns = sm_clock_now_ns();
-	SM_SCOPE_FREE struct sm_job *job = calloc(1, sizeof(*job));
+	SM_SCOPE_FREE struct sm_job *job = malloc(sizeof(*job));
 	struct sm_lookup_means means;
 
 	if (!job)
 		return SM_EXHAUSTED;
-	job->jobs = jobs;
-	job->rule = rule;
-	job->name = request->name;
-	job->peer = peer;
-	job->began_ns = now_ns;
-	job->needs = sm_job_needs(request);
-	job->sign_ns = now_ns + SIGN_AFTER_NS;
+	*job = (struct sm_job){
+		.jobs = jobs,
+		.rule = rule,
+		.name = request->name,
+		.peer = peer,
+		.began_ns = now_ns,
+		.needs = sm_job_needs(request),
+		.sign_ns = now_ns + SIGN_AFTER_NS,
+	};
 	TAILQ_INIT(&job->waiters);
 	means = sm_job_means(job, is_scout);
 	if (sm_lookup_open(&means, rule, &request->name, SM_IPV4_AND_IPV6, sm_job_deadline_ns(rule), &job->lookup) != SM_OK)

@@ -30,10 +30,10 @@ static struct user *find_or_make(struct sm_limits *limits, uid_t account)
 
 	if (user)
 		return user;
-	user = calloc(1, sizeof(*user));
+	user = malloc(sizeof(*user));
 	if (!user)
 		return NULL;
-	user->account = account;
+	*user = (struct user){.account = account};
 	if (tsearch(user, &limits->by_account, compare))
 		return user;
 	free(user);

@@ -331,15 +331,17 @@ static void answer_from_cache(struct sm_requests *requests, struct sm_client *cl
 
 static struct sm_wanted *make_wanted(struct sm_requests *requests, struct sm_client *client, const struct sm_rule *rule)
 {
-	struct sm_wanted *wanted = calloc(1, sizeof(*wanted));
+	struct sm_wanted *wanted = malloc(sizeof(*wanted));
 
 	if (!wanted)
 		return NULL;
-	wanted->waiter.tell = on_told;
-	wanted->requests = requests;
-	wanted->client = client;
-	wanted->rule = rule;
-	wanted->settings = sm_settings_hold(requests->reload->settings);
+	*wanted = (struct sm_wanted){
+		.waiter.tell = on_told,
+		.requests = requests,
+		.client = client,
+		.rule = rule,
+		.settings = sm_settings_hold(requests->reload->settings),
+	};
 	return wanted;
 }
 

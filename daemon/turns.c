@@ -42,10 +42,10 @@ static struct sm_turn_queue *find_or_make(struct sm_turns *turns, uid_t account,
 
 	if (found)
 		return *found;
-	queue = calloc(1, sizeof(*queue));
+	queue = malloc(sizeof(*queue));
 	if (!queue)
 		return NULL;
-	queue->account = account;
+	*queue = (struct sm_turn_queue){.account = account};
 	TAILQ_INIT(&queue->waiting);
 	if (!tsearch(queue, &turns->by_account, compare)) {
 		free(queue);

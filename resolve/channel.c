@@ -276,8 +276,8 @@ static enum sm_status open_in(struct sm_channel_pool *pool, const struct sm_serv
 	connection->pool = pool;
 	connection->server = *server;
 	connection->socket_status = SM_EXHAUSTED;
-	sm_inbox_init(&connection->udp.inbox, false);
-	sm_inbox_init(&connection->tcp.inbox, true);
+	sm_inbox_init(&connection->udp.inbox, false, pool ? pool->room : NULL);
+	sm_inbox_init(&connection->tcp.inbox, true, NULL);
 	if (open_leg(connection, &connection->udp) != SM_OK) {
 		close_connection(connection);
 		return SM_EXHAUSTED;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/random.h"
+#include "resolve/inbox.h"
 #include "wire/transport.h"
 
 #include <stdint.h>
@@ -23,6 +24,7 @@ struct sm_channel_pool {
 	void *idle[SM_CHANNELS_IDLE_MAX];
 	uint32_t n_idle;
 	struct sm_random_reserve random;
+	uint8_t room[SM_INBOX_ROOM]; /* of all inboxes for datagrams */
 };
 
 void sm_channel_pool_start(struct sm_channel_pool *pool);

@@ -20,10 +20,12 @@ struct sm_inbox_slot {
 	size_t size;
 };
 
-void sm_inbox_init(struct sm_inbox *inbox, bool is_stream)
+void sm_inbox_init(struct sm_inbox *inbox, bool is_stream, uint8_t *room)
 {
 	memset(inbox, 0, sizeof(*inbox));
 	inbox->is_stream = is_stream;
+	inbox->is_room_lent = room && !is_stream; /* a stream's bytes stay in it */
+	inbox->room = inbox->is_room_lent ? room : NULL;
 }
 
 static void free_slot(struct sm_inbox_slot *slot)
@@ -40,7 +42,9 @@ void sm_inbox_clear(struct sm_inbox *inbox)
 		inbox->slots = slot->next;
 		free_slot(slot);
 	}
-	free(inbox->room);
+	if (!inbox->is_room_lent)
+		free(inbox->room);
+	inbox->is_room_lent = false;
 	inbox->room = NULL;
 }
 
@@ -97,10 +101,11 @@ static enum sm_status note_question(struct sm_inbox *inbox, const uint8_t *messa
 		return SM_OK; /* not a question, so it will get no answer */
 	slot = find_slot(inbox, load_u16(message));
 	if (!slot) {
-		slot = calloc(1, sizeof(*slot));
+		slot = malloc(sizeof(*slot));
 		if (!slot)
 			return SM_EXHAUSTED;
 		slot->id = load_u16(message);
+		slot->message = NULL;
 		slot->next = inbox->slots;
 		inbox->slots = slot;
 	}
@@ -225,11 +230,11 @@ enum sm_status sm_inbox_room(struct sm_inbox *inbox, void **ret, size_t *ret_siz
 	if (inbox->room)
 		move_up(inbox);
 	else
-		inbox->room = malloc(PREFIX + SM_MESSAGE_MAX);
+		inbox->room = malloc(SM_INBOX_ROOM);
 	if (!inbox->room)
 		return SM_EXHAUSTED;
 	*ret = inbox->room + inbox->filled;
-	*ret_size = PREFIX + SM_MESSAGE_MAX - inbox->filled;
+	*ret_size = SM_INBOX_ROOM - inbox->filled;
 	return SM_OK;
 }
 

@@ -24,6 +24,7 @@ struct sm_inbox {
 	bool is_stream; /* each message follows its length (RFC 7766, 8) */
 	struct sm_inbox_slot *slots; /* the questions under way */
 	uint8_t *room;  /* bytes read and not yet parsed; NULL: nothing was read yet */
+	bool is_room_lent;
 	size_t taken, filled; /* of `room`: bytes already parsed, bytes read */
 	size_t leaving_skipped; /* of the outgoing stream: coming bytes to ignore */
 	uint8_t leaving[2 + SM_MESSAGE_HEADER + SM_QUESTION_MAX];
@@ -33,7 +34,10 @@ struct sm_inbox {
 	size_t given; /* bytes given out since the beginning */
 };
 
-void sm_inbox_init(struct sm_inbox *inbox, bool is_stream);
+#define SM_INBOX_ROOM (2 + SM_MESSAGE_MAX) /* bytes */
+
+/* `room`: SM_INBOX_ROOM bytes, to read datagrams into, which others may use between two calls; NULL: it has its own. */
+void sm_inbox_init(struct sm_inbox *inbox, bool is_stream, uint8_t *room);
 void sm_inbox_clear(struct sm_inbox *inbox);
 /* A new connection replaces the old one: a partial message of the old one is dropped. The questions stay. */
 void sm_inbox_reconnect(struct sm_inbox *inbox);

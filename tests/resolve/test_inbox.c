@@ -61,7 +61,7 @@ static struct sm_inbox box_with(bool is_stream, uint16_t id)
 	struct sm_inbox inbox;
 	uint8_t prefix[2];
 
-	sm_inbox_init(&inbox, is_stream);
+	sm_inbox_init(&inbox, is_stream, NULL);
 	make_query(id);
 	prefix[0] = 0;
 	prefix[1] = (uint8_t)query.size;
@@ -216,7 +216,7 @@ static void questions_that_leave_in_pieces_are_known(void **state)
 		uint8_t stream[400];
 		size_t size = 0;
 
-		sm_inbox_init(&inbox, true);
+		sm_inbox_init(&inbox, true, NULL);
 		for (int i = 0; i < 2; i++) {
 			make_query(i == 0 ? ID : OTHER_ID);
 			stream[size++] = 0;
