@@ -4,6 +4,7 @@
     attacker.py SOCKET abandon SECONDS SUFFIX     connects, asks for a name that nobody has asked for, and closes, time and again
     attacker.py SOCKET crowd CLIENTS COUNT SUFFIX so many clients at a time ask for so many such names
     attacker.py SOCKET hints SECONDS NAME         hints of one name
+    attacker.py SOCKET compute                    asks for nothing, and keeps a processor busy until it is killed
     attacker.py SOCKET quiet COUNT SUFFIX ADDRESS one lookup after the other; prints the median of their milliseconds, and counts as
                                                   found what has the address
 
@@ -92,6 +93,12 @@ def hints(path, seconds, name):
     return n, {}
 
 
+def compute(path):
+    while path:
+        pass
+    return 0, {}
+
+
 def quiet(path, count, suffix, address):
     replies, times = Counter(), []
     for i in range(int(count)):
@@ -106,7 +113,7 @@ def quiet(path, count, suffix, address):
 
 
 def main():
-    sent, replies = {"abandon": abandon, "crowd": crowd, "hints": hints, "quiet": quiet}[sys.argv[2]](sys.argv[1], *sys.argv[3:])
+    sent, replies = {"abandon": abandon, "crowd": crowd, "hints": hints, "compute": compute, "quiet": quiet}[sys.argv[2]](sys.argv[1], *sys.argv[3:])
     print(f"sent {sent}", *(f"{word} {n}" for word, n in sorted(dict(replies).items())))
 
 

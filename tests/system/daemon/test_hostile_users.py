@@ -69,6 +69,17 @@ def memory(tap):
     silent.stop()
 
 
+def quiet_beside(daemon, n, *words):
+    """What a quiet user says of so many lookups, beside four others who do what the words say."""
+    users = [User(uid, daemon, *words) for uid in (40001, 40002, 40003, 40004)]
+    time.sleep(2)
+    said = User(41000, daemon, "quiet", n, "mesh", "127.0.0.7").says()
+    for user in users:
+        user.process.kill()
+        user.says()
+    return said
+
+
 def fairness(tap, what, *storm):
     """Others go on being answered beside storms of several users."""
     server, n = serve("*.mesh. 60 A 127.0.0.7"), 400 if IS_LONG else 60
@@ -77,17 +88,14 @@ def fairness(tap, what, *storm):
         silent = f"[domain slow]\nservers = 127.0.0.1:{nobody.getsockname()[1]}\n"
         daemon = Daemon(lab, config(server, "fallback = address") + silent)
         alone = User(41000, daemon, "quiet", n, "mesh", "127.0.0.7").says()
-        users = [User(uid, daemon, *storm, "slow") for uid in (40001, 40002, 40003, 40004)]
-        time.sleep(2)
-        beside = User(41000, daemon, "quiet", n, "mesh", "127.0.0.7").says()
-        for user in users:
-            user.process.kill()
-            user.says()
-        print(f"# alone: {alone!r}; beside four: {beside!r}")
+        # four who take the processors, too, but not srvmeshd
+        busy = quiet_beside(daemon, n, "compute") if IS_LONG else alone
+        beside = quiet_beside(daemon, n, *storm, "slow")
+        print(f"# alone: {alone!r}; beside four who compute: {busy!r}; beside four: {beside!r}")
         tap.check(f"beside four users who {what} every request of a fifth is answered", f"found {n}" in beside, beside)
         if IS_LONG:
-            medians = [float(re.search(r"median ([\d.]+)", said).group(1)) for said in (alone, beside)]
-            tap.check("... in at most three times its time", medians[1] <= 3 * medians[0], medians)
+            medians = [float(re.search(r"median ([\d.]+)", said).group(1)) for said in (busy, beside)]
+            tap.check("... in at most one and a half times its time beside four who only compute", medians[1] <= 1.5 * medians[0], medians)
         daemon.stop()
     server.stop()
 
