@@ -40,5 +40,5 @@ static inline char sm_name_fold(char c)
 /* Is this (folded) character allowed in our labels? */
 static inline bool sm_name_allows(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+	return c && c != '.' && sm_name_folded[(uint8_t)c] == c;
 }

@@ -91,7 +91,6 @@ static int close_socket(ares_socket_t fd, void *context)
 	return close(fd);
 }
 
-/* The number of the interface of a link-local address; 0: there is no such interface. */
 /* c-ares knows no zones, so the address gets its zone here. */
 static int connect_socket(ares_socket_t fd, const struct sockaddr *address, ares_socklen_t size, void *context)
 {
